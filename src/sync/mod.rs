@@ -1,0 +1,15 @@
+//! The only door to atomics, cells, threads and blocking primitives for `engine`, `load` and `time`.
+//!
+//! Compiled normally it re-exports `std` (and `crossbeam-utils`' `CachePadded`); compiled inside
+//! `loom-tests`, whose build script sets `cfg(tux_loom)`, it re-exports loom's model-checked types.
+//! Nothing under `src/engine` or `src/load` imports `std::sync` directly; `tests/layering.rs` checks it.
+
+#[cfg(not(tux_loom))]
+mod std;
+#[cfg(not(tux_loom))]
+pub(crate) use self::std::*;
+
+#[cfg(tux_loom)]
+mod loom;
+#[cfg(tux_loom)]
+pub(crate) use self::loom::*;

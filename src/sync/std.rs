@@ -1,0 +1,24 @@
+//! The shim as the library runs it: plain `std`.
+
+pub(crate) use crossbeam_utils::CachePadded;
+pub(crate) use std::cell::UnsafeCell;
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+    compiler_fence, fence,
+};
+pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
+pub(crate) use std::thread;
+
+/// Orders a sequentially consistent read-modify-write before the sequentially consistent loads that
+/// follow it (store → load, one half of a Dekker pair).
+///
+/// Formally the `SeqCst` accesses around it already agree on one total order, so no instruction is
+/// needed; loom treats them as acquire/release only and gets a real fence here instead.
+#[inline(always)]
+pub(crate) fn dekker_fence() {}
+
+/// A bounded pause for a retry after losing a race.
+#[inline(always)]
+pub(crate) fn spin_hint() {
+    ::std::hint::spin_loop();
+}
