@@ -4,7 +4,9 @@ pub(crate) use ::loom::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 pub(crate) use ::loom::sync::{Arc, Condvar, Mutex, MutexGuard};
-pub(crate) use ::loom::thread;
+pub(crate) use ::loom::{thread, thread_local};
+/// See the `std` twin: an owner that loom need not watch.
+pub(crate) use ::std::sync::Arc as StdArc;
 pub(crate) use ::std::cell::UnsafeCell;
 pub(crate) use ::std::sync::Weak;
 

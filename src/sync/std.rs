@@ -7,7 +7,9 @@ pub(crate) use std::sync::atomic::{
     compiler_fence, fence,
 };
 pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
-pub(crate) use std::thread;
+pub(crate) use std::{thread, thread_local};
+/// `std`'s `Arc` in both builds: for owners that loom need not watch, and for `std::task::Wake`.
+pub(crate) use std::sync::Arc as StdArc;
 
 /// Orders a sequentially consistent read-modify-write before the sequentially consistent loads that
 /// follow it (store → load, one half of a Dekker pair).
