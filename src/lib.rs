@@ -1,1 +1,5 @@
 //! # tux-cache
+
+pub mod error;
+
+pub use error::{Error, ErrorKind};

@@ -1,0 +1,363 @@
+//! A backend of the user's own: the trait, and what wraps it for the managers.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::generation::{Generations, Ticket};
+use super::key::KeyRef;
+use super::key_set::{KeySet, Reach};
+use super::stats::Counters;
+use super::value::{CacheValue, Json, Value};
+use crate::error::Result;
+
+/// A key-value store with JSON values that the managers can work on.
+///
+/// Implement it for a type of your own (plain `async fn` in the `impl` is fine) and hand it to
+/// [`Backend::custom`](super::Backend::custom) or to anything that takes `impl Into<Backend>`.
+///
+/// Keys come without the `tux:` of the wire. An `Err` means "not known", never "absent": return
+/// [`Error::unavailable`](crate::Error::unavailable) when the store cannot be asked. Every operation
+/// may be called from many tasks at once, and a caller may drop the future at any point.
+pub trait CacheBackend: Send + Sync + 'static {
+    /// The value under `key`, or `None` when there is none.
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Json>>> + Send;
+
+    /// Writes `value`. `ttl`: `None` = the store's own rule; [`Duration::ZERO`] = delete.
+    fn set(
+        &self,
+        key: &str,
+        value: Json,
+        ttl: Option<Duration>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Removes `key`; `true` if it was there. A missing key is no error.
+    fn delete(&self, key: &str) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Removes every key that starts with `prefix` (taken literally) and says how many went.
+    fn delete_prefix(&self, prefix: &str) -> impl Future<Output = Result<usize>> + Send;
+
+    /// Whether `key` has a value. By default a [`get`](Self::get).
+    fn exists(&self, key: &str) -> impl Future<Output = Result<bool>> + Send {
+        async move { Ok(self.get(key).await?.is_some()) }
+    }
+
+    /// Several values, in the order of `keys`. By default one [`get`](Self::get) after the other.
+    fn get_many(&self, keys: &[&str]) -> impl Future<Output = Result<Vec<Option<Json>>>> + Send {
+        async move {
+            let mut values = Vec::with_capacity(keys.len());
+            for key in keys {
+                values.push(self.get(key).await?);
+            }
+            Ok(values)
+        }
+    }
+
+    /// Writes several entries. By default one [`set`](Self::set) after the other; on an error some may
+    /// have been written.
+    fn set_many(
+        &self,
+        entries: &[(&str, Json, Option<Duration>)],
+    ) -> impl Future<Output = Result<()>> + Send {
+        async move {
+            for (key, value, ttl) in entries {
+                self.set(key, value.clone(), *ttl).await?;
+            }
+            Ok(())
+        }
+    }
+
+    /// Removes `key` if its value is still `expected`; `true` if it went.
+    ///
+    /// By default the key is removed whatever it holds now: a newer value is then a miss once, never a
+    /// wrong answer. Override it where the store can compare in one step.
+    fn compare_and_delete(
+        &self,
+        key: &str,
+        expected: &Json,
+    ) -> impl Future<Output = Result<bool>> + Send {
+        let _ = expected;
+        self.delete(key)
+    }
+
+    /// Writes `value` if `key` still holds `expected` (`None` = nothing); `true` if written.
+    ///
+    /// By default a [`get`](Self::get), a comparison and a [`set`](Self::set): exact within one process
+    /// (the caller holds a lock), but not across processes. Override it where the store can do it in
+    /// one step.
+    fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&Json>,
+        value: Json,
+        ttl: Option<Duration>,
+    ) -> impl Future<Output = Result<bool>> + Send {
+        async move {
+            if self.get(key).await?.as_ref() != expected {
+                return Ok(false);
+            }
+            self.set(key, value, ttl).await?;
+            Ok(true)
+        }
+    }
+
+    /// A short name for log lines.
+    fn name(&self) -> &str {
+        "custom"
+    }
+
+    #[doc(hidden)]
+    fn into_backend(self) -> super::Backend
+    where
+        Self: Sized,
+    {
+        super::Backend::Custom(CustomBackend::new(self))
+    }
+}
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// [`CacheBackend`] behind a pointer.
+trait DynBackend: Send + Sync {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<Json>>;
+    fn set<'a>(&'a self, key: &'a str, value: Json, ttl: Option<Duration>) -> BoxFuture<'a, ()>;
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, bool>;
+    fn delete_prefix<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, usize>;
+    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, bool>;
+    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, Vec<Option<Json>>>;
+    fn set_many<'a>(
+        &'a self,
+        entries: &'a [(&'a str, Json, Option<Duration>)],
+    ) -> BoxFuture<'a, ()>;
+    fn compare_and_delete<'a>(&'a self, key: &'a str, expected: &'a Json) -> BoxFuture<'a, bool>;
+    fn compare_and_set<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Option<&'a Json>,
+        value: Json,
+        ttl: Option<Duration>,
+    ) -> BoxFuture<'a, bool>;
+    fn name(&self) -> &str;
+}
+
+impl<B: CacheBackend> DynBackend for B {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<Json>> {
+        Box::pin(CacheBackend::get(self, key))
+    }
+    fn set<'a>(&'a self, key: &'a str, value: Json, ttl: Option<Duration>) -> BoxFuture<'a, ()> {
+        Box::pin(CacheBackend::set(self, key, value, ttl))
+    }
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(CacheBackend::delete(self, key))
+    }
+    fn delete_prefix<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, usize> {
+        Box::pin(CacheBackend::delete_prefix(self, prefix))
+    }
+    fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(CacheBackend::exists(self, key))
+    }
+    fn get_many<'a>(&'a self, keys: &'a [&'a str]) -> BoxFuture<'a, Vec<Option<Json>>> {
+        Box::pin(CacheBackend::get_many(self, keys))
+    }
+    fn set_many<'a>(
+        &'a self,
+        entries: &'a [(&'a str, Json, Option<Duration>)],
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(CacheBackend::set_many(self, entries))
+    }
+    fn compare_and_delete<'a>(&'a self, key: &'a str, expected: &'a Json) -> BoxFuture<'a, bool> {
+        Box::pin(CacheBackend::compare_and_delete(self, key, expected))
+    }
+    fn compare_and_set<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Option<&'a Json>,
+        value: Json,
+        ttl: Option<Duration>,
+    ) -> BoxFuture<'a, bool> {
+        Box::pin(CacheBackend::compare_and_set(
+            self, key, expected, value, ttl,
+        ))
+    }
+    fn name(&self) -> &str {
+        CacheBackend::name(self)
+    }
+}
+
+const STRIPES: usize = 64;
+
+/// A user's backend with what the managers need beside it: leases and ordered updates. Clones share
+/// one backend.
+#[derive(Clone)]
+pub struct CustomBackend {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    inner: Box<dyn DynBackend>,
+    generations: Generations,
+    /// Writers of one key take turns, so that compare-and-set is exact within the process. Striped: the
+    /// memory does not grow with the keys.
+    writers: [Mutex<()>; STRIPES],
+    counters: Counters,
+}
+
+impl CustomBackend {
+    pub(super) fn new(inner: impl CacheBackend) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                inner: Box::new(inner),
+                generations: Generations::new(),
+                writers: std::array::from_fn(|_| Mutex::new(())),
+                counters: Counters::default(),
+            }),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.shared.inner.name()
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    fn writer(&self, key: &str) -> &Mutex<()> {
+        // Any spread over the stripes does; the sum of the bytes keeps one key on one stripe.
+        let sum = key.bytes().fold(0_usize, |sum, b| {
+            sum.wrapping_mul(31).wrapping_add(b.into())
+        });
+        &self.shared.writers[sum % STRIPES]
+    }
+
+    pub(super) async fn get(&self, key: &str) -> Result<Option<Json>> {
+        self.shared.inner.get(key).await
+    }
+
+    pub(super) async fn exists(&self, key: &str) -> Result<bool> {
+        self.shared.inner.exists(key).await
+    }
+
+    pub(super) async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Json>>> {
+        self.shared.inner.get_many(keys).await
+    }
+
+    pub(super) async fn set(&self, key: &str, value: Json, ttl: Option<Duration>) -> Result<()> {
+        let _turn = self.writer(key).lock().await;
+        let _voided = self.voiding(key);
+        self.shared.inner.set(key, value, ttl).await
+    }
+
+    pub(super) async fn set_many(&self, entries: &[(&str, Json, Option<Duration>)]) -> Result<()> {
+        let _voided: Vec<_> = entries.iter().map(|(key, ..)| self.voiding(key)).collect();
+        self.shared.inner.set_many(entries).await
+    }
+
+    pub(super) async fn delete(&self, key: &str) -> Result<bool> {
+        let _turn = self.writer(key).lock().await;
+        let _voided = self.voiding(key);
+        self.shared.inner.delete(key).await
+    }
+
+    pub(super) async fn delete_prefix(&self, prefix: &str) -> Result<usize> {
+        self.shared.generations.bump_all();
+        let _after = OnDrop(|| self.shared.generations.bump_all());
+        self.shared.inner.delete_prefix(prefix).await
+    }
+
+    pub(super) async fn delete_set(&self, set: &KeySet<'_>) -> Result<usize> {
+        match set.reach() {
+            Reach::Key(key) => Ok(self.delete(&key.to_string()).await?.into()),
+            Reach::Prefix(prefix) => self.delete_prefix(&prefix).await,
+        }
+    }
+
+    pub(super) async fn get_as<T: CacheValue>(&self, key: KeyRef<'_>) -> Result<Option<T>> {
+        let found = self.get(&key.to_string()).await?;
+        Ok(found.and_then(|json| self.decode(&json)))
+    }
+
+    pub(super) async fn get_many_as<T: CacheValue>(
+        &self,
+        keys: &[KeyRef<'_>],
+    ) -> Result<Vec<Option<T>>> {
+        let texts: Vec<String> = keys.iter().map(KeyRef::to_string).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let found = self.get_many(&texts).await?;
+        Ok(found
+            .into_iter()
+            .map(|json| json.and_then(|json| self.decode(&json)))
+            .collect())
+    }
+
+    fn decode<T: CacheValue>(&self, json: &Json) -> Option<T> {
+        let value = T::from_json(json);
+        if value.is_none() {
+            self.shared.counters.undecodable();
+        }
+        value
+    }
+
+    pub(super) fn ticket(&self, key: &str) -> Ticket {
+        self.shared.generations.ticket(key)
+    }
+
+    pub(super) async fn set_leased(
+        &self,
+        ticket: Ticket,
+        key: &str,
+        value: &Value,
+        ttl: Option<Duration>,
+    ) -> Result<bool> {
+        let _turn = self.writer(key).lock().await;
+        let Some(claim) = self.shared.generations.claim(ticket) else {
+            return Ok(false);
+        };
+        let json = value.to_json();
+        self.shared.inner.set(key, json.clone(), ttl).await?;
+        if self.shared.generations.is_current(&claim) {
+            return Ok(true);
+        }
+        self.shared.inner.compare_and_delete(key, &json).await?;
+        Ok(false)
+    }
+
+    pub(super) async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&Json>,
+        value: Json,
+        ttl: Option<Duration>,
+    ) -> Result<bool> {
+        let _turn = self.writer(key).lock().await;
+        let _voided = self.voiding(key);
+        self.shared
+            .inner
+            .compare_and_set(key, expected, value, ttl)
+            .await
+    }
+
+    /// Voids leases on `key` now and once more when the write is over, also when its future is dropped.
+    fn voiding<'a>(&'a self, key: &'a str) -> impl Drop + 'a {
+        self.shared.generations.bump(key);
+        OnDrop(move || self.shared.generations.bump(key))
+    }
+}
+
+impl std::fmt::Debug for CustomBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("CustomBackend").field(&self.name()).finish()
+    }
+}
+
+/// Runs a closure when dropped.
+pub(super) struct OnDrop<F: FnMut()>(pub(super) F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}

@@ -1,0 +1,233 @@
+//! The text of keys: strict reading, and the few shapes that need more than `Display`.
+
+use std::fmt;
+
+use super::key::{Family, Key, KeyRef, Roles, WIRE_PREFIX};
+use crate::error::{Error, ErrorKind};
+
+/// The longest key in bytes, without `tux:`. Far above any typed key; below what would let one key
+/// hold up a connection.
+pub const MAX_KEY_BYTES: usize = 64 * 1024;
+
+/// Refuses a key that is too long for the wire, the same on every backend.
+pub(crate) fn check_length(key: &str) -> Result<(), Error> {
+    if key.len() <= MAX_KEY_BYTES {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidKey,
+        format!(
+            "the key that starts with {:?} has {} bytes; at most {MAX_KEY_BYTES} are allowed",
+            excerpt(key),
+            key.len()
+        ),
+    ))
+}
+
+/// A text without one leading `tux:`, which names the same entry.
+pub(crate) fn strip_wire_prefix(text: &str) -> &str {
+    text.strip_prefix(WIRE_PREFIX).unwrap_or(text)
+}
+
+/// The first few characters of a text, for a message.
+pub(crate) fn excerpt(text: &str) -> &str {
+    match text.char_indices().nth(48) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}
+
+/// A tuple as Python prints it: `()`, `(5,)`, `(5, 9)`.
+pub(super) fn write_tuple(f: &mut fmt::Formatter<'_>, ids: &[u64]) -> fmt::Result {
+    f.write_str("(")?;
+    for (i, id) in ids.iter().enumerate() {
+        if i > 0 {
+            f.write_str(", ")?;
+        }
+        write!(f, "{id}")?;
+    }
+    f.write_str(if ids.len() == 1 { ",)" } else { ")" })
+}
+
+/// The key of `text` (already without `tux:`).
+pub(super) fn parse(text: &str) -> Key {
+    parse_typed(text).unwrap_or_else(|| Key::other(text))
+}
+
+fn parse_typed(text: &str) -> Option<Key> {
+    let family = Family::ALL
+        .into_iter()
+        .find(|family| text.starts_with(family.prefix()))?;
+    let rest = &text[family.prefix().len()..];
+    if family.is_one_per_guild() {
+        let guild = parse_id(rest)?;
+        let key = match family {
+            Family::GuildConfig => KeyRef::GuildConfig { guild },
+            Family::Prefix => KeyRef::Prefix { guild },
+            Family::PermissionRanks => KeyRef::PermissionRanks { guild },
+            _ => KeyRef::PermissionAssignments { guild },
+        };
+        return Some(key.to_key());
+    }
+    let (guild, rest) = rest.split_once(':')?;
+    let guild = parse_id(guild)?;
+    Some(match family {
+        Family::JailStatus => {
+            let user = parse_id(rest)?;
+            KeyRef::JailStatus { guild, user }.to_key()
+        }
+        Family::UserPermissionRank => {
+            let (user, roles) = rest.split_once(':')?;
+            let (user, roles) = (parse_id(user)?, parse_tuple(roles)?);
+            let roles = Roles::new(&roles)?;
+            KeyRef::UserPermissionRank { guild, user, roles }.to_key()
+        }
+        Family::CommandPermission => KeyRef::CommandPermission {
+            guild,
+            command: rest,
+        }
+        .to_key(),
+        _ => KeyRef::CommandPermissionFallback {
+            guild,
+            command: rest,
+        }
+        .to_key(),
+    })
+}
+
+/// Decimal digits without sign or leading zero.
+fn parse_id(text: &str) -> Option<u64> {
+    let bytes = text.as_bytes();
+    if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    if bytes[0] == b'0' && bytes.len() > 1 {
+        return None;
+    }
+    text.parse().ok()
+}
+
+fn parse_tuple(text: &str) -> Option<Vec<u64>> {
+    let inner = text.strip_prefix('(')?.strip_suffix(')')?;
+    if inner.is_empty() {
+        return Some(Vec::new());
+    }
+    if let Some(one) = inner.strip_suffix(',') {
+        return Some(vec![parse_id(one)?]);
+    }
+    let ids = inner
+        .split(", ")
+        .map(parse_id)
+        .collect::<Option<Vec<_>>>()?;
+    (ids.len() > 1).then_some(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_family_has_the_text_of_the_wire() {
+        let roles = [5, 9];
+        let cases: [(KeyRef<'_>, &str); 9] = [
+            (KeyRef::GuildConfig { guild: 1 }, "guild_config:1"),
+            (KeyRef::JailStatus { guild: 1, user: 2 }, "jail_status:1:2"),
+            (KeyRef::Prefix { guild: 1 }, "prefix:1"),
+            (
+                KeyRef::PermissionRanks { guild: 1 },
+                "perm:permission_ranks:1",
+            ),
+            (
+                KeyRef::PermissionAssignments { guild: 1 },
+                "perm:permission_assignments:1",
+            ),
+            (
+                KeyRef::UserPermissionRank {
+                    guild: 1,
+                    user: 2,
+                    roles: Roles::new(&roles).unwrap(),
+                },
+                "perm:user_permission_rank:1:2:(5, 9)",
+            ),
+            (
+                KeyRef::UserPermissionRank {
+                    guild: 1,
+                    user: 2,
+                    roles: Roles::new(&roles[..1]).unwrap(),
+                },
+                "perm:user_permission_rank:1:2:(5,)",
+            ),
+            (
+                KeyRef::CommandPermission {
+                    guild: 1,
+                    command: "a b c",
+                },
+                "perm:command_permission:1:a b c",
+            ),
+            (
+                KeyRef::CommandPermissionFallback {
+                    guild: 1,
+                    command: "a:b",
+                },
+                "perm:command_permission_fallback:1:a:b",
+            ),
+        ];
+        for (key, text) in cases {
+            assert_eq!(key.to_string(), text);
+            assert_eq!(key.to_wire(), format!("tux:{text}"));
+            assert_eq!(Key::parse(text).as_key_ref(), key);
+        }
+    }
+
+    #[test]
+    fn what_is_not_canonical_is_an_entry_of_its_own() {
+        for text in [
+            "jail_status:01:2",
+            "jail_status:1:2:3",
+            "jail_status:1:",
+            "jail_status:+1:2",
+            "jail_status:1: 2",
+            "guild_config:18446744073709551616",
+            "guild_config:",
+            "perm:user_permission_rank:1:2:(9, 5)",
+            "perm:user_permission_rank:1:2:(5, 5)",
+            "perm:user_permission_rank:1:2:(5)",
+            "perm:user_permission_rank:1:2:(5,9)",
+            "perm:command_permission:x:a",
+            "",
+            "tux:tux:prefix:1",
+        ] {
+            let key = Key::parse(text);
+            assert_eq!(key.family(), None, "{text:?}");
+        }
+        assert_eq!(Key::parse("tux:tux:prefix:1").to_string(), "tux:prefix:1");
+    }
+
+    #[test]
+    fn a_key_is_40_bytes() {
+        assert_eq!(size_of::<Key>(), 40);
+    }
+
+    fn near_keys() -> impl Strategy<Value = String> {
+        let family = prop::sample::select(Family::ALL.map(Family::prefix).to_vec());
+        let id = prop_oneof!["[0-9]{1,3}", "[0-9]{18,21}", "[+0 ]?[0-9]{0,2}"];
+        let tail = prop_oneof![
+            "",
+            ":[0-9]{1,4}",
+            ":[0-9]:\\([0-9]{0,2}(, ?[0-9]{1,2}){0,3},?\\)",
+            ":.{0,8}",
+        ];
+        (family, id, tail).prop_map(|(f, i, t)| format!("{f}{i}{t}"))
+    }
+
+    proptest! {
+        #[test]
+        fn text_and_key_are_inverse(text in prop_oneof![near_keys(), ".{0,40}"]) {
+            let stripped = text.strip_prefix("tux:").unwrap_or(&text);
+            let key = Key::parse(&text);
+            prop_assert_eq!(key.to_string(), stripped);
+            prop_assert_eq!(Key::parse(&key.as_key_ref().to_wire()), key);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What a load or a partial update holds while it is under way.
+
+use super::generation::Ticket;
+use super::value::Value;
+
+/// Taken before a value is loaded; the value is published only if nothing set, invalidated or cleared
+/// the key since (invariant I8). A lease of one backend is void on every other.
+#[derive(Debug)]
+#[must_use = "a lease protects the load that follows it"]
+pub struct Lease(Held);
+
+#[derive(Debug)]
+enum Held {
+    Memory { store: u64, lease: crate::Lease },
+    Ticket(Ticket),
+}
+
+impl Lease {
+    pub(super) fn memory(store: u64, lease: crate::Lease) -> Self {
+        Self(Held::Memory { store, lease })
+    }
+
+    pub(super) fn ticket(ticket: Ticket) -> Self {
+        Self(Held::Ticket(ticket))
+    }
+
+    /// The engine's lease, if it was taken from the store of this number.
+    pub(super) fn into_memory(self, of: u64) -> Option<crate::Lease> {
+        match self.0 {
+            Held::Memory { store, lease } if store == of => Some(lease),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_ticket(&self) -> Option<Ticket> {
+        match self.0 {
+            Held::Ticket(ticket) => Some(ticket),
+            Held::Memory { .. } => None,
+        }
+    }
+}
+
+/// What stood under a key when a read-merge-write began; goes back with
+/// [`Backend::commit`](super::Backend::commit).
+#[derive(Debug)]
+#[must_use = "a snapshot is the base of the commit that follows it"]
+pub struct Snapshot {
+    value: Option<Value>,
+    base: Base,
+}
+
+#[derive(Debug)]
+pub(super) enum Base {
+    /// Unchanged if the lease still holds.
+    Memory(Lease),
+    /// Unchanged if the server still has this whole text (`None`: nothing).
+    #[cfg(feature = "valkey")]
+    Text { store: u64, text: Option<Vec<u8>> },
+    /// Unchanged if a user's store still has this value.
+    Custom,
+}
+
+impl Snapshot {
+    pub(super) fn memory(value: Option<Value>, lease: Lease) -> Self {
+        Self {
+            value,
+            base: Base::Memory(lease),
+        }
+    }
+
+    pub(super) fn custom(value: Option<Value>) -> Self {
+        Self {
+            value,
+            base: Base::Custom,
+        }
+    }
+
+    #[cfg(feature = "valkey")]
+    pub(super) fn text(value: Option<Value>, store: u64, text: Option<Vec<u8>>) -> Self {
+        Self {
+            value,
+            base: Base::Text { store, text },
+        }
+    }
+
+    /// The value, `None` when there was none.
+    #[must_use]
+    pub fn value(&self) -> Option<&Value> {
+        self.value.as_ref()
+    }
+
+    pub(super) fn into_parts(self) -> (Option<Value>, Base) {
+        (self.value, self.base)
+    }
+
+    pub(super) fn into_memory_parts(self) -> (Option<Value>, Option<Lease>) {
+        match self.base {
+            Base::Memory(lease) => (self.value, Some(lease)),
+            _ => (self.value, None),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What a backend counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counters of a backend since it was made. All zero where a backend has no such event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BackendStats {
+    /// Values that could not be decoded, or had the wrong shape for their key, and read as a miss.
+    pub undecodable: u64,
+    /// Connections made after the first.
+    pub reconnects: u64,
+    /// Requests that got no answer in time.
+    pub timeouts: u64,
+    /// Requests refused at once because the server was known to be away.
+    pub refused: u64,
+    /// Failed invalidations taken into the retry queue.
+    pub retries_queued: u64,
+    /// Invalidations that a retry carried out.
+    pub retries_done: u64,
+    /// Invalidations lost because the queue was full or the service closed: a stale value may live for
+    /// its TTL.
+    pub retries_lost: u64,
+    /// Invalidations that wait in the queue now.
+    pub retries_pending: u64,
+}
+
+/// The live counters. Relaxed throughout: each is a sum of its own, read for reports only.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    undecodable: AtomicU64,
+    pub(crate) reconnects: AtomicU64,
+    pub(crate) timeouts: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) retries_queued: AtomicU64,
+    pub(crate) retries_done: AtomicU64,
+    pub(crate) retries_lost: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn undecodable(&self) {
+        add(&self.undecodable);
+    }
+
+    pub(crate) fn snapshot(&self) -> BackendStats {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        BackendStats {
+            undecodable: load(&self.undecodable),
+            reconnects: load(&self.reconnects),
+            timeouts: load(&self.timeouts),
+            refused: load(&self.refused),
+            retries_queued: load(&self.retries_queued),
+            retries_done: load(&self.retries_done),
+            retries_lost: load(&self.retries_lost),
+            retries_pending: 0,
+        }
+    }
+}
+
+/// One more.
+pub(crate) fn add(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}

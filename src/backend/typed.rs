@@ -1,0 +1,273 @@
+//! The typed face of a [`Backend`]: what the managers are built on.
+
+use std::time::Duration;
+
+use super::Backend;
+use super::key::KeyRef;
+use super::key_set::KeySet;
+use super::lease::{Base, Lease, Snapshot};
+use super::value::{CacheValue, Json, Value};
+use crate::error::{Error, Result};
+
+/// The answer of a look-up that may not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peek<T> {
+    /// The value.
+    Hit(T),
+    /// There is none.
+    Miss,
+    /// Only the store can tell: ask with [`Backend::get_as`].
+    Ask,
+}
+
+/// How often a read-merge-write starts afresh before it gives up. Each failure means that another writer
+/// of the same key got through; 1,000 in a row are no contention but a fault.
+const MAX_UPDATE_ATTEMPTS: usize = 1_000;
+
+impl Backend {
+    /// A typed look-up that answers at once or not at all. Memory always answers; a hit there allocates
+    /// nothing. A value of the wrong shape is counted and is a miss.
+    #[inline]
+    pub fn peek<T: CacheValue>(&self, key: KeyRef<'_>) -> Peek<T> {
+        self.peek_with(key, T::clone)
+    }
+
+    /// [`peek`](Self::peek) that lends the value to `f` instead of cloning it. `f` must not wait.
+    #[inline]
+    pub fn peek_with<T: CacheValue, R>(&self, key: KeyRef<'_>, f: impl FnOnce(&T) -> R) -> Peek<R> {
+        match self {
+            Self::Memory(memory) => match memory.read(key, f) {
+                Some(found) => Peek::Hit(found),
+                None => Peek::Miss,
+            },
+            Self::Custom(_) => Peek::Ask,
+        }
+    }
+
+    /// The value under `key` as a `T`. A value of the wrong shape is counted and is a miss.
+    ///
+    /// # Errors
+    /// As [`Backend::get`].
+    pub async fn get_as<T: CacheValue>(&self, key: KeyRef<'_>) -> Result<Option<T>> {
+        match self {
+            Self::Memory(memory) => Ok(memory.read(key, T::clone)),
+            Self::Custom(custom) => custom.get_as(key).await,
+        }
+    }
+
+    /// Several values in the order of `keys`; one round trip in Valkey.
+    ///
+    /// # Errors
+    /// As [`Backend::get_many`].
+    pub async fn get_many_as<T: CacheValue>(&self, keys: &[KeyRef<'_>]) -> Result<Vec<Option<T>>> {
+        match self {
+            Self::Memory(memory) => {
+                Ok(keys.iter().map(|key| memory.read(*key, T::clone)).collect())
+            }
+            Self::Custom(custom) => custom.get_many_as(keys).await,
+        }
+    }
+
+    /// Writes a value; `ttl` as for [`Backend::set`]. Voids the leases on `key`.
+    ///
+    /// # Errors
+    /// As [`Backend::set`].
+    pub async fn put<T: CacheValue>(
+        &self,
+        key: KeyRef<'_>,
+        value: T,
+        ttl: Option<Duration>,
+    ) -> Result<()> {
+        self.put_value(key, Value::new(value), ttl).await
+    }
+
+    /// [`put`](Self::put) of a value whose type is erased.
+    ///
+    /// # Errors
+    /// As [`Backend::set`].
+    pub async fn put_value(
+        &self,
+        key: KeyRef<'_>,
+        value: Value,
+        ttl: Option<Duration>,
+    ) -> Result<()> {
+        match self {
+            Self::Memory(memory) => memory.set_value(key, value, ttl),
+            Self::Custom(custom) => custom.set(&key.to_string(), value.to_json(), ttl).await,
+        }
+    }
+
+    /// Writes several values with one TTL; one round trip in Valkey.
+    ///
+    /// # Errors
+    /// As [`Backend::set_many`].
+    pub async fn put_many(
+        &self,
+        entries: Vec<(KeyRef<'_>, Value)>,
+        ttl: Option<Duration>,
+    ) -> Result<()> {
+        match self {
+            Self::Memory(memory) => entries
+                .into_iter()
+                .try_for_each(|(key, value)| memory.set_value(key, value, ttl)),
+            Self::Custom(custom) => {
+                let texts: Vec<(String, Json)> = entries
+                    .iter()
+                    .map(|(key, value)| (key.to_string(), value.to_json()))
+                    .collect();
+                let entries: Vec<_> = texts
+                    .iter()
+                    .map(|(key, value)| (key.as_str(), value.clone(), ttl))
+                    .collect();
+                custom.set_many(&entries).await
+            }
+        }
+    }
+
+    /// Removes one key and voids the leases on it; `true` if it was there.
+    ///
+    /// # Errors
+    /// As [`Backend::delete`]. The leases are void even then.
+    pub async fn remove(&self, key: KeyRef<'_>) -> Result<bool> {
+        match self {
+            Self::Memory(memory) => Ok(memory.remove(key)),
+            Self::Custom(custom) => custom.delete(&key.to_string()).await,
+        }
+    }
+
+    /// Removes a set of keys, by predicate in memory and by prefix elsewhere, and voids every lease;
+    /// says how many went.
+    ///
+    /// # Errors
+    /// As [`Backend::delete_prefix`]. The leases are void even then.
+    pub async fn remove_set(&self, set: &KeySet<'_>) -> Result<usize> {
+        match self {
+            Self::Memory(memory) => Ok(memory.remove_set(set)),
+            Self::Custom(custom) => custom.delete_set(set).await,
+        }
+    }
+
+    /// A lease on `key`, to be taken before its value is loaded.
+    pub fn lease(&self, key: KeyRef<'_>) -> Lease {
+        match self {
+            Self::Memory(memory) => memory.lease(key),
+            Self::Custom(custom) => Lease::ticket(custom.ticket(&key.to_string())),
+        }
+    }
+
+    /// Publishes a loaded value under its lease. `Ok(false)`: the key was set, invalidated or cleared
+    /// since, in this process, and nothing is stored (behind a socket the lease is checked again after
+    /// the reply, and the value taken back if it has become void).
+    ///
+    /// # Errors
+    /// As [`Backend::set`].
+    ///
+    /// # Cancel safety
+    /// In memory there is nothing to cancel. In Valkey a dropped call takes back by itself what it may
+    /// have written. With a user's store run it in a task of its own.
+    pub async fn put_leased(
+        &self,
+        lease: Lease,
+        key: KeyRef<'_>,
+        value: Value,
+        ttl: Option<Duration>,
+    ) -> Result<bool> {
+        match self {
+            Self::Memory(memory) => memory.set_leased(lease, key, value, ttl),
+            Self::Custom(custom) => match lease.as_ticket() {
+                Some(ticket) => {
+                    custom
+                        .set_leased(ticket, &key.to_string(), &value, ttl)
+                        .await
+                }
+                None => Ok(false),
+            },
+        }
+    }
+
+    /// [`put_leased`](Self::put_leased) of several values with one TTL; one round trip in Valkey. Says
+    /// for each whether it was published.
+    ///
+    /// # Errors
+    /// As [`Backend::set_many`].
+    pub async fn put_many_leased(
+        &self,
+        entries: Vec<(Lease, KeyRef<'_>, Value)>,
+        ttl: Option<Duration>,
+    ) -> Result<Vec<bool>> {
+        let mut published = Vec::with_capacity(entries.len());
+        for (lease, key, value) in entries {
+            published.push(self.put_leased(lease, key, value, ttl).await?);
+        }
+        Ok(published)
+    }
+
+    /// Reads `key` as the base of a read-merge-write.
+    ///
+    /// # Errors
+    /// As [`Backend::get`].
+    pub async fn snapshot(&self, key: KeyRef<'_>) -> Result<Snapshot> {
+        match self {
+            Self::Memory(memory) => Ok(memory.snapshot(key)),
+            Self::Custom(custom) => {
+                let found = custom.get(&key.to_string()).await?;
+                Ok(Snapshot::custom(found.map(Value::from_json)))
+            }
+        }
+    }
+
+    /// Writes `value` if `key` is as it was at `snapshot`. `Ok(false)`: it changed; read again and merge
+    /// anew. One step everywhere: in Valkey a script compares the whole old text and sets (T39).
+    ///
+    /// # Errors
+    /// As [`Backend::set`]; after `Timeout` it is not known whether the value was written.
+    pub async fn commit(
+        &self,
+        key: KeyRef<'_>,
+        snapshot: Snapshot,
+        value: Value,
+        ttl: Option<Duration>,
+    ) -> Result<bool> {
+        let (old, base) = snapshot.into_parts();
+        match (self, base) {
+            (Self::Memory(memory), Base::Memory(lease)) => memory.commit(key, lease, value, ttl),
+            (Self::Custom(custom), Base::Custom) => {
+                let old = old.map(|old| old.to_json());
+                custom
+                    .compare_and_set(&key.to_string(), old.as_ref(), value.to_json(), ttl)
+                    .await
+            }
+            // A snapshot of another backend: its base says nothing about this one.
+            _ => Ok(false),
+        }
+    }
+
+    /// Read-merge-write until it goes through: `merge` gets what is there and returns what shall be
+    /// there. It may run several times. Returns what was written.
+    ///
+    /// # Errors
+    /// As [`Backend::set`].
+    pub async fn update<F>(
+        &self,
+        key: KeyRef<'_>,
+        ttl: Option<Duration>,
+        mut merge: F,
+    ) -> Result<Value>
+    where
+        F: FnMut(Option<&Value>) -> Value + Send,
+    {
+        for attempt in 0..MAX_UPDATE_ATTEMPTS {
+            let snapshot = self.snapshot(key).await?;
+            let value = merge(snapshot.value());
+            if self.commit(key, snapshot, value.clone(), ttl).await? {
+                return Ok(value);
+            }
+            if attempt > 2 {
+                tokio::task::yield_now().await;
+            }
+        }
+        Err(Error::unavailable(format!(
+            "{key}: {MAX_UPDATE_ATTEMPTS} updates in a row were overtaken by other writers"
+        )))
+    }
+}
