@@ -5,9 +5,9 @@ pub(crate) use ::loom::sync::atomic::{
 };
 pub(crate) use ::loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 pub(crate) use ::loom::{thread, thread_local};
+pub(crate) use ::std::cell::UnsafeCell;
 /// See the `std` twin: an owner that loom need not watch.
 pub(crate) use ::std::sync::Arc as StdArc;
-pub(crate) use ::std::cell::UnsafeCell;
 pub(crate) use ::std::sync::Weak;
 
 /// Loom has no cache lines.

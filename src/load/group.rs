@@ -1,0 +1,265 @@
+//! Key → flight: who leads, who waits, who must load alone.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+use super::flight::{Flight, FlightError, Joining};
+use super::join::{Baton, JoinFuture, Joined, LeaderGuard, Seat};
+use super::registry::Registry;
+use super::source::{Key, LeaseSource, Store};
+use crate::sync::StdArc;
+
+/// After this many flights that gave a waiter nothing it can use (another error type, an expiry), it loads
+/// by itself instead of joining once more: no serial convoy (T22).
+const USELESS_FLIGHTS: usize = 2;
+
+/// One flight per key. Cloning gives another handle to the same group.
+pub(crate) struct Group<K, V, L> {
+    registry: StdArc<Registry<K, V, L>>,
+}
+
+/// What a caller found when it came.
+pub(crate) enum Entry<K: Key, V, L> {
+    /// Nobody loads this key: the caller does.
+    Lead(Baton<K, V, L>),
+    /// A flight is under way.
+    Wait(JoinFuture<K, V, L>),
+    /// Waiting would wait for itself: the caller is inside the loader that it would wait for. It runs its
+    /// own loader and keeps the result out of the cache.
+    Nested,
+}
+
+/// What an asynchronous caller got.
+#[derive(Debug)]
+pub(crate) enum Shared<V> {
+    Value(V),
+    Failed(FlightError),
+    /// See [`Entry::Nested`]; the loader was not started.
+    Nested,
+}
+
+impl<V> From<Result<V, FlightError>> for Shared<V> {
+    fn from(result: Result<V, FlightError>) -> Self {
+        match result {
+            Ok(value) => Self::Value(value),
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
+impl<K, V, L> Group<K, V, L> {
+    pub(crate) fn new() -> Self {
+        Self {
+            registry: StdArc::new(Registry::new()),
+        }
+    }
+}
+
+impl<K: Key, V, L> Group<K, V, L> {
+    /// How many keys have a flight now; 0 at rest (L10).
+    pub(crate) fn len(&self) -> usize {
+        self.registry.len()
+    }
+
+    /// How many wait for this key's flight now.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self, key: &K) -> usize {
+        self.registry.get(key).map_or(0, |flight| flight.waiting())
+    }
+
+    /// Joins the flight of `key`, or starts one.
+    pub(crate) fn enter<S>(&self, source: &S, key: K) -> Entry<K, V, L>
+    where
+        S: LeaseSource<K, Lease = L> + ?Sized,
+    {
+        let mut present = self.registry.get(&key);
+        loop {
+            if let Some(flight) = &present {
+                match flight.try_join(|lease| source.is_valid(lease)) {
+                    Joining::Waiting(ticket) => {
+                        let join = JoinFuture::new(self.seat(flight), ticket);
+                        return if join.is_nested() {
+                            Entry::Nested
+                        } else {
+                            Entry::Wait(join)
+                        };
+                    }
+                    Joining::Claimed => return Entry::Lead(Baton::new(self.seat(flight))),
+                    Joining::Refused => {}
+                }
+            }
+            // None, or one that is over or overtaken: start afresh in its place.
+            let mine = StdArc::new(Flight::new(key.clone()));
+            match self.registry.enter(&mine, present.as_ref()) {
+                Ok(()) => return Entry::Lead(Baton::new(self.seat(&mine))),
+                Err(other) => present = Some(other),
+            }
+        }
+    }
+
+    fn seat(&self, flight: &StdArc<Flight<K, V, L>>) -> Seat<K, V, L> {
+        Seat {
+            registry: StdArc::clone(&self.registry),
+            flight: StdArc::clone(flight),
+        }
+    }
+}
+
+impl<K: Key, V: Clone, L> Group<K, V, L> {
+    /// The value of `key`, loaded once however many threads ask; for callers whose own look-up has missed.
+    ///
+    /// Blocks while another caller loads the same key. A panic in `load` unwinds this caller only.
+    pub(crate) fn get_or_fetch<S>(&self, store: &S, key: K, load: impl FnOnce() -> V) -> V
+    where
+        S: Store<K, V, Lease = L> + ?Sized,
+    {
+        match self.try_get_or_fetch(store, key, || Ok::<V, Infallible>(load())) {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+
+    /// The same for a loader that may fail: its error goes to those who waited with the same error type, and
+    /// is never kept (L6). A waiter with another error type starts afresh.
+    pub(crate) fn try_get_or_fetch<S, E>(
+        &self,
+        store: &S,
+        key: K,
+        load: impl FnOnce() -> Result<V, E>,
+    ) -> Result<V, E>
+    where
+        S: Store<K, V, Lease = L> + ?Sized,
+        E: Clone + Send + Sync + 'static,
+    {
+        for _ in 0..USELESS_FLIGHTS {
+            let joined = match self.enter(store, key.clone()) {
+                Entry::Lead(baton) => return lead(store, baton, load),
+                Entry::Nested => return load(),
+                Entry::Wait(join) => join.wait(),
+            };
+            match joined {
+                Joined::Promoted(baton) => return lead(store, baton, load),
+                Joined::Done(Ok(value)) => return Ok(value),
+                Joined::Done(Err(error)) => {
+                    if let Some(error) = error.downcast::<E>() {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        let lease = store.lease(&key);
+        if let Some(value) = store.peek(&key) {
+            return Ok(value);
+        }
+        let value = load()?;
+        store.publish(&lease, &key, value.clone());
+        Ok(value)
+    }
+
+    /// The asynchronous form: joins the flight of `key`, or starts one with `start` and waits for it too.
+    ///
+    /// `start` is called at most once, and must hand the guard to a task of its own that drives the loader
+    /// ([`LeaderGuard::drive`]), publishes, and ends the flight; so this caller may be dropped at any time
+    /// without harm to the others (T20, T24). `deadline` makes a timer for one load; when it is ready first,
+    /// the flight ends for all who wait for that load (T23). The task should end its flight by the same
+    /// limit ([`LeaderGuard::expire`]), so that this one acts only when a leader is stuck.
+    pub(crate) async fn share<S, D>(
+        &self,
+        source: &S,
+        key: K,
+        start: impl FnOnce(LeaderGuard<K, V, L>),
+        deadline: impl Fn() -> D,
+    ) -> Shared<V>
+    where
+        S: LeaseSource<K, Lease = L> + ?Sized,
+        D: Future<Output = ()>,
+    {
+        let baton = match self.enter(source, key) {
+            Entry::Nested => return Shared::Nested,
+            Entry::Lead(baton) => baton,
+            Entry::Wait(join) => match join_until(join, deadline()).await {
+                Joined::Done(result) => return result.into(),
+                Joined::Promoted(baton) => baton,
+            },
+        };
+        let guard = baton.begin(source);
+        let Some(own) = guard.join() else {
+            return Shared::Failed(FlightError::Expired);
+        };
+        start(guard);
+        match join_until(own, deadline()).await {
+            Joined::Done(result) => result.into(),
+            // Its loader is spent, so it is never promoted; if it were, the drop would pass the baton on.
+            Joined::Promoted(_) => Shared::Failed(FlightError::Abandoned),
+        }
+    }
+}
+
+/// Waits for the flight or the deadline; the deadline ends the flight.
+async fn join_until<K: Key, V: Clone, L>(
+    join: JoinFuture<K, V, L>,
+    deadline: impl Future<Output = ()>,
+) -> Joined<K, V, L> {
+    let mut deadline = pin!(deadline);
+    let mut join = Some(join);
+    poll_fn(move |cx| {
+        let waiting = join.as_mut().expect("not polled after it was ready");
+        if let Poll::Ready(joined) = Pin::new(waiting).poll(cx) {
+            return Poll::Ready(joined);
+        }
+        if deadline.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        if let Some(join) = join.take() {
+            join.expire();
+        }
+        Poll::Ready(Joined::Done(Err(FlightError::Expired)))
+    })
+    .await
+}
+
+/// Leads a flight on this thread.
+fn lead<K, V, L, E, S>(
+    store: &S,
+    baton: Baton<K, V, L>,
+    load: impl FnOnce() -> Result<V, E>,
+) -> Result<V, E>
+where
+    K: Key,
+    V: Clone,
+    E: Clone + Send + Sync + 'static,
+    S: Store<K, V, Lease = L> + ?Sized,
+{
+    let guard = baton.begin(store);
+    // The flight before this one may have published between the caller's look-up and now (L2).
+    if let Some(value) = store.peek(guard.key()) {
+        guard.complete_with(|| Ok::<V, E>(value.clone()));
+        return Ok(value);
+    }
+    let result = {
+        let _scope = guard.scope();
+        load()
+    };
+    if let Ok(value) = &result {
+        guard.publish(store, value.clone());
+    }
+    guard.complete_with(|| result.clone());
+    result
+}
+
+impl<K, V, L> Clone for Group<K, V, L> {
+    fn clone(&self) -> Self {
+        Self {
+            registry: StdArc::clone(&self.registry),
+        }
+    }
+}
+
+impl<K, V, L> fmt::Debug for Group<K, V, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group").finish_non_exhaustive()
+    }
+}

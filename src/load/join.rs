@@ -1,0 +1,334 @@
+//! Waiting for a flight and leading one: the future, the baton, the guard. No runtime in here.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::flight::{Closing, Flight, FlightError, Outcome, Step, Ticket};
+use super::nesting::{Driven, Edges, Scope};
+use super::registry::Registry;
+use super::source::{Key, LeaseSource, Store};
+use crate::sync::{Condvar, Mutex, StdArc};
+
+/// A flight and the registry it is entered in.
+pub(crate) struct Seat<K, V, L> {
+    pub(crate) registry: StdArc<Registry<K, V, L>>,
+    pub(crate) flight: StdArc<Flight<K, V, L>>,
+}
+
+impl<K: Key, V, L> Seat<K, V, L> {
+    /// Takes the flight's key out of the registry, then wakes.
+    fn finish(&self, wakers: Vec<Waker>) {
+        let waking = WakeAll(wakers);
+        self.registry.remove(&self.flight);
+        drop(waking);
+    }
+
+    /// Ends the flight with an outcome that is only made if somebody waits. False: it was over already.
+    fn land(&self, outcome: impl FnOnce() -> Outcome<V>) -> bool {
+        let mut closing = self.flight.close(None);
+        if matches!(closing, Closing::Watched) {
+            // Runs `V::clone`: not under the lock. Who joins meanwhile is served too.
+            closing = self.flight.close(Some(StdArc::new(outcome())));
+        }
+        match closing {
+            Closing::Closed(wakers) => {
+                self.finish(wakers);
+                true
+            }
+            Closing::NotLed | Closing::Watched => false,
+        }
+    }
+
+    /// The leader goes without a result.
+    fn abandon(&self) {
+        let (wakers, over) = self.flight.abandon();
+        if over {
+            self.finish(wakers);
+        } else {
+            drop(WakeAll(wakers));
+        }
+    }
+}
+
+/// Wakes on drop, so that a panic on the way (in `K::hash`, in one of the wakers) leaves nobody asleep.
+struct WakeAll(Vec<Waker>);
+
+impl Drop for WakeAll {
+    fn drop(&mut self) {
+        while let Some(waker) = self.0.pop() {
+            let rest = WakeAll(std::mem::take(&mut self.0));
+            waker.wake();
+            self.0 = rest.into_inner();
+        }
+    }
+}
+
+impl WakeAll {
+    fn into_inner(mut self) -> Vec<Waker> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+/// The right to lead a flight, before its load has begun. Dropped, it passes on (L4).
+pub(crate) struct Baton<K: Key, V, L> {
+    seat: Option<Seat<K, V, L>>,
+}
+
+impl<K: Key, V, L> Baton<K, V, L> {
+    pub(crate) fn new(seat: Seat<K, V, L>) -> Self {
+        Self { seat: Some(seat) }
+    }
+
+    /// Takes the lease: from here on an invalidation overtakes the flight (L5).
+    pub(crate) fn begin<S>(mut self, source: &S) -> LeaderGuard<K, V, L>
+    where
+        S: LeaseSource<K, Lease = L> + ?Sized,
+    {
+        let seat = self.seat.as_ref().expect("a baton is used once");
+        // `lease` hashes the key, which is user code: if it panics, `self` passes the baton on.
+        let lease = StdArc::new(source.lease(&seat.flight.key));
+        seat.flight.begin(StdArc::clone(&lease));
+        LeaderGuard {
+            seat: self.seat.take().expect("looked at above"),
+            lease,
+            landed: false,
+        }
+    }
+}
+
+impl<K: Key, V, L> Drop for Baton<K, V, L> {
+    fn drop(&mut self) {
+        if let Some(seat) = self.seat.take() {
+            seat.abandon();
+        }
+    }
+}
+
+/// Leads a flight whose load has begun. Every way out ends the leadership: [`complete`](Self::complete),
+/// [`expire`](Self::expire), or a drop (panic, abort, `select!`), which hands over to a waiter (L4).
+pub(crate) struct LeaderGuard<K: Key, V, L> {
+    seat: Seat<K, V, L>,
+    lease: StdArc<L>,
+    landed: bool,
+}
+
+impl<K: Key, V, L> LeaderGuard<K, V, L> {
+    pub(crate) fn key(&self) -> &K {
+        &self.seat.flight.key
+    }
+
+    /// The lease taken before the load; asynchronous stores check it themselves around their writes.
+    pub(crate) fn lease(&self) -> &L {
+        &self.lease
+    }
+
+    /// Whether the flight is still this guard's: false once somebody has expired it (L11).
+    pub(crate) fn is_current(&self) -> bool {
+        self.seat.flight.is_led()
+    }
+
+    /// Whether a value loaded under this guard may be published now.
+    pub(crate) fn may_publish<S>(&self, source: &S) -> bool
+    where
+        S: LeaseSource<K, Lease = L> + ?Sized,
+    {
+        self.is_current() && source.is_valid(&self.lease)
+    }
+
+    /// Publishes to a synchronous store, unless the flight was overtaken or has expired.
+    pub(crate) fn publish<S>(&self, store: &S, value: V) -> bool
+    where
+        S: Store<K, V, Lease = L> + ?Sized,
+    {
+        self.is_current() && store.publish(&self.lease, self.key(), value)
+    }
+
+    /// While the scope lives, this thread counts as running the flight's loader (T25).
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::enter(&self.seat.flight.node)
+    }
+
+    /// Wraps an asynchronous loader so that each of its polls runs in the flight's scope (T25). A task
+    /// that the loader spawns is outside it: if that task joins this flight, only the deadline ends the wait.
+    pub(crate) fn drive<F: Future>(&self, load: F) -> Driven<F> {
+        Driven::new(&self.seat.flight.node, load)
+    }
+
+    /// The wait of the caller whose loader this guard's holder runs elsewhere. It is never promoted. `None`:
+    /// the flight has expired already.
+    pub(crate) fn join(&self) -> Option<JoinFuture<K, V, L>> {
+        let ticket = self.seat.flight.join_spent()?;
+        Some(JoinFuture::new(self.seat.clone(), ticket))
+    }
+
+    /// Ends the flight with the loader's result, which goes to all who wait. False: it was over already.
+    pub(crate) fn complete<E: Any + Send + Sync>(self, result: Result<V, E>) -> bool {
+        self.complete_with(move || result)
+    }
+
+    /// The same with a result that is only made (cloned) if somebody waits.
+    pub(crate) fn complete_with<E: Any + Send + Sync>(
+        mut self,
+        result: impl FnOnce() -> Result<V, E>,
+    ) -> bool {
+        let ended = self.seat.land(|| match result() {
+            Ok(value) => Outcome::Value(value),
+            Err(error) => Outcome::Failed(StdArc::new(error)),
+        });
+        // Not before: if `result` panics, the drop hands over.
+        self.landed = true;
+        ended
+    }
+
+    /// Ends the flight because its time is up (T23); its loader may run on, but publishes nothing (L11).
+    pub(crate) fn expire(mut self) -> bool {
+        self.landed = true;
+        self.seat.land(|| Outcome::Expired)
+    }
+}
+
+impl<K: Key, V, L> Drop for LeaderGuard<K, V, L> {
+    fn drop(&mut self) {
+        if !self.landed {
+            self.seat.abandon();
+        }
+    }
+}
+
+/// What a waiter got.
+pub(crate) enum Joined<K: Key, V, L> {
+    /// The flight's value, or why there is none.
+    Done(Result<V, FlightError>),
+    /// The leader went away; this waiter leads now, with its own loader.
+    Promoted(Baton<K, V, L>),
+}
+
+/// A place among a flight's waiters. Dropping it leaves the flight and disturbs nobody (L7, T24).
+pub(crate) struct JoinFuture<K: Key, V, L> {
+    seat: Option<Seat<K, V, L>>,
+    ticket: Ticket,
+    edges: Option<Edges>,
+}
+
+impl<K: Key, V, L> JoinFuture<K, V, L> {
+    pub(crate) fn new(seat: Seat<K, V, L>, ticket: Ticket) -> Self {
+        let edges = Edges::to(&seat.flight.node).ok();
+        Self {
+            seat: Some(seat),
+            ticket,
+            edges,
+        }
+    }
+
+    /// Whether waiting here would close a cycle of loads, so that the caller must not (L8).
+    pub(crate) fn is_nested(&self) -> bool {
+        self.edges.is_none()
+    }
+
+    /// Ends the flight for everybody, because this waiter has waited as long as a load may take. The only
+    /// way out when the leader itself is stuck in blocking code (T23). If another leader has begun since
+    /// this waiter joined, only this waiter leaves.
+    pub(crate) fn expire(self) {
+        let Some(seat) = &self.seat else { return };
+        if let Closing::Closed(wakers) = seat.flight.expire(self.ticket) {
+            seat.finish(wakers);
+        }
+    }
+}
+
+impl<K: Key, V: Clone, L> JoinFuture<K, V, L> {
+    /// Waits by parking this thread.
+    pub(crate) fn wait(mut self) -> Joined<K, V, L> {
+        let parker = StdArc::new(Parker::new());
+        let waker = Waker::from(StdArc::clone(&parker));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            match Pin::new(&mut self).poll(&mut context) {
+                Poll::Ready(joined) => return joined,
+                Poll::Pending => parker.park(),
+            }
+        }
+    }
+}
+
+// No field is ever pinned.
+impl<K: Key, V, L> Unpin for JoinFuture<K, V, L> {}
+
+impl<K: Key, V: Clone, L> Future for JoinFuture<K, V, L> {
+    type Output = Joined<K, V, L>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let ticket = self.ticket;
+        let seat = self.seat.as_ref().expect("polled after it was ready");
+        let Poll::Ready(step) = seat.flight.poll(ticket, cx.waker()) else {
+            return Poll::Pending;
+        };
+        let seat = self.seat.take().expect("looked at above");
+        self.edges = None;
+        Poll::Ready(match step {
+            Step::Landed(outcome) => Joined::Done(outcome.share()),
+            Step::Claimed => Joined::Promoted(Baton::new(seat)),
+            Step::Lost => Joined::Done(Err(FlightError::Abandoned)),
+        })
+    }
+}
+
+impl<K: Key, V, L> Drop for JoinFuture<K, V, L> {
+    fn drop(&mut self) {
+        let Some(seat) = self.seat.take() else { return };
+        if let Closing::Closed(wakers) = seat.flight.leave(self.ticket) {
+            seat.finish(wakers);
+        }
+    }
+}
+
+impl<K, V, L> Clone for Seat<K, V, L> {
+    fn clone(&self) -> Self {
+        Self {
+            registry: StdArc::clone(&self.registry),
+            flight: StdArc::clone(&self.flight),
+        }
+    }
+}
+
+impl<K: Key, V, L> fmt::Debug for LeaderGuard<K, V, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeaderGuard").finish_non_exhaustive()
+    }
+}
+
+/// Parks one thread until its waker is called.
+struct Parker {
+    woken: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Parker {
+    fn new() -> Self {
+        Self {
+            woken: Mutex::new(false),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn park(&self) {
+        let mut woken = self.woken.lock().unwrap_or_else(|bad| bad.into_inner());
+        while !*woken {
+            woken = self
+                .changed
+                .wait(woken)
+                .unwrap_or_else(|bad| bad.into_inner());
+        }
+        *woken = false;
+    }
+}
+
+impl Wake for Parker {
+    fn wake(self: StdArc<Self>) {
+        *self.woken.lock().unwrap_or_else(|bad| bad.into_inner()) = true;
+        self.changed.notify_one();
+    }
+}

@@ -1,0 +1,77 @@
+//! Single-flight: of all callers that miss one key at the same time, one loads and the others wait for it.
+//!
+//! Runtime-free. Threads and futures wait for the same flights: a thread is a waiter whose waker unparks it.
+//! The cache is known only as a [`LeaseSource`] (and a [`Store`] for the synchronous form).
+//!
+//! ```text
+//!             enter: no flight, or one that is over or overtaken
+//!                                   │
+//!                                   ▼          begin: takes the lease
+//!                    ┌──────► Led, no lease ──────────────────────────► Led under a lease ─────┐
+//!   the first able   │              │                                          │               │
+//!   waiter or new-   │              └──────────────────┬───────────────────────┘    complete,  │
+//!   comer touches it │                                 │ leader panics, is dropped  expire     │
+//!                    │             able waiters        ▼ or aborted                            │
+//!                    └──── Orphaned ◄───────────── (abandon)                                   │
+//!                             │                        │ no able waiter                        │
+//!                             │ the last one leaves    ▼                                       ▼
+//!                             └────────────────────► Landed (value | error | expired | nothing)
+//! ```
+//!
+//! *Able* waiters still have their own loader. The caller whose loader runs in a detached task waits as a
+//! *spent* one and is never promoted. "Overtaken" is not a stage: it is a lease that has become void, which
+//! every newcomer asks about.
+//!
+//! # Invariants
+//! - **L1** At most one baton or guard per flight is in force; a landed flight is never led again.
+//! - **L2** One load: callers of a key that overlap share one flight, and a new leader looks into the cache
+//!   again after taking its lease, so n callers of a value that is kept make one load.
+//! - **L3** Nobody sleeps for nothing: a waiter whose waker is noted has a leader, and every change of stage
+//!   that concerns waiters wakes them all.
+//! - **L4** A leader that goes without landing hands over: exactly one able waiter leads on with its own
+//!   loader, the others keep waiting for that one, the spent ones get `Abandoned`; without able waiters the
+//!   flight is over and the next caller starts afresh.
+//! - **L5** An overtaken flight (its key was set, invalidated or cleared since the lease) takes no new
+//!   waiters and publishes nothing; those who waited get its value, because their calls began before.
+//! - **L6** An error goes to those who waited, with the type they expect, and is never kept.
+//! - **L7** A waiter that goes takes only itself away.
+//! - **L8** No wait closes a cycle: a caller inside a loader that (through any number of other loads) waits
+//!   for it runs its own loader directly and keeps the result out of the cache. Not seen: a wait on a thread
+//!   or task that a loader starts itself and waits for.
+//! - **L9** Loaders, `V::clone`, `V::drop`, `E`, wakers and `K`'s operations never run under a lock of this
+//!   module; papaya calls `K::hash` and `K::eq` without one.
+//! - **L10** The registry holds no flight that is over (only a panic in `K::hash` or `K::eq` can leave one
+//!   behind, and the next caller of the key replaces it); what a flight held is dropped with its last waiter.
+//! - **L11** An expired flight is over at once: its waiters get `Expired`, newcomers start afresh, and the
+//!   load that still runs publishes nothing.
+//!
+//! # Progress
+//! | operation | waits for |
+//! |---|---|
+//! | `enter`, `begin`, `complete`, `expire`, polling, dropping | the flight's own mutex, held for a few instructions; papaya's map (lock-free but for growing) |
+//! | `get_or_fetch`, `try_get_or_fetch`, `JoinFuture::wait` | the leader of the same key, by parking the thread |
+//! | `share`, `JoinFuture` | the leader of the same key, without blocking |
+//! | joining inside a loader | besides, the edge lists of the loads linked to it, each for a few instructions |
+//! | invalidating, setting, clearing | nothing here: `load` is not told, it asks the lease |
+//!
+//! Loads of different keys never wait for each other, unless a loader itself asks for another key.
+
+mod flight;
+mod group;
+mod join;
+mod nesting;
+#[cfg(not(tux_loom))]
+mod registry;
+#[cfg(tux_loom)]
+#[path = "registry_loom.rs"]
+mod registry;
+mod source;
+mod waiters;
+
+pub(crate) use flight::FlightError;
+pub(crate) use group::{Entry, Group, Shared};
+pub(crate) use join::{Baton, JoinFuture, Joined, LeaderGuard};
+pub(crate) use source::{Key, LeaseSource, Store};
+
+#[cfg(all(test, not(tux_loom)))]
+mod tests;

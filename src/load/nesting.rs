@@ -1,0 +1,153 @@
+//! Loads inside loads: which load waits for which, so that no wait ever closes a cycle (L8, T25).
+//!
+//! A thread-local stack holds the flights whose loaders run on this thread right now: for a synchronous
+//! loader from its call to its return, for an asynchronous one during each poll. A caller that joins a
+//! flight from inside loaders notes edges "their flights wait for that one" and then follows the edges from
+//! there. If they lead back to one of its own flights, it must not wait. Of the callers that together close
+//! a cycle, the one whose edges were noted last sees all the others', since each edge list has its lock.
+//! Callers outside any loader (nearly all) pay one look at an empty thread-local stack.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::sync::{Mutex, StdArc, thread_local};
+
+/// A flight's place in the wait graph, without its types.
+pub(crate) struct Node {
+    waits_for: Mutex<Vec<StdArc<Node>>>,
+}
+
+impl Node {
+    pub(crate) fn new() -> Self {
+        Self {
+            waits_for: Mutex::new(Vec::new()),
+        }
+    }
+
+    fn edit<R>(&self, edit: impl FnOnce(&mut Vec<StdArc<Self>>) -> R) -> R {
+        let mut list = self
+            .waits_for
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        edit(&mut list)
+    }
+}
+
+thread_local! {
+    // Loom's macro takes no `const` block.
+    #[allow(clippy::missing_const_for_thread_local)]
+    static LOADING: RefCell<Vec<StdArc<Node>>> = RefCell::new(Vec::new());
+}
+
+/// The flights whose loaders run on this thread, outermost first. Empty while the thread is being torn down.
+fn loading_here() -> Vec<StdArc<Node>> {
+    LOADING
+        .try_with(|stack| stack.borrow().clone())
+        .unwrap_or_default()
+}
+
+/// While it lives, this thread runs the loader of `node`'s flight.
+pub(crate) struct Scope(StdArc<Node>);
+
+impl Scope {
+    pub(crate) fn enter(node: &StdArc<Node>) -> Self {
+        // During thread teardown there is no stack; nesting is then not detected.
+        let _ = LOADING.try_with(|stack| stack.borrow_mut().push(StdArc::clone(node)));
+        Self(StdArc::clone(node))
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        let _ = LOADING.try_with(|stack| {
+            let mut stack = stack.borrow_mut();
+            if let Some(at) = stack.iter().rposition(|node| StdArc::ptr_eq(node, &self.0)) {
+                stack.remove(at);
+            }
+        });
+    }
+}
+
+/// Waiting would close a cycle.
+pub(crate) struct Cycle;
+
+/// The edges of one wait; dropping it removes them.
+pub(crate) struct Edges {
+    from: Vec<StdArc<Node>>,
+    to: StdArc<Node>,
+}
+
+impl Edges {
+    /// Notes that the loads running on this thread wait for `to`. O(1) outside loaders; inside, linear in
+    /// the loads that are linked by waits.
+    pub(crate) fn to(to: &StdArc<Node>) -> Result<Self, Cycle> {
+        let edges = Self {
+            from: loading_here(),
+            to: StdArc::clone(to),
+        };
+        for node in &edges.from {
+            node.edit(|list| list.push(StdArc::clone(to)));
+        }
+        // Noted first, then looked: see the module's comment.
+        if edges.leads_back() {
+            return Err(Cycle);
+        }
+        Ok(edges)
+    }
+
+    fn leads_back(&self) -> bool {
+        if self.from.is_empty() {
+            return false;
+        }
+        let mut seen: Vec<StdArc<Node>> = Vec::new();
+        let mut open = vec![StdArc::clone(&self.to)];
+        while let Some(node) = open.pop() {
+            if self.from.iter().any(|own| StdArc::ptr_eq(own, &node)) {
+                return true;
+            }
+            if !seen.iter().any(|known| StdArc::ptr_eq(known, &node)) {
+                open.extend(node.edit(|list| list.clone()));
+                seen.push(node);
+            }
+        }
+        false
+    }
+}
+
+impl Drop for Edges {
+    fn drop(&mut self) {
+        for node in &self.from {
+            let removed = node.edit(|list| {
+                let at = list.iter().position(|to| StdArc::ptr_eq(to, &self.to))?;
+                Some(list.swap_remove(at))
+            });
+            drop(removed);
+        }
+    }
+}
+
+/// An asynchronous loader whose polls run inside its flight's [`Scope`].
+pub(crate) struct Driven<F> {
+    node: StdArc<Node>,
+    load: Pin<Box<F>>,
+}
+
+impl<F> Driven<F> {
+    pub(crate) fn new(node: &StdArc<Node>, load: F) -> Self {
+        Self {
+            node: StdArc::clone(node),
+            load: Box::pin(load),
+        }
+    }
+}
+
+impl<F: Future> Future for Driven<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let _scope = Scope::enter(&self.node);
+        self.load.as_mut().poll(cx)
+    }
+}

@@ -1,0 +1,7 @@
+//! The outcomes of a flight on real threads and by hand-polled futures. The models are in `loom-tests`.
+
+mod async_form;
+mod nested;
+mod stress;
+mod support;
+mod sync_form;
