@@ -46,6 +46,12 @@ impl Generations {
         }
     }
 
+    /// The number of this store.
+    #[cfg(feature = "valkey")]
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     fn stripe<K: Hash + ?Sized>(&self, key: &K) -> usize {
         self.hasher.hash_one(key) as usize % STRIPES
     }

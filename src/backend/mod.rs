@@ -14,6 +14,8 @@
 
 mod codec;
 mod custom;
+#[cfg(feature = "valkey")]
+mod fallback;
 mod generation;
 mod key;
 mod key_set;
@@ -23,10 +25,14 @@ mod memory;
 mod stats;
 mod text;
 mod typed;
+#[cfg(feature = "valkey")]
+mod valkey;
 mod value;
 
 pub use codec::{MAX_DEPTH, from_wire_text, to_wire_text};
 pub use custom::{CacheBackend, CustomBackend};
+#[cfg(feature = "valkey")]
+pub use fallback::FallbackBackend;
 pub use key::{Family, Key, KeyRef, OtherKey, Roles, WIRE_PREFIX};
 pub use key_set::KeySet;
 pub use key_text::MAX_KEY_BYTES;
@@ -34,6 +40,8 @@ pub use lease::{Lease, Snapshot};
 pub use memory::{InMemoryBackend, InMemoryBackendBuilder};
 pub use stats::BackendStats;
 pub use typed::Peek;
+#[cfg(feature = "valkey")]
+pub use valkey::{Undecodable, ValkeyBackend, ValkeySettings};
 pub use value::{CacheValue, Json, Scalar, Value};
 
 /// Where values are kept. Cheap to clone; clones share the entries.
@@ -42,8 +50,23 @@ pub use value::{CacheValue, Json, Scalar, Value};
 pub enum Backend {
     /// This process's memory.
     Memory(InMemoryBackend),
+    /// A Valkey server.
+    #[cfg(feature = "valkey")]
+    Valkey(ValkeyBackend),
+    /// Memory until the configured Valkey server is first reached, then that server for good.
+    #[cfg(feature = "valkey")]
+    Fallback(FallbackBackend),
     /// A user's own store.
     Custom(CustomBackend),
+}
+
+/// The store that serves a call now.
+#[derive(Clone, Copy)]
+enum Store<'a> {
+    Memory(&'a InMemoryBackend),
+    #[cfg(feature = "valkey")]
+    Valkey(&'a ValkeyBackend),
+    Custom(&'a CustomBackend),
 }
 
 impl Backend {
@@ -52,30 +75,66 @@ impl Backend {
         backend.into_backend()
     }
 
+    #[inline(always)]
+    fn store(&self) -> Store<'_> {
+        match self {
+            Self::Memory(memory) => Store::Memory(memory),
+            #[cfg(feature = "valkey")]
+            Self::Valkey(valkey) => Store::Valkey(valkey),
+            #[cfg(feature = "valkey")]
+            Self::Fallback(fallback) => fallback.store(),
+            Self::Custom(custom) => Store::Custom(custom),
+        }
+    }
+
     /// `"memory"`, `"valkey"`, or what a user's store calls itself.
     #[must_use]
     pub fn name(&self) -> &str {
-        match self {
-            Self::Memory(memory) => CacheBackend::name(memory),
-            Self::Custom(custom) => custom.name(),
+        match self.store() {
+            Store::Memory(memory) => CacheBackend::name(memory),
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => CacheBackend::name(valkey),
+            Store::Custom(custom) => custom.name(),
         }
     }
 
     /// Counts a value that its reader could not use; [`get_as`](Self::get_as) and the other typed reads
     /// do so by themselves, whoever decodes a [`Snapshot`] does it here.
     pub fn count_undecodable(&self) {
-        match self {
-            Self::Memory(memory) => memory.counters().undecodable(),
-            Self::Custom(custom) => custom.counters().undecodable(),
+        match self.store() {
+            Store::Memory(memory) => memory.counters().undecodable(),
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => valkey.count_undecodable(),
+            Store::Custom(custom) => custom.counters().undecodable(),
         }
     }
 
     /// The backend's counters.
     #[must_use]
     pub fn stats(&self) -> BackendStats {
-        match self {
-            Self::Memory(memory) => memory.stats(),
-            Self::Custom(custom) => custom.counters().snapshot(),
+        match self.store() {
+            Store::Memory(memory) => memory.stats(),
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => valkey.stats(),
+            Store::Custom(custom) => custom.counters().snapshot(),
+        }
+    }
+
+    /// Something was written or removed in memory while the server was not reached yet: what the server
+    /// holds under it is removed as soon as it is (T38).
+    #[inline(always)]
+    fn shadow_key(&self, _key: impl FnOnce() -> String) {
+        #[cfg(feature = "valkey")]
+        if let Self::Fallback(fallback) = self {
+            fallback.shadow_key(_key);
+        }
+    }
+
+    #[inline(always)]
+    fn shadow_prefix(&self, _prefix: impl FnOnce() -> String) {
+        #[cfg(feature = "valkey")]
+        if let Self::Fallback(fallback) = self {
+            fallback.shadow_prefix(_prefix);
         }
     }
 }
@@ -83,5 +142,12 @@ impl Backend {
 impl<B: CacheBackend> From<B> for Backend {
     fn from(backend: B) -> Self {
         backend.into_backend()
+    }
+}
+
+#[cfg(feature = "valkey")]
+impl From<FallbackBackend> for Backend {
+    fn from(backend: FallbackBackend) -> Self {
+        Self::Fallback(backend)
     }
 }

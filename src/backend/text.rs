@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::key::WIRE_PREFIX;
 use super::value::Json;
-use super::{Backend, CacheBackend, codec, key_text};
+use super::{Backend, CacheBackend, Store, codec, key_text};
 use crate::error::Result;
 
 impl Backend {
@@ -14,9 +15,11 @@ impl Backend {
     /// `Unavailable` or `Timeout` when the store cannot be asked, `WrongType` when the key holds a list or
     /// the like, `InvalidKey` when the key is too long.
     pub async fn get(&self, key: &str) -> Result<Option<Json>> {
-        match self {
-            Self::Memory(memory) => CacheBackend::get(memory, key).await,
-            Self::Custom(custom) => custom.get(custom_key(key)?).await,
+        match self.store() {
+            Store::Memory(memory) => CacheBackend::get(memory, key).await,
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => CacheBackend::get(valkey, key).await,
+            Store::Custom(custom) => custom.get(custom_key(key)?).await,
         }
     }
 
@@ -32,9 +35,12 @@ impl Backend {
         ttl: Option<Duration>,
     ) -> Result<()> {
         let value = value.into();
-        match self {
-            Self::Memory(memory) => CacheBackend::set(memory, key, value, ttl).await,
-            Self::Custom(custom) => {
+        self.shadow_key(|| wire(key));
+        match self.store() {
+            Store::Memory(memory) => CacheBackend::set(memory, key, value, ttl).await,
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => CacheBackend::set(valkey, key, value, ttl).await,
+            Store::Custom(custom) => {
                 codec::check_depth(&value)?;
                 custom.set(custom_key(key)?, value, ttl).await
             }
@@ -46,9 +52,12 @@ impl Backend {
     /// # Errors
     /// As [`get`](Self::get). In Valkey a failed delete is also retried later by itself (T37).
     pub async fn delete(&self, key: &str) -> Result<bool> {
-        match self {
-            Self::Memory(memory) => CacheBackend::delete(memory, key).await,
-            Self::Custom(custom) => custom.delete(custom_key(key)?).await,
+        self.shadow_key(|| wire(key));
+        match self.store() {
+            Store::Memory(memory) => CacheBackend::delete(memory, key).await,
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => CacheBackend::delete(valkey, key).await,
+            Store::Custom(custom) => custom.delete(custom_key(key)?).await,
         }
     }
 
@@ -57,9 +66,11 @@ impl Backend {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn exists(&self, key: &str) -> Result<bool> {
-        match self {
-            Self::Memory(memory) => CacheBackend::exists(memory, key).await,
-            Self::Custom(custom) => custom.exists(custom_key(key)?).await,
+        match self.store() {
+            Store::Memory(memory) => CacheBackend::exists(memory, key).await,
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => CacheBackend::exists(valkey, key).await,
+            Store::Custom(custom) => custom.exists(custom_key(key)?).await,
         }
     }
 
@@ -69,9 +80,11 @@ impl Backend {
     /// As [`get`](Self::get). A key that holds a list or the like reads as `None` here.
     pub async fn get_many<K: AsRef<str> + Sync>(&self, keys: &[K]) -> Result<Vec<Option<Json>>> {
         let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-        match self {
-            Self::Memory(memory) => CacheBackend::get_many(memory, &keys).await,
-            Self::Custom(custom) => {
+        match self.store() {
+            Store::Memory(memory) => CacheBackend::get_many(memory, &keys).await,
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => CacheBackend::get_many(valkey, &keys).await,
+            Store::Custom(custom) => {
                 let keys = keys
                     .into_iter()
                     .map(custom_key)
@@ -94,9 +107,14 @@ impl Backend {
             .iter()
             .map(|(key, value, ttl)| (key.as_ref(), value.clone(), *ttl))
             .collect();
-        match self {
-            Self::Memory(memory) => CacheBackend::set_many(memory, &entries).await,
-            Self::Custom(custom) => {
+        for (key, ..) in &entries {
+            self.shadow_key(|| wire(key));
+        }
+        match self.store() {
+            Store::Memory(memory) => CacheBackend::set_many(memory, &entries).await,
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => CacheBackend::set_many(valkey, &entries).await,
+            Store::Custom(custom) => {
                 let entries = entries
                     .into_iter()
                     .map(|(key, value, ttl)| {
@@ -114,9 +132,12 @@ impl Backend {
     /// # Errors
     /// As [`delete`](Self::delete).
     pub async fn delete_prefix(&self, prefix: &str) -> Result<usize> {
-        match self {
-            Self::Memory(memory) => CacheBackend::delete_prefix(memory, prefix).await,
-            Self::Custom(custom) => custom.delete_prefix(custom_key(prefix)?).await,
+        self.shadow_prefix(|| wire(prefix));
+        match self.store() {
+            Store::Memory(memory) => CacheBackend::delete_prefix(memory, prefix).await,
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => CacheBackend::delete_prefix(valkey, prefix).await,
+            Store::Custom(custom) => custom.delete_prefix(custom_key(prefix)?).await,
         }
     }
 }
@@ -125,4 +146,8 @@ impl Backend {
 fn custom_key(key: &str) -> Result<&str> {
     key_text::check_length(key)?;
     Ok(key_text::strip_wire_prefix(key))
+}
+
+fn wire(key: &str) -> String {
+    format!("{WIRE_PREFIX}{}", key_text::strip_wire_prefix(key))
 }

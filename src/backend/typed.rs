@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::Backend;
-use super::key::KeyRef;
-use super::key_set::KeySet;
+use super::key::{KeyRef, WIRE_PREFIX};
+use super::key_set::{KeySet, Reach};
 use super::lease::{Base, Lease, Snapshot};
 use super::value::{CacheValue, Json, Value};
+use super::{Backend, Store};
 use crate::error::{Error, Result};
 
 /// The answer of a look-up that may not wait.
@@ -35,12 +35,14 @@ impl Backend {
     /// [`peek`](Self::peek) that lends the value to `f` instead of cloning it. `f` must not wait.
     #[inline]
     pub fn peek_with<T: CacheValue, R>(&self, key: KeyRef<'_>, f: impl FnOnce(&T) -> R) -> Peek<R> {
-        match self {
-            Self::Memory(memory) => match memory.read(key, f) {
+        match self.store() {
+            Store::Memory(memory) => match memory.read(key, f) {
                 Some(found) => Peek::Hit(found),
                 None => Peek::Miss,
             },
-            Self::Custom(_) => Peek::Ask,
+            #[cfg(feature = "valkey")]
+            Store::Valkey(_) => Peek::Ask,
+            Store::Custom(_) => Peek::Ask,
         }
     }
 
@@ -49,9 +51,11 @@ impl Backend {
     /// # Errors
     /// As [`Backend::get`].
     pub async fn get_as<T: CacheValue>(&self, key: KeyRef<'_>) -> Result<Option<T>> {
-        match self {
-            Self::Memory(memory) => Ok(memory.read(key, T::clone)),
-            Self::Custom(custom) => custom.get_as(key).await,
+        match self.store() {
+            Store::Memory(memory) => Ok(memory.read(key, T::clone)),
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => valkey.get_as(key).await,
+            Store::Custom(custom) => custom.get_as(key).await,
         }
     }
 
@@ -60,11 +64,13 @@ impl Backend {
     /// # Errors
     /// As [`Backend::get_many`].
     pub async fn get_many_as<T: CacheValue>(&self, keys: &[KeyRef<'_>]) -> Result<Vec<Option<T>>> {
-        match self {
-            Self::Memory(memory) => {
+        match self.store() {
+            Store::Memory(memory) => {
                 Ok(keys.iter().map(|key| memory.read(*key, T::clone)).collect())
             }
-            Self::Custom(custom) => custom.get_many_as(keys).await,
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => valkey.get_many_as(keys).await,
+            Store::Custom(custom) => custom.get_many_as(keys).await,
         }
     }
 
@@ -91,9 +97,12 @@ impl Backend {
         value: Value,
         ttl: Option<Duration>,
     ) -> Result<()> {
-        match self {
-            Self::Memory(memory) => memory.set_value(key, value, ttl),
-            Self::Custom(custom) => custom.set(&key.to_string(), value.to_json(), ttl).await,
+        self.shadow_key(|| key.to_wire());
+        match self.store() {
+            Store::Memory(memory) => memory.set_value(key, value, ttl),
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => valkey.put(key, &value, ttl).await,
+            Store::Custom(custom) => custom.set(&key.to_string(), value.to_json(), ttl).await,
         }
     }
 
@@ -106,11 +115,16 @@ impl Backend {
         entries: Vec<(KeyRef<'_>, Value)>,
         ttl: Option<Duration>,
     ) -> Result<()> {
-        match self {
-            Self::Memory(memory) => entries
+        for (key, _) in &entries {
+            self.shadow_key(|| key.to_wire());
+        }
+        match self.store() {
+            Store::Memory(memory) => entries
                 .into_iter()
                 .try_for_each(|(key, value)| memory.set_value(key, value, ttl)),
-            Self::Custom(custom) => {
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => valkey.put_many(&entries, ttl).await,
+            Store::Custom(custom) => {
                 let texts: Vec<(String, Json)> = entries
                     .iter()
                     .map(|(key, value)| (key.to_string(), value.to_json()))
@@ -129,9 +143,12 @@ impl Backend {
     /// # Errors
     /// As [`Backend::delete`]. The leases are void even then.
     pub async fn remove(&self, key: KeyRef<'_>) -> Result<bool> {
-        match self {
-            Self::Memory(memory) => Ok(memory.remove(key)),
-            Self::Custom(custom) => custom.delete(&key.to_string()).await,
+        self.shadow_key(|| key.to_wire());
+        match self.store() {
+            Store::Memory(memory) => Ok(memory.remove(key)),
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => valkey.remove(key).await,
+            Store::Custom(custom) => custom.delete(&key.to_string()).await,
         }
     }
 
@@ -141,17 +158,25 @@ impl Backend {
     /// # Errors
     /// As [`Backend::delete_prefix`]. The leases are void even then.
     pub async fn remove_set(&self, set: &KeySet<'_>) -> Result<usize> {
-        match self {
-            Self::Memory(memory) => Ok(memory.remove_set(set)),
-            Self::Custom(custom) => custom.delete_set(set).await,
+        match set.reach() {
+            Reach::Key(key) => self.shadow_key(|| key.to_wire()),
+            Reach::Prefix(prefix) => self.shadow_prefix(|| format!("{WIRE_PREFIX}{prefix}")),
+        }
+        match self.store() {
+            Store::Memory(memory) => Ok(memory.remove_set(set)),
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => valkey.remove_set(set).await,
+            Store::Custom(custom) => custom.delete_set(set).await,
         }
     }
 
     /// A lease on `key`, to be taken before its value is loaded.
     pub fn lease(&self, key: KeyRef<'_>) -> Lease {
-        match self {
-            Self::Memory(memory) => memory.lease(key),
-            Self::Custom(custom) => Lease::ticket(custom.ticket(&key.to_string())),
+        match self.store() {
+            Store::Memory(memory) => memory.lease(key),
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => valkey.lease(key),
+            Store::Custom(custom) => Lease::ticket(custom.ticket(&key.to_string())),
         }
     }
 
@@ -172,9 +197,12 @@ impl Backend {
         value: Value,
         ttl: Option<Duration>,
     ) -> Result<bool> {
-        match self {
-            Self::Memory(memory) => memory.set_leased(lease, key, value, ttl),
-            Self::Custom(custom) => match lease.as_ticket() {
+        self.shadow_key(|| key.to_wire());
+        match self.store() {
+            Store::Memory(memory) => memory.set_leased(lease, key, value, ttl),
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => valkey.put_leased(lease, key, &value, ttl).await,
+            Store::Custom(custom) => match lease.as_ticket() {
                 Some(ticket) => {
                     custom
                         .set_leased(ticket, &key.to_string(), &value, ttl)
@@ -195,6 +223,10 @@ impl Backend {
         entries: Vec<(Lease, KeyRef<'_>, Value)>,
         ttl: Option<Duration>,
     ) -> Result<Vec<bool>> {
+        #[cfg(feature = "valkey")]
+        if let Store::Valkey(valkey) = self.store() {
+            return valkey.put_many_leased(entries, ttl).await;
+        }
         let mut published = Vec::with_capacity(entries.len());
         for (lease, key, value) in entries {
             published.push(self.put_leased(lease, key, value, ttl).await?);
@@ -207,9 +239,11 @@ impl Backend {
     /// # Errors
     /// As [`Backend::get`].
     pub async fn snapshot(&self, key: KeyRef<'_>) -> Result<Snapshot> {
-        match self {
-            Self::Memory(memory) => Ok(memory.snapshot(key)),
-            Self::Custom(custom) => {
+        match self.store() {
+            Store::Memory(memory) => Ok(memory.snapshot(key)),
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => valkey.snapshot(key).await,
+            Store::Custom(custom) => {
                 let found = custom.get(&key.to_string()).await?;
                 Ok(Snapshot::custom(found.map(Value::from_json)))
             }
@@ -228,10 +262,17 @@ impl Backend {
         value: Value,
         ttl: Option<Duration>,
     ) -> Result<bool> {
+        self.shadow_key(|| key.to_wire());
         let (old, base) = snapshot.into_parts();
-        match (self, base) {
-            (Self::Memory(memory), Base::Memory(lease)) => memory.commit(key, lease, value, ttl),
-            (Self::Custom(custom), Base::Custom) => {
+        match (self.store(), base) {
+            (Store::Memory(memory), Base::Memory(lease)) => memory.commit(key, lease, value, ttl),
+            #[cfg(feature = "valkey")]
+            (Store::Valkey(valkey), Base::Text { store, text }) => {
+                valkey
+                    .commit(key, store, text.as_deref(), &value, ttl)
+                    .await
+            }
+            (Store::Custom(custom), Base::Custom) => {
                 let old = old.map(|old| old.to_json());
                 custom
                     .compare_and_set(&key.to_string(), old.as_ref(), value.to_json(), ttl)
@@ -256,6 +297,11 @@ impl Backend {
     where
         F: FnMut(Option<&Value>) -> Value + Send,
     {
+        #[cfg(feature = "valkey")]
+        let _turn = match self.store() {
+            Store::Valkey(valkey) => Some(valkey.update_turn(key).await),
+            _ => None,
+        };
         for attempt in 0..MAX_UPDATE_ATTEMPTS {
             let snapshot = self.snapshot(key).await?;
             let value = merge(snapshot.value());

@@ -1,0 +1,79 @@
+//! Memory while the configured server has never been reached, the server from then on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::memory::InMemoryBackend;
+use super::valkey::ValkeyBackend;
+use super::{CacheBackend, Store};
+
+/// What consumers hold when a server is configured but could not be reached at start: memory, until the
+/// connection stands for the first time; then every holder talks to the server, and what memory held is
+/// dropped (T38). It never goes back: a server lost later is an error, not a second truth.
+///
+/// Whatever was written or removed in memory meanwhile is removed from the server before anybody reads
+/// from it through this backend, as far as the retry queue had room.
+#[derive(Clone, Debug)]
+pub struct FallbackBackend {
+    memory: InMemoryBackend,
+    valkey: ValkeyBackend,
+    moved: Arc<AtomicBool>,
+}
+
+impl FallbackBackend {
+    /// `valkey` connects in the background; call [`follow`](Self::follow) in a task of its own.
+    #[must_use]
+    pub fn new(memory: InMemoryBackend, valkey: ValkeyBackend) -> Self {
+        Self {
+            memory,
+            valkey,
+            moved: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// Waits for the connection and moves every holder over. Cancel safe; may run more than once.
+    pub async fn follow(&self) {
+        self.valkey.connected().await;
+        // Release: who sees the flag sees the connection that was published before it.
+        if !self.moved.swap(true, Ordering::AcqRel) {
+            self.memory.clear();
+            tracing::info!(
+                backend = CacheBackend::name(&self.valkey),
+                "the cache server is reached; all caches moved over and the memory fallback was emptied"
+            );
+        }
+    }
+
+    /// Whether the holders have moved over to the server.
+    #[must_use]
+    pub fn has_moved(&self) -> bool {
+        self.moved.load(Ordering::Acquire)
+    }
+
+    /// The server's backend.
+    #[must_use]
+    pub fn valkey(&self) -> &ValkeyBackend {
+        &self.valkey
+    }
+
+    #[inline]
+    pub(super) fn store(&self) -> Store<'_> {
+        if self.has_moved() {
+            Store::Valkey(&self.valkey)
+        } else {
+            Store::Memory(&self.memory)
+        }
+    }
+
+    pub(super) fn shadow_key(&self, wire_key: impl FnOnce() -> String) {
+        if !self.has_moved() {
+            self.valkey.remove_later(wire_key());
+        }
+    }
+
+    pub(super) fn shadow_prefix(&self, wire_prefix: impl FnOnce() -> String) {
+        if !self.has_moved() {
+            self.valkey.remove_prefix_later(wire_prefix());
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The Valkey backend: shared state between processes and across restarts.
+//!
+//! Keys are `tux:…`, values JSON texts, TTLs whole seconds (see `WIRE.md` of the project). One
+//! multiplexed connection serves all tasks; [`link`] keeps it alive.
+
+mod connect;
+mod fault;
+mod link;
+mod remove;
+mod retry;
+mod script;
+mod settings;
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use link::{Core, RetryGuard};
+use retry::{Condition, Target};
+pub use settings::{Undecodable, ValkeySettings};
+
+use super::key::WIRE_PREFIX;
+use super::stats::BackendStats;
+use super::value::Json;
+use super::{CacheBackend, key_text};
+use crate::error::Result;
+
+/// Values in a Valkey (or Redis) server, shared with other processes. Clones share one connection.
+///
+/// While the server is away every call fails within the response timeout, at once when the loss is
+/// known; the backend reconnects by itself. An error is never a miss. A removal that fails is repeated
+/// until it gets through, see [`BackendStats`].
+#[derive(Clone)]
+pub struct ValkeyBackend {
+    handle: Arc<Handle>,
+}
+
+/// The last one to go closes the connection.
+struct Handle {
+    core: Arc<Core>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.core.close();
+    }
+}
+
+impl ValkeyBackend {
+    /// Connects, with a few attempts; on success the connection is kept alive from then on.
+    ///
+    /// # Errors
+    /// `Config` for settings that cannot work, `Auth` for a refused login, `Unavailable` or `Timeout` when
+    /// the server could not be reached.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time and I/O enabled.
+    pub async fn connect(settings: ValkeySettings) -> Result<Self> {
+        let backend = Self::new(settings)?;
+        backend.core().connect_first().await?;
+        backend.core().ensure_supervised();
+        Ok(backend)
+    }
+
+    /// A backend that connects in the background, for as long as it takes. Until then every call fails
+    /// with `Unavailable`.
+    ///
+    /// # Errors
+    /// `Config` for settings that cannot work.
+    pub fn connect_in_background(settings: ValkeySettings) -> Result<Self> {
+        let backend = Self::new(settings)?;
+        backend.core().ensure_supervised();
+        Ok(backend)
+    }
+
+    fn new(settings: ValkeySettings) -> Result<Self> {
+        if !settings.ignored.is_empty() {
+            tracing::warn!(
+                parameters = ?settings.ignored,
+                "parameters of the cache URL that mean nothing here are ignored"
+            );
+        }
+        Ok(Self {
+            handle: Arc::new(Handle {
+                core: Core::new(settings)?,
+            }),
+        })
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        &self.handle.core
+    }
+
+    /// Whether there is a connection that has not been found dead. O(1).
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.core().is_up()
+    }
+
+    /// Waits until there is a connection. Cancel safe.
+    pub async fn connected(&self) {
+        self.core().ensure_supervised();
+        self.core().until_up().await;
+    }
+
+    /// Asks the server.
+    ///
+    /// # Errors
+    /// As [`CacheBackend::get`].
+    pub async fn ping(&self) -> Result<()> {
+        self.core().request(&redis::cmd("PING")).await.map(drop)
+    }
+
+    /// Carries out what waits in the retry queue, at most for `deadline`, and closes the connection.
+    /// Calls after it fail with kind `Closed`. Closing twice is fine.
+    pub async fn close(&self, deadline: Duration) {
+        let core = self.core();
+        if core.queue.pending() > 0
+            && let Ok(mut live) = core.live()
+        {
+            let _ = tokio::time::timeout(deadline, core.drain(&mut live)).await;
+        }
+        let lost = core.queue.pending();
+        if lost > 0 {
+            tracing::error!(server = %core.settings, lost, "closed with invalidations not carried out");
+        }
+        core.close();
+    }
+
+    /// The backend's counters.
+    #[must_use]
+    pub fn stats(&self) -> BackendStats {
+        BackendStats {
+            retries_pending: self.core().queue.pending() as u64,
+            ..self.core().counters.snapshot()
+        }
+    }
+
+    pub(super) fn count_undecodable(&self) {
+        self.core().counters.undecodable();
+    }
+
+    /// Queues the removal of a key without trying it now: something of this process shadowed it.
+    pub(crate) fn remove_later(&self, wire_key: String) {
+        self.core()
+            .retry_later((Target::Key(wire_key), Condition::Always));
+    }
+
+    /// [`remove_later`](Self::remove_later) for a prefix.
+    pub(crate) fn remove_prefix_later(&self, wire_prefix: String) {
+        self.core()
+            .retry_later((Target::Prefix(wire_prefix), Condition::Always));
+    }
+}
+
+/// The key as it stands in Valkey.
+pub(super) fn wire_key(key: &str) -> Result<String> {
+    key_text::check_length(key)?;
+    Ok(format!("{WIRE_PREFIX}{}", key_text::strip_wire_prefix(key)))
+}
+
+impl CacheBackend for ValkeyBackend {
+    async fn get(&self, key: &str) -> Result<Option<Json>> {
+        self.get_json(wire_key(key)?).await
+    }
+
+    async fn set(&self, key: &str, value: Json, ttl: Option<Duration>) -> Result<()> {
+        self.set_json(&wire_key(key)?, &value, ttl).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<bool> {
+        self.remove_wire(wire_key(key)?).await
+    }
+
+    async fn delete_prefix(&self, prefix: &str) -> Result<usize> {
+        self.remove_wire_prefix(wire_key(prefix)?).await
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        let reply = self
+            .core()
+            .request(redis::cmd("EXISTS").arg(wire_key(key)?))
+            .await?;
+        Ok(remove::integer(reply)? > 0)
+    }
+
+    /// One MGET. A key that holds no plain value reads as `None`.
+    async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Json>>> {
+        let keys = keys
+            .iter()
+            .map(|key| wire_key(key))
+            .collect::<Result<Vec<_>>>()?;
+        self.get_many_json(&keys).await
+    }
+
+    /// One pipeline. Everything is encoded and checked before anything is sent.
+    async fn set_many(&self, entries: &[(&str, Json, Option<Duration>)]) -> Result<()> {
+        let entries = entries
+            .iter()
+            .map(|(key, value, ttl)| Ok((wire_key(key)?, self.encode(value)?, *ttl)))
+            .collect::<Result<Vec<_>>>()?;
+        self.set_many_texts(&entries).await
+    }
+
+    /// Compares the texts: `expected` as this crate writes it.
+    async fn compare_and_delete(&self, key: &str, expected: &Json) -> Result<bool> {
+        let (key, text) = (wire_key(key)?, self.encode(expected)?);
+        let core = self.core();
+        core.generations.bump(&key);
+        let mut live = core.live()?;
+        let went = script::compare_and_delete(core, &mut live, &key, text.as_bytes()).await;
+        core.generations.bump(&key);
+        went
+    }
+
+    /// Compares the texts: `expected` as this crate writes it.
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&Json>,
+        value: Json,
+        ttl: Option<Duration>,
+    ) -> Result<bool> {
+        let expected = expected
+            .map(|json| self.encode(json).map(String::into_bytes))
+            .transpose()?;
+        self.compare_and_set_text(&wire_key(key)?, expected.as_deref(), &value, ttl)
+            .await
+    }
+
+    fn name(&self) -> &str {
+        "valkey"
+    }
+
+    fn into_backend(self) -> super::Backend {
+        super::Backend::Valkey(self)
+    }
+}
+
+impl std::fmt::Debug for ValkeyBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ValkeyBackend")
+            .field("server", &format_args!("{}", self.core().settings))
+            .field("connected", &self.is_connected())
+            .finish_non_exhaustive()
+    }
+}
