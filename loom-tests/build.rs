@@ -1,7 +1,14 @@
-//! Sets `cfg(tux_loom)` for this crate alone, so that no other crate ever sees a loom cfg.
+//! Sets `cfg(tux_loom)` for this crate alone, so that no other crate ever sees a loom cfg; and with the
+//! environment variable `TUX_FAULT=name` the seeded fault of that name (see `faults.tsv`).
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(tux_loom)");
     println!("cargo::rustc-cfg=tux_loom");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=TUX_FAULT");
+    if let Ok(fault) = std::env::var("TUX_FAULT")
+        && !fault.is_empty()
+    {
+        println!("cargo::rustc-cfg=tux_fault=\"{fault}\"");
+    }
 }

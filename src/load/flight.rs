@@ -69,7 +69,9 @@ struct Inner<V, L> {
 impl<V, L> Inner<V, L> {
     /// A new leader takes an orphaned flight. It has no lease yet.
     fn lead(&mut self) {
-        self.stage = Stage::Led(None);
+        if !cfg!(tux_fault = "load-claim-keeps-orphan") {
+            self.stage = Stage::Led(None);
+        }
         self.term += 1;
     }
 
@@ -154,7 +156,8 @@ impl<K, V, L> Flight<K, V, L> {
         let mut inner = self.lock();
         match &inner.stage {
             Stage::Led(None) => {}
-            Stage::Led(Some(lease)) if is_valid(lease) => {}
+            Stage::Led(Some(lease))
+                if is_valid(lease) || cfg!(tux_fault = "load-join-ignores-lease") => {}
             Stage::Orphaned => {
                 inner.lead();
                 return Joining::Claimed;
@@ -168,6 +171,7 @@ impl<K, V, L> Flight<K, V, L> {
     pub(crate) fn join_spent(&self) -> Option<Ticket> {
         let mut inner = self.lock();
         match inner.stage {
+            Stage::Led(_) if cfg!(tux_fault = "load-promote-spent") => Some(inner.add(Role::Able)),
             Stage::Led(_) => Some(inner.add(Role::Spent)),
             Stage::Orphaned | Stage::Landed(_) => None,
         }
@@ -211,6 +215,11 @@ impl<K, V, L> Flight<K, V, L> {
             }
             Stage::Led(_) | Stage::Orphaned | Stage::Landed(None) => {
                 debug_assert!(!matches!(inner.stage, Stage::Landed(_)), "L3: outcome gone");
+                if cfg!(tux_fault = "load-late-waker") {
+                    drop(guard);
+                    _displaced = self.lock().waiters.set_waker(slot, fresh);
+                    return Poll::Pending;
+                }
                 _displaced = inner.waiters.set_waker(slot, fresh);
                 return Poll::Pending;
             }
@@ -234,7 +243,9 @@ impl<K, V, L> Flight<K, V, L> {
         let inner = &mut *guard;
         _displaced = inner.waiters.remove(ticket.slot);
         match &mut inner.stage {
-            Stage::Orphaned if !inner.waiters.any_able() => {
+            Stage::Orphaned
+                if !inner.waiters.any_able() && !cfg!(tux_fault = "load-cancel-strands") =>
+            {
                 // Whoever still waits is lost and needs no outcome.
                 inner.stage = Stage::Landed(None);
                 Closing::Closed(inner.waiters.take_wakers())
@@ -255,7 +266,9 @@ impl<K, V, L> Flight<K, V, L> {
     /// Ends the flight because this waiter's patience is over, unless another leader has begun meanwhile.
     pub(crate) fn expire(&self, ticket: Ticket) -> Closing {
         let outcome = StdArc::new(Outcome::Expired);
-        self.close_if(Some(outcome), |term| term == ticket.term)
+        self.close_if(Some(outcome), |term| {
+            term == ticket.term || cfg!(tux_fault = "load-expire-any-term")
+        })
     }
 
     fn close_if(

@@ -71,11 +71,11 @@ impl<K: Key, V, L> Group<K, V, L> {
     }
 
     /// Joins the flight of `key`, or starts one.
-    pub(crate) fn enter<S>(&self, source: &S, key: K) -> Entry<K, V, L>
+    pub(crate) fn enter<S>(&self, source: &S, key: &K) -> Entry<K, V, L>
     where
         S: LeaseSource<K, Lease = L> + ?Sized,
     {
-        let mut present = self.registry.get(&key);
+        let mut present = self.registry.get(key);
         loop {
             if let Some(flight) = &present {
                 match flight.try_join(|lease| source.is_valid(lease)) {
@@ -135,7 +135,7 @@ impl<K: Key, V: Clone, L> Group<K, V, L> {
         E: Clone + Send + Sync + 'static,
     {
         for _ in 0..USELESS_FLIGHTS {
-            let joined = match self.enter(store, key.clone()) {
+            let joined = match self.enter(store, &key) {
                 Entry::Lead(baton) => return lead(store, baton, load),
                 Entry::Nested => return load(),
                 Entry::Wait(join) => join.wait(),
@@ -177,7 +177,7 @@ impl<K: Key, V: Clone, L> Group<K, V, L> {
         S: LeaseSource<K, Lease = L> + ?Sized,
         D: Future<Output = ()>,
     {
-        let baton = match self.enter(source, key) {
+        let baton = match self.enter(source, &key) {
             Entry::Nested => return Shared::Nested,
             Entry::Lead(baton) => baton,
             Entry::Wait(join) => match join_until(join, deadline()).await {
@@ -235,7 +235,9 @@ where
 {
     let guard = baton.begin(store);
     // The flight before this one may have published between the caller's look-up and now (L2).
-    if let Some(value) = store.peek(guard.key()) {
+    if !cfg!(tux_fault = "load-no-second-look")
+        && let Some(value) = store.peek(guard.key())
+    {
         guard.complete_with(|| Ok::<V, E>(value.clone()));
         return Ok(value);
     }

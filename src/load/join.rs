@@ -20,7 +20,10 @@ pub(crate) struct Seat<K, V, L> {
 
 impl<K: Key, V, L> Seat<K, V, L> {
     /// Takes the flight's key out of the registry, then wakes.
-    fn finish(&self, wakers: Vec<Waker>) {
+    fn finish(&self, mut wakers: Vec<Waker>) {
+        if cfg!(tux_fault = "load-no-wake") {
+            wakers.clear();
+        }
         let waking = WakeAll(wakers);
         self.registry.remove(&self.flight);
         drop(waking);
@@ -44,6 +47,9 @@ impl<K: Key, V, L> Seat<K, V, L> {
 
     /// The leader goes without a result.
     fn abandon(&self) {
+        if cfg!(tux_fault = "load-forget-on-panic") {
+            return;
+        }
         let (wakers, over) = self.flight.abandon();
         if over {
             self.finish(wakers);
@@ -101,7 +107,9 @@ impl<K: Key, V, L> Baton<K, V, L> {
 
 impl<K: Key, V, L> Drop for Baton<K, V, L> {
     fn drop(&mut self) {
-        if let Some(seat) = self.seat.take() {
+        if let Some(seat) = self.seat.take()
+            && !cfg!(tux_fault = "load-forget-baton")
+        {
             seat.abandon();
         }
     }
@@ -143,7 +151,11 @@ impl<K: Key, V, L> LeaderGuard<K, V, L> {
     where
         S: Store<K, V, Lease = L> + ?Sized,
     {
-        self.is_current() && store.publish(&self.lease, self.key(), value)
+        if cfg!(tux_fault = "load-publish-without-lease") {
+            return store.publish(&store.lease(self.key()), self.key(), value);
+        }
+        let current = self.is_current() || cfg!(tux_fault = "load-expired-publishes");
+        current && store.publish(&self.lease, self.key(), value)
     }
 
     /// While the scope lives, this thread counts as running the flight's loader (T25).

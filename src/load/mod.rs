@@ -22,6 +22,15 @@
 //! *spent* one and is never promoted. "Overtaken" is not a stage: it is a lease that has become void, which
 //! every newcomer asks about.
 //!
+//! # Use
+//! - A synchronous cache holds a [`Group`], is a [`Store`], looks its key up itself, and on a miss calls
+//!   [`Group::get_or_fetch`] or [`Group::try_get_or_fetch`].
+//! - An asynchronous one is a [`LeaseSource`] and calls [`Group::share`], whose `start` spawns a task that
+//!   owns the [`LeaderGuard`]: it looks into its store again, runs the loader inside
+//!   [`LeaderGuard::drive`] and a time limit, asks [`LeaderGuard::may_publish`] before and after its write,
+//!   and ends with [`LeaderGuard::complete`] or [`LeaderGuard::expire`]. If the task panics or is aborted,
+//!   the guard's drop does the rest.
+//!
 //! # Invariants
 //! - **L1** At most one baton or guard per flight is in force; a landed flight is never led again.
 //! - **L2** One load: callers of a key that overlap share one flight, and a new leader looks into the cache
@@ -42,8 +51,9 @@
 //!   module; papaya calls `K::hash` and `K::eq` without one.
 //! - **L10** The registry holds no flight that is over (only a panic in `K::hash` or `K::eq` can leave one
 //!   behind, and the next caller of the key replaces it); what a flight held is dropped with its last waiter.
-//! - **L11** An expired flight is over at once: its waiters get `Expired`, newcomers start afresh, and the
-//!   load that still runs publishes nothing.
+//! - **L11** An expired flight is over at once: its waiters get `Expired`, newcomers start afresh, and a
+//!   load that returns later publishes nothing. (A publication already under way may finish: its lease holds,
+//!   so it is no stale value.)
 //!
 //! # Progress
 //! | operation | waits for |
@@ -55,6 +65,9 @@
 //! | invalidating, setting, clearing | nothing here: `load` is not told, it asks the lease |
 //!
 //! Loads of different keys never wait for each other, unless a loader itself asks for another key.
+//!
+//! `cfg!(tux_fault = "…")` marks a seeded fault: constant false but in `loom-tests`, which shows that its
+//! models catch each of them (`loom-tests/faults.tsv`).
 
 mod flight;
 mod group;

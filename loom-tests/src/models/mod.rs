@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+mod load;
 mod shim;
 
 /// A model that explores fewer interleavings than this is a unit test and does not count.

@@ -18,14 +18,14 @@ fn fixture() -> (TestGroup<u32>, TestStore<u32>) {
 }
 
 fn lead(group: &TestGroup<u32>, store: &TestStore<u32>, key: u64) -> Guard {
-    match group.enter(store, key) {
+    match group.enter(store, &key) {
         Entry::Lead(baton) => baton.begin(store),
         Entry::Wait(_) | Entry::Nested => panic!("a flight is under way"),
     }
 }
 
 fn wait(group: &TestGroup<u32>, store: &TestStore<u32>, key: u64) -> Join {
-    match group.enter(store, key) {
+    match group.enter(store, &key) {
         Entry::Wait(join) => join,
         Entry::Lead(_) | Entry::Nested => panic!("no flight to join"),
     }
@@ -309,6 +309,7 @@ fn t26_an_overtaken_flight_takes_no_newcomers_and_publishes_nothing() {
     old.complete(Ok::<_, String>(1));
     assert_eq!(value(waiter.ready()), 1, "L5: its call began before");
     newcomer.pending();
+    drop(wait(&group, &store, 1)); // The old flight's end left the new one in its place.
     assert!(new.publish(&store, 2));
     new.complete(Ok::<_, String>(2));
     assert_eq!(value(newcomer.ready()), 2);

@@ -126,7 +126,7 @@ fn futures_dropped_at_random_strand_nobody() {
                     let key = dice.roll(KEYS);
                     match dice.roll(6) {
                         0 => truth.write(store, key),
-                        1 | 2 => match group.enter(store, key) {
+                        1 | 2 => match group.enter(store, &key) {
                             Entry::Lead(baton) if dice.roll(8) == 0 => drop(baton),
                             Entry::Lead(baton) => tasks.lock().unwrap().push(baton.begin(store)),
                             Entry::Wait(join) => waiting.push(Task::new(join)),

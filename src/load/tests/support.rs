@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Instant;
 
 use crate::load::{Group, LeaseSource, Store};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, StdArc, thread};
@@ -100,13 +101,19 @@ impl<V: Clone> Store<u64, V> for TestStore<V> {
 
 pub(super) type TestGroup<V> = Group<u64, V, TestLease>;
 
-/// Waits until `n` callers wait for the flight of `key`; callers that never come hang the test.
+/// Waits until `n` callers wait for the flight of `key`.
 pub(super) fn until_waiting<V: Clone>(group: &TestGroup<V>, key: u64, n: usize) {
     until(|| group.waiting(&key) == n);
 }
 
+/// Waits for other threads; gives up after a minute, which no healthy run comes near.
 pub(super) fn until(mut reached: impl FnMut() -> bool) {
+    let started = Instant::now();
     while !reached() {
+        assert!(
+            started.elapsed().as_secs() < 60,
+            "the other threads never came"
+        );
         thread::yield_now();
     }
 }

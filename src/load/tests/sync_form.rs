@@ -107,7 +107,7 @@ fn t22_a_waiter_with_another_error_type_runs_its_own_loader() {
 #[test]
 fn t22_a_waiter_tries_two_foreign_flights_and_then_loads_alone() {
     let (group, store) = (TestGroup::<u32>::new(), TestStore::new());
-    let lead = || match group.enter(&store, 1) {
+    let lead = || match group.enter(&store, &1) {
         Entry::Lead(baton) => baton.begin(&store),
         Entry::Wait(_) | Entry::Nested => panic!("a flight takes newcomers"),
     };

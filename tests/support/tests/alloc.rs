@@ -10,13 +10,23 @@ fn blocks_and_bytes_are_counted_on_the_calling_thread() {
     let (kept, count) = count_allocations(|| Vec::<u8>::with_capacity(40));
     assert_eq!((count.allocations, count.bytes, count.frees), (1, 40, 0));
     let ((), count) = count_allocations(|| drop(kept));
-    assert_eq!((count.frees, count.bytes_freed, count.allocations), (1, 40, 0));
+    assert_eq!(
+        (count.frees, count.bytes_freed, count.allocations),
+        (1, 40, 0)
+    );
     let (sum, count) = count_allocations(|| (0..100).sum::<u64>());
     assert_eq!((sum, count), (4950, AllocationCount::default()));
 
-    let noisy = || std::thread::spawn(|| drop(vec![0_u8; 1 << 20])).join().unwrap();
+    let noisy = || {
+        std::thread::spawn(|| drop(vec![0_u8; 1 << 20]))
+            .join()
+            .unwrap()
+    };
     let ((), count) = count_allocations(noisy);
-    assert!(count.bytes < 1 << 20, "another thread's allocation was counted: {count:?}");
+    assert!(
+        count.bytes < 1 << 20,
+        "another thread's allocation was counted: {count:?}"
+    );
 }
 
 #[test]

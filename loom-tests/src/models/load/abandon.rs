@@ -1,0 +1,88 @@
+//! The leader is dropped (abort, `select!`): the promotion race (L1, L4, T20, T21).
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use super::super::check;
+use super::support::World;
+use crate::load::{FlightError, Joined};
+use crate::sync::{StdArc, thread};
+
+/// A guard is dropped while one thread waits or is about to: that thread loads, now or as a newcomer.
+///
+/// Seeded fault: `load-forget-on-panic`.
+#[test]
+fn a_dropped_leader_hands_over() {
+    check("load::leader drop", 5, 100, || {
+        let world = World::new();
+        let guard = world.lead();
+        let waiter = thread::spawn({
+            let world = StdArc::clone(&world);
+            move || world.fetch(|| world.load(7))
+        });
+        drop(guard);
+        assert_eq!(world.fetch(|| world.load(7)), 7);
+        assert_eq!(waiter.join().unwrap(), 7);
+        assert_eq!(world.loads.load(SeqCst), 1, "L2, L4: one load in its place");
+        world.assert_at_rest();
+    });
+}
+
+/// Two registered waiters race for a dropped leader's flight: exactly one is promoted, and the other gets
+/// its value.
+///
+/// Seeded fault: `load-claim-keeps-orphan`.
+#[test]
+fn exactly_one_waiter_is_promoted() {
+    check("load::promotion race", 4, 100, || {
+        let world = World::new();
+        let guard = world.lead();
+        let waiters = [(); 2].map(|()| {
+            let join = world.join();
+            let world = StdArc::clone(&world);
+            thread::spawn(move || match join.wait() {
+                Joined::Promoted(baton) => {
+                    let guard = baton.begin(&world.cache);
+                    let value = world.load(3);
+                    assert!(guard.complete(Ok::<_, ()>(value)));
+                    value
+                }
+                Joined::Done(result) => result.expect("the promoted one's value"),
+            })
+        });
+        drop(guard);
+        for waiter in waiters {
+            assert_eq!(waiter.join().unwrap(), 3);
+        }
+        assert_eq!(world.loads.load(SeqCst), 1, "L4: exactly one is promoted");
+        world.assert_at_rest();
+    });
+}
+
+/// A detached load is aborted: its own caller is told, the able waiter leads on; each exactly that.
+///
+/// Seeded fault: `load-promote-spent` (the caller without a loader is promoted).
+#[test]
+fn the_spent_caller_is_told_and_the_able_one_leads() {
+    check("load::spent and able", 4, 100, || {
+        let world = World::new();
+        let guard = world.lead();
+        let own = guard.join().unwrap();
+        let able = world.join();
+        let spent = thread::spawn(move || match own.wait() {
+            Joined::Done(Err(FlightError::Abandoned)) => {}
+            Joined::Done(_) => panic!("L4: a spent waiter got another leader's result"),
+            Joined::Promoted(_) => panic!("L4: a spent waiter was promoted"),
+        });
+        let able = thread::spawn({
+            let world = StdArc::clone(&world);
+            move || match able.wait() {
+                Joined::Promoted(baton) => baton.begin(&world.cache).complete(Ok::<_, ()>(4)),
+                Joined::Done(_) => panic!("L4: no leader is left but this one"),
+            }
+        });
+        drop(guard);
+        spent.join().unwrap();
+        assert!(able.join().unwrap());
+        world.assert_at_rest();
+    });
+}
