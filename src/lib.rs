@@ -1,10 +1,13 @@
 //! # tux-cache
+#![warn(missing_docs)]
 
 pub mod error;
-// Until the engine and the managers stand on them.
-#[allow(dead_code, unused_imports)]
+mod engine;
+#[allow(dead_code, unused_imports, reason = "the async half is used by the features above")]
 mod load;
-#[allow(dead_code, unused_imports)]
+#[allow(unused_imports, reason = "the shim offers the same to both builds")]
 mod sync;
+pub mod time;
 
+pub use engine::{Iter, Lease, Stats, TtlCache, TtlCacheBuilder, View};
 pub use error::{Error, ErrorKind};

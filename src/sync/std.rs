@@ -5,10 +5,10 @@ pub(crate) use std::cell::UnsafeCell;
 /// `std`'s `Arc` in both builds: for owners that loom need not watch, and for `std::task::Wake`.
 pub(crate) use std::sync::Arc as StdArc;
 pub(crate) use std::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
     compiler_fence, fence,
 };
-pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
+pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, Weak};
 pub(crate) use std::{thread, thread_local};
 
 /// Orders a sequentially consistent read-modify-write before the sequentially consistent loads that

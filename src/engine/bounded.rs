@@ -1,0 +1,213 @@
+//! The bounded cache: table, ledger, clock, expiry index and leases put together.
+//!
+//! # Invariants
+//!
+//! - **I1** At most `capacity` entries own a room, at every instant (see `ledger`, G2). An entry goes LIVE only when a
+//!   room became its own, by one exchange: of the ledger's record, or of the victim's lane word from the victim to
+//!   MOVED(newcomer). Both name the newcomer, so whoever finds a stopped thread's change carries it out.
+//! - **I2** At most one live entry per key. An insert publishes its entry as PENDING, then looks at the key's whole
+//!   search path and kills every other PENDING entry of the key; a LIVE one becomes its victim. Of two inserts one must
+//!   see the other (a Dekker pair on their lanes), and who is seen PENDING cannot go live any more.
+//! - **I3** A `set` is never refused. One that was killed by another insert of the same key counts as overwritten by it;
+//!   if that one has not come through either, the set starts again.
+//! - **I4** A LIVE entry stands in exactly one lane, and the clock's hand sweeps the lanes; who changes its lane word
+//!   retires it. An entry that never went live is retired by its owner alone.
+//! - **I7** Nobody waits. What a stopped thread may leave behind is a PENDING entry (can be killed), a MOVED lane (its
+//!   entry can be made live), a LEAVING lane or an open ledger record (can be carried out).
+//!
+//! ```text
+//! lane:  EMPTY ──claim──▶ ENTRY(e) ──evict──▶ MOVED(n) ──n is live──▶ EMPTY
+//!          ▲                │  ▲ └─overwrite─▶ ENTRY(e')     └─n is dead─▶ LEAVING(n)
+//!          │                │  └────────────────┘
+//!          └──ledger────── LEAVING(e) ◀──remove
+//! ```
+
+use super::clock::Clock;
+use super::entry::{Entry, Kind, Phase, Word};
+use super::expiry::Expiry;
+use super::lease::Board;
+use super::ledger::Ledger;
+use super::local::{Local, Retired};
+use super::table::{Lane, Table};
+use crate::sync::{Arc, AtomicU64, CachePadded, Ordering};
+
+mod insert;
+mod read;
+mod remove;
+mod room;
+
+/// A cache of at most `capacity` entries. Every method must be called inside a guard of the calling thread's slot,
+/// with that thread's [`Local`].
+pub(crate) struct Bounded<K, V> {
+    table: Table<K, V>,
+    ledger: Ledger<K, V>,
+    clock: Clock,
+    expiry: Expiry,
+    board: Arc<Board>,
+    /// How often the cache was cleared; entries carry the low 16 bits.
+    clears: CachePadded<AtomicU64>,
+    /// Which groups have been swept since the last clear: clear count (low 32 bits) and next group.
+    swept: CachePadded<AtomicU64>,
+}
+
+/// The instant an operation works at: the tick, and the generation that a clear ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Instant {
+    pub(crate) tick: u64,
+    pub(crate) clears: u64,
+}
+
+impl Instant {
+    #[inline(always)]
+    pub(crate) fn generation(self) -> u16 {
+        #[expect(clippy::cast_possible_truncation, reason = "`clear` keeps 2^16 generations apart")]
+        let low = self.clears as u16;
+        low
+    }
+
+    /// Whether the entry has neither expired nor been cleared.
+    #[inline(always)]
+    pub(crate) fn sees<K, V>(self, entry: &Entry<K, V>) -> bool {
+        entry.due.is_current(self.tick, self.generation())
+    }
+}
+
+impl<K, V> Bounded<K, V> {
+    /// `None` if the memory is not to be had.
+    pub(crate) fn new(capacity: usize, board: Arc<Board>) -> Option<Self> {
+        let table = Table::new(capacity)?;
+        Some(Self {
+            ledger: Ledger::new(capacity),
+            clock: Clock::new(capacity, table.lanes())?,
+            expiry: Expiry::new(table.buckets())?,
+            table,
+            board,
+            clears: CachePadded::new(AtomicU64::new(0)),
+            swept: CachePadded::new(AtomicU64::new(0)),
+        })
+    }
+
+    /// The instant at `tick`.
+    #[inline(always)]
+    pub(crate) fn at(&self, tick: u64) -> Instant {
+        // Acquire pairs with the clearing exchange: who sees the new count sees no older entry as current.
+        Instant { tick, clears: self.clears.load(Ordering::Acquire) }
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.ledger.capacity()
+    }
+
+    /// Rooms in use, O(1) (I1).
+    pub(crate) fn resident(&self) -> usize {
+        self.ledger.count()
+    }
+
+    /// Makes sure that nothing shared names `entry` any more but its lane: neither the ledger's open record nor the
+    /// MOVED lane its room came from. To be called before a LIVE entry is retired (R1, G3).
+    fn settle(&self, entry: &Entry<K, V>) {
+        // Acquire pairs with the owner's Release: the owner has cleared the source itself.
+        if !entry.settled.load(Ordering::Acquire) {
+            self.ledger.settle(entry, &self.table);
+            let source = Lane(entry.aux.load(Ordering::Acquire));
+            if source.0 < self.table.lanes() {
+                self.table.exchange(source, Word::moved(std::ptr::from_ref(entry).cast_mut()), Word::EMPTY);
+            }
+        }
+    }
+
+    /// Retires a LIVE entry whose lane word the caller has changed.
+    fn retire(&self, local: &Local<K, V>, entry: &Entry<K, V>) {
+        self.settle(entry);
+        local.retire(Retired::Entry(std::ptr::from_ref(entry).cast_mut()));
+    }
+
+    /// Carries out what a lane that is neither free nor a live entry's stands for. True if it may have freed a room or
+    /// the lane.
+    fn resolve(&self, local: &Local<K, V>, lane: Lane, word: Word<K, V>) -> bool {
+        match word.kind() {
+            Kind::Empty => false,
+            Kind::Entry => {
+                // SAFETY: an entry word, loaded inside the guard that every caller is in.
+                let entry = unsafe { word.deref() };
+                match entry.phase.load() {
+                    Phase::Pending | Phase::Live => false,
+                    Phase::Overtaken | Phase::Cancelled => self.unlink_dead(lane, word, entry),
+                }
+            }
+            Kind::Moved => {
+                // SAFETY: a MOVED lane is cleared before its entry is retired (`settle`, and the owner's own end).
+                let entry = unsafe { word.deref() };
+                if entry.phase.decide(Phase::Live) == Phase::Live {
+                    self.table.exchange(lane, word, Word::EMPTY)
+                } else {
+                    self.release(local, lane, word, entry)
+                }
+            }
+            Kind::Leaving => {
+                self.ledger.release(lane, word, &self.table, |r| local.retire(Retired::Record(r)));
+                true
+            }
+        }
+    }
+
+    /// Takes an entry that died before it went live out of its lane. Its owner retires it.
+    fn unlink_dead(&self, lane: Lane, word: Word<K, V>, entry: &Entry<K, V>) -> bool {
+        let unlinked = self.table.exchange(lane, word, Word::EMPTY);
+        if unlinked {
+            self.table.departed(entry.hash, lane);
+        }
+        unlinked
+    }
+
+    /// Gives the room that `lane` holds as `word` back to the ledger; `entry` becomes the name of the change.
+    fn release(&self, local: &Local<K, V>, lane: Lane, word: Word<K, V>, entry: &Entry<K, V>) -> bool {
+        let leaving = Word::leaving(std::ptr::from_ref(entry).cast_mut());
+        let released = self.table.exchange(lane, word, leaving);
+        if released {
+            self.ledger.release(lane, leaving, &self.table, |r| local.retire(Retired::Record(r)));
+        }
+        released
+    }
+}
+
+impl<K, V> Drop for Bounded<K, V> {
+    /// Exclusive access: no operation is under way, so entries stand in lanes as ENTRY only.
+    fn drop(&mut self) {
+        /// Goes on with the next entry when a drop panics (I9).
+        struct Rest<'t, K, V>(&'t Table<K, V>, usize);
+        impl<K, V> Rest<'_, K, V> {
+            fn run(&mut self) {
+                while self.1 < self.0.buckets() {
+                    let mut entry = None;
+                    self.0.each_in(self.1, |lane, word| {
+                        if word.kind() == Kind::Entry && entry.is_none() {
+                            self.0.exchange(lane, word, Word::EMPTY);
+                            entry = Some(word.address());
+                        }
+                    });
+                    match entry {
+                        // SAFETY: made by `Box`, unlinked just now, and nobody else is left.
+                        Some(entry) => unsafe {
+                            let mut entry = Box::from_raw(entry);
+                            std::mem::ManuallyDrop::drop(&mut entry.value);
+                        },
+                        None => self.1 += 1,
+                    }
+                }
+            }
+        }
+        impl<K, V> Drop for Rest<'_, K, V> {
+            fn drop(&mut self) {
+                self.run();
+            }
+        }
+        Rest(&self.table, 0).run();
+    }
+}
+
+// SAFETY: entries are owned by the cache and reached by many threads: dropped by any of them (`Send`), shared by
+// reference between them (`Sync`). Everything else is atomic.
+unsafe impl<K: Send + Sync, V: Send + Sync> Send for Bounded<K, V> {}
+// SAFETY: as above.
+unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Bounded<K, V> {}

@@ -1,0 +1,113 @@
+//! Look-ups and walks.
+
+use super::{Bounded, Instant};
+use crate::engine::entry::{Entry, Hash, Kind, Phase};
+use crate::engine::expiry::Expiry;
+
+impl<K, V> Bounded<K, V> {
+    /// The current entry whose key `is_it`. Does not count as a use.
+    ///
+    /// # Safety
+    ///
+    /// The caller is inside a guard that outlives `'g`.
+    #[inline(always)]
+    pub(crate) unsafe fn peek<'g>(
+        &self,
+        hash: Hash,
+        now: Instant,
+        is_it: impl FnMut(&K) -> bool,
+    ) -> Option<&'g Entry<K, V>> {
+        // SAFETY: the same contract.
+        let (.., entry) = unsafe { self.table.find(hash, is_it) }?;
+        now.sees(entry).then_some(entry)
+    }
+
+    /// [`peek`](Self::peek), counted as a use: at most one plain store, none in steady state.
+    ///
+    /// # Safety
+    ///
+    /// As for `peek`.
+    #[inline(always)]
+    pub(crate) unsafe fn get<'g>(
+        &self,
+        hash: Hash,
+        now: Instant,
+        is_it: impl FnMut(&K) -> bool,
+    ) -> Option<&'g Entry<K, V>> {
+        // SAFETY: the same contract.
+        let entry = unsafe { self.peek(hash, now, is_it) }?;
+        entry.usage.touch(self.clock.epoch());
+        Some(entry)
+    }
+
+    /// Brings the cache line of the hash's bucket on its way.
+    #[inline(always)]
+    pub(crate) fn prefetch_bucket(&self, hash: Hash) {
+        self.table.prefetch(hash);
+    }
+
+    /// Brings the cache line of the likely entry on its way; its bucket should have arrived.
+    #[inline(always)]
+    pub(crate) fn prefetch_entry(&self, hash: Hash) {
+        if let Some(entry) = self.table.first_guess(hash) {
+            crate::engine::table::prefetch(entry);
+        }
+    }
+
+    pub(crate) fn buckets(&self) -> usize {
+        self.table.buckets()
+    }
+
+    pub(crate) fn groups(&self) -> usize {
+        self.expiry.groups()
+    }
+
+    /// Visits the current entries of one bucket. Weakly consistent.
+    ///
+    /// # Safety
+    ///
+    /// The caller is inside a guard that outlives `'g`.
+    pub(crate) unsafe fn each_in_bucket<'g>(
+        &self,
+        bucket: usize,
+        now: Instant,
+        mut visit: impl FnMut(&'g Entry<K, V>),
+    ) where
+        K: 'g,
+        V: 'g,
+    {
+        self.table.each_in(bucket, |_, word| {
+            if word.kind() == Kind::Entry {
+                // SAFETY: an entry word, loaded inside the caller's guard.
+                let entry: &'g Entry<K, V> = unsafe { word.deref() };
+                if entry.phase.load() == Phase::Live && now.sees(entry) {
+                    visit(entry);
+                }
+            }
+        });
+    }
+
+    /// Current entries, O(lanes). Exact while nothing is written.
+    pub(crate) fn len(&self, now: Instant) -> usize {
+        let mut len = 0;
+        for bucket in 0..self.buckets() {
+            // SAFETY: inside the guard that every caller of this type is in.
+            unsafe { self.each_in_bucket(bucket, now, |_| len += 1) };
+        }
+        len
+    }
+
+    pub(crate) fn is_empty(&self, now: Instant) -> bool {
+        (0..self.buckets()).all(|bucket| {
+            let mut empty = true;
+            // SAFETY: inside the guard that every caller of this type is in.
+            unsafe { self.each_in_bucket(bucket, now, |_| empty = false) };
+            empty
+        })
+    }
+
+    /// The buckets of one group of the expiry index.
+    pub(crate) fn group(&self, group: usize) -> std::ops::Range<usize> {
+        Expiry::buckets(group, self.buckets())
+    }
+}

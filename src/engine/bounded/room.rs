@@ -1,0 +1,119 @@
+//! Finding a room for a published entry: from the ledger, from the dead, from the clock's victim.
+
+use super::{Bounded, Instant};
+use crate::engine::clock::{Arrival, Choice};
+use crate::engine::entry::{Entry, Hash, Kind, Phase, Word};
+use crate::engine::ledger::Admission;
+use crate::engine::local::{Local, Retired};
+use crate::engine::table::Lane;
+use crate::sync::Ordering;
+
+impl<K, V> Bounded<K, V> {
+    /// Finds a room and brings the entry to life; false if somebody killed it meanwhile.
+    ///
+    /// Lock-free: it starts again only when another thread took the room it had found.
+    pub(super) fn find_room(
+        &self,
+        local: &Local<K, V>,
+        newcomer: &Entry<K, V>,
+        address: *mut Entry<K, V>,
+        arrival: &mut Arrival,
+        now: Instant,
+    ) -> bool {
+        loop {
+            if !self.ledger.is_full() {
+                match self.ledger.admit(address, &self.table, |r| local.retire(Retired::Record(r))) {
+                    Admission::Granted => {
+                        // Release: who sees it knows that the ledger's record is resolved.
+                        newcomer.settled.store(true, Ordering::Release);
+                        return true;
+                    }
+                    Admission::Killed => return false,
+                    Admission::Full => {}
+                }
+            }
+            // Expired and cleared entries make room before live ones (I6).
+            if self.reclaim_some(local, now) {
+                continue;
+            }
+            match self.clock.choose(&self.table, arrival, now) {
+                Choice::Victim(lane, word) => {
+                    // SAFETY: an entry word, loaded inside the caller's guard.
+                    let victim = unsafe { word.deref() };
+                    if let Some(live) = self.take_room(local, newcomer, address, lane, word, victim) {
+                        self.clock.evicted(victim);
+                        local.counters.evictions.add(1);
+                        self.retire(local, victim);
+                        return live;
+                    }
+                }
+                Choice::None => self.resolve_all(local),
+            }
+            if newcomer.phase.load() != Phase::Pending {
+                return false;
+            }
+        }
+    }
+
+    /// Passes the room of a LIVE `victim` on to the newcomer and brings that to life. `None`: the victim's lane had
+    /// changed. `Some(false)`: the newcomer had been killed; the room went back to the ledger. After `Some` the victim is
+    /// the caller's to retire.
+    pub(super) fn take_room(
+        &self,
+        local: &Local<K, V>,
+        newcomer: &Entry<K, V>,
+        address: *mut Entry<K, V>,
+        lane: Lane,
+        word: Word<K, V>,
+        victim: &Entry<K, V>,
+    ) -> Option<bool> {
+        let moved = Word::moved(address);
+        // Before the exchange: whoever finds the newcomer live but unsettled looks there (see `settle`). Release for
+        // the Acquire there.
+        newcomer.aux.store(lane.0, Ordering::Release);
+        if !self.table.exchange(lane, word, moved) {
+            return None;
+        }
+        self.table.departed(victim.hash, lane);
+        if newcomer.phase.decide(Phase::Live) == Phase::Live {
+            self.table.exchange(lane, moved, Word::EMPTY);
+            newcomer.settled.store(true, Ordering::Release);
+            Some(true)
+        } else {
+            // Somebody else may have begun to give the room back under our name. It must be done before the name is
+            // retired, so that a later entry at this address cannot be taken for it.
+            self.release(local, lane, moved, newcomer);
+            self.ledger.release(lane, Word::leaving(address), &self.table, |r| local.retire(Retired::Record(r)));
+            Some(false)
+        }
+    }
+
+    /// Carries out everything that stopped threads have left in the table.
+    #[cold]
+    fn resolve_all(&self, local: &Local<K, V>) {
+        for bucket in 0..self.buckets() {
+            self.table.each_in(bucket, |lane, word| {
+                self.resolve(local, lane, word);
+            });
+        }
+    }
+
+    /// Takes a lane on the hash's path from an entry that is not live: stopped inserts have filled the table.
+    #[cold]
+    pub(super) fn force_lane(&self, local: &Local<K, V>, hash: Hash, word: Word<K, V>) -> Lane {
+        loop {
+            for bucket in 0..self.buckets() {
+                self.table.each_in(bucket, |lane, other| {
+                    if other.kind() == Kind::Entry {
+                        // SAFETY: an entry word, loaded inside the caller's guard.
+                        unsafe { other.deref() }.phase.decide(Phase::Cancelled);
+                    }
+                    self.resolve(local, lane, other);
+                });
+                if let Some(lane) = self.table.claim(hash, word) {
+                    return lane;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,465 @@
+//! The public cache: keys are hashed, a guard is entered, the time is read; the index does the rest.
+
+use super::bounded::Bounded;
+use super::builder::TtlCacheBuilder;
+use super::entry::Hash;
+use super::lease::{Board, Lease};
+use super::local::{Local, Locals};
+use super::stats::Stats;
+use super::thread::{DOMAIN, Here, here};
+use super::unbounded::Unbounded;
+use crate::load::Group;
+use crate::sync::{Arc, OnceLock};
+use crate::time::{Clock, CoarseTicker, Deadline};
+use std::any::TypeId;
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, Hash as StdHash};
+use std::time::Duration;
+
+/// A concurrent map whose entries expire and whose size is bounded.
+///
+/// Share it between threads by reference or in an `Arc`; the handle itself is not `Clone`. All operations take
+/// `&self`. On a bounded cache every operation but [`get_or_fetch`](Self::get_or_fetch) and its kin is lock-free: no
+/// thread waits for another, also not for one that was stopped half-way. Unbounded caches inherit
+/// [papaya](https://docs.rs/papaya)'s progress: reads never wait, writes may help the map to grow.
+///
+/// `None` is a value like any other: `TtlCache<K, Option<V>>` caches absence.
+///
+/// ```
+/// use std::time::Duration;
+/// use tux_cache::TtlCache;
+///
+/// let cache = TtlCache::new(Duration::from_secs(300), 1_000);
+/// cache.set("key", 1);
+/// assert_eq!(cache.get("key"), Some(1));
+/// assert!(cache.invalidate("key"));
+/// assert_eq!(cache.get_or_fetch("key", || 2), 2);
+/// ```
+pub struct TtlCache<K, V, S = ahash::RandomState> {
+    pub(super) index: Index<K, V, S>,
+    pub(super) clock: Clock,
+    /// Keeps the process-wide ticker going from the first deadline on.
+    pub(super) ticking: OnceLock<CoarseTicker>,
+    pub(super) ttl: Option<Duration>,
+    pub(super) board: Arc<Board>,
+    pub(super) locals: Locals<K, V>,
+    /// Unlinked entries a thread collects before it pays for a heavy fence.
+    pub(super) batch: usize,
+    pub(super) loads: Group<K, V, Lease>,
+}
+
+pub(super) enum Index<K, V, S> {
+    /// Capacity 0.
+    Nothing(S),
+    Bounded(S, Bounded<K, V>),
+    Unbounded(Unbounded<K, V, S>),
+}
+
+/// Hashes are spread by a multiplication unless they come from ahash, which spreads them itself.
+#[inline(always)]
+pub(super) fn hash_of<S: BuildHasher + 'static, Q: StdHash + ?Sized>(hasher: &S, key: &Q) -> Hash {
+    let hash = hasher.hash_one(key);
+    if TypeId::of::<S>() == TypeId::of::<ahash::RandomState>() {
+        Hash::new(hash)
+    } else {
+        let wide = u128::from(hash ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
+        #[expect(clippy::cast_possible_truncation, reason = "folds the two halves of the product")]
+        Hash::new((wide >> 64) as u64 ^ wide as u64)
+    }
+}
+
+/// Writes between two looks at the real time.
+const WRITES_PER_CORRECTION: u32 = 16;
+
+impl<K, V> TtlCache<K, V>
+where
+    K: StdHash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    /// A cache of at most `max_size` entries that live for `ttl`. 0 keeps nothing.
+    ///
+    /// # Panics
+    ///
+    /// If [`build`](TtlCacheBuilder::build) fails, with its text: `max_size` is beyond 2^31, or more than there is
+    /// memory for.
+    #[must_use]
+    pub fn new(ttl: Duration, max_size: usize) -> Self {
+        match Self::builder().ttl(ttl).max_size(max_size).build() {
+            Ok(cache) => cache,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// A cache without a bound, whose entries live for `ttl`.
+    #[must_use]
+    pub fn unbounded(ttl: Duration) -> Self {
+        match Self::builder().ttl(ttl).unbounded().build() {
+            Ok(cache) => cache,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// All settings.
+    pub fn builder() -> TtlCacheBuilder<K, V> {
+        TtlCacheBuilder::new()
+    }
+}
+
+impl<K, V, S> TtlCache<K, V, S> {
+    /// The bound, if there is one.
+    #[must_use]
+    pub fn max_size(&self) -> Option<usize> {
+        match &self.index {
+            Index::Nothing(_) => Some(0),
+            Index::Bounded(_, bounded) => Some(bounded.capacity()),
+            Index::Unbounded(_) => None,
+        }
+    }
+
+    /// What has been counted so far. O(threads).
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats::sum(&self.locals)
+    }
+
+    /// The calling thread's part of this cache.
+    #[inline(always)]
+    pub(super) fn local(&self, here: &Here) -> &Local<K, V> {
+        self.locals.of(here.slot(), self.batch)
+    }
+
+    /// Corrects a late ticker now and then.
+    #[inline(always)]
+    fn tick_for_write(&self, local: &Local<K, V>) -> u64 {
+        let writes = local.writes.get();
+        if writes.is_multiple_of(WRITES_PER_CORRECTION) {
+            let lag = self.clock.correct();
+            if lag > local.counters.ticker_lag.get() {
+                local.counters.ticker_lag.set(lag);
+            }
+        }
+        local.writes.set(writes.wrapping_add(1));
+        self.clock.tick()
+    }
+}
+
+impl<K, V, S> TtlCache<K, V, S>
+where
+    K: StdHash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    pub(super) fn hash<Q: StdHash + ?Sized>(&self, key: &Q) -> Hash {
+        match &self.index {
+            Index::Nothing(hasher) | Index::Bounded(hasher, _) => hash_of(hasher, key),
+            Index::Unbounded(map) => map.hash(key),
+        }
+    }
+
+    /// The value of a live entry, copied out. O(1). A hit writes to no memory that other threads use, once the entry's
+    /// use counter stands at its maximum; it reads no clock.
+    #[inline]
+    pub fn get<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+        V: Clone,
+    {
+        let here = here();
+        let local = self.local(&here);
+        let value = match &self.index {
+            Index::Bounded(hasher, bounded) => {
+                let hash = hash_of(hasher, key);
+                let _guard = here.slot().enter();
+                let now = bounded.at(self.clock.tick());
+                // SAFETY: the guard is open for as long as the entry is used.
+                unsafe { bounded.get(hash, now, |k| k.borrow() == key) }.map(|e| V::clone(&e.value))
+            }
+            Index::Unbounded(map) => map.get(key, self.clock.tick()),
+            Index::Nothing(_) => None,
+        };
+        let counters = &local.counters;
+        if value.is_some() { &counters.hits } else { &counters.misses }.add(1);
+        value
+    }
+
+    /// Whether a live entry is there. Neither a use nor a hit or miss. O(1).
+    pub fn contains<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        self.peek_with(key, |_| ()).is_some()
+    }
+
+    /// Reads a live entry without counting anything.
+    pub(super) fn peek_with<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        let here = here();
+        match &self.index {
+            Index::Bounded(hasher, bounded) => {
+                let hash = hash_of(hasher, key);
+                let _guard = here.slot().enter();
+                let now = bounded.at(self.clock.tick());
+                // SAFETY: the guard is open for as long as the entry is used.
+                unsafe { bounded.peek(hash, now, |k| k.borrow() == key) }.map(|e| read(&e.value))
+            }
+            Index::Unbounded(map) => map.peek_with(key, self.clock.tick(), read),
+            Index::Nothing(_) => None,
+        }
+    }
+
+    /// Stores a value for the cache's time to live. Never refused; at capacity another entry leaves. O(1) amortised.
+    ///
+    /// Drops of earlier values may run here, also those of other keys, once no reader can hold them any more.
+    #[inline]
+    pub fn set(&self, key: K, value: V) {
+        self.store(key, value, self.ttl, None);
+    }
+
+    /// Stores a value for `ttl`, rounded up to whole milliseconds. `Duration::ZERO`: do not keep it, and drop what was
+    /// there. More than 8,900 years is for ever.
+    pub fn set_with_ttl(&self, key: K, value: V, ttl: Duration) {
+        self.store(key, value, Some(ttl), None);
+    }
+
+    /// Stores a value without expiry. It can still be evicted.
+    pub fn set_forever(&self, key: K, value: V) {
+        self.store(key, value, None, None);
+    }
+
+    /// Takes a lease on a key, to be taken before its value is loaded from elsewhere.
+    pub fn lease<Q>(&self, key: &Q) -> Lease
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        self.board.lease(self.hash(key), || self.clears())
+    }
+
+    /// Whether the key has not been set, invalidated or cleared since. The answer may be old at once: it can spare a
+    /// load, [`set_leased`](Self::set_leased) decides.
+    #[must_use]
+    pub fn lease_is_valid(&self, lease: &Lease) -> bool {
+        lease.is_of(&self.board) && lease.is_valid(self.clears())
+    }
+
+    /// [`set`](Self::set), if nothing has set, invalidated or cleared the key since the lease was taken; check and
+    /// publication are one step to other threads. False: nothing was stored. (It may also be false because a key of the
+    /// same stripe changed.) A lease of another cache, or on another key, publishes nothing.
+    pub fn set_leased(&self, lease: Lease, key: K, value: V) -> bool {
+        self.store(key, value, self.ttl, Some(&lease))
+    }
+
+    /// [`set_leased`](Self::set_leased) with a time to live of its own; `None` is for ever.
+    pub fn set_leased_with_ttl(&self, lease: Lease, key: K, value: V, ttl: Option<Duration>) -> bool {
+        self.store(key, value, ttl, Some(&lease))
+    }
+
+    #[inline]
+    pub(super) fn store(&self, key: K, value: V, ttl: Option<Duration>, lease: Option<&Lease>) -> bool {
+        if ttl == Some(Duration::ZERO) {
+            if lease.is_some_and(|lease| !self.lease_is_valid(lease)) {
+                return false;
+            }
+            self.invalidate(&key);
+            return true;
+        }
+        let here = here();
+        let local = self.local(&here);
+        let hash = self.hash(&key);
+        if lease.is_some_and(|lease| !lease.is_of(&self.board) || !self.board.covers(lease, hash)) {
+            return false;
+        }
+        let (deadline, tick) = match ttl {
+            None | Some(Duration::MAX) => (Deadline::NEVER, self.clock.tick()),
+            Some(ttl) => {
+                self.ticking.get_or_init(CoarseTicker::new);
+                let tick = self.tick_for_write(local);
+                (Deadline::after(tick, ttl), tick)
+            }
+        };
+        let stored = match &self.index {
+            Index::Bounded(_, bounded) => {
+                let _guard = here.slot().enter();
+                bounded.set(local, hash, key, value, deadline, tick, lease)
+            }
+            Index::Unbounded(map) => map.set(local, hash, key, value, deadline, tick, lease),
+            Index::Nothing(_) => true,
+        };
+        local.collect(&DOMAIN);
+        stored
+    }
+
+    /// Removes a key; true if a live entry went. Voids loads of the key under way. O(1).
+    pub fn invalidate<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        let here = here();
+        let local = self.local(&here);
+        let hash = self.hash(key);
+        let tick = self.clock.tick();
+        let went = match &self.index {
+            Index::Bounded(_, bounded) => {
+                let _guard = here.slot().enter();
+                bounded.invalidate(local, hash, tick, |k| k.borrow() == key)
+            }
+            Index::Unbounded(map) => map.invalidate(local, hash, key, tick),
+            Index::Nothing(_) => {
+                self.board.void(hash);
+                false
+            }
+        };
+        local.collect(&DOMAIN);
+        went
+    }
+
+    /// Removes every live entry whose key matches and voids all loads under way; returns how many went. O(capacity).
+    ///
+    /// An entry that is set meanwhile may stay. `matches` may call the cache.
+    pub fn invalidate_matching(&self, matches: impl FnMut(&K) -> bool) -> usize {
+        let here = here();
+        let local = self.local(&here);
+        let tick = self.clock.tick();
+        let count = match &self.index {
+            Index::Bounded(_, bounded) => {
+                let _guard = here.slot().enter();
+                bounded.invalidate_matching(local, tick, matches)
+            }
+            Index::Unbounded(map) => map.invalidate_matching(local, tick, matches),
+            Index::Nothing(_) => {
+                self.board.void_all();
+                0
+            }
+        };
+        local.collect(&DOMAIN);
+        count
+    }
+
+    /// Ends every entry at once, and voids all loads under way. O(1) (but for one sweep in 16,384 clears): `len` is 0
+    /// when it returns, memory is freed by later writes or [`sweep`](Self::sweep). On an unbounded cache O(n).
+    pub fn clear(&self) {
+        let here = here();
+        let local = self.local(&here);
+        match &self.index {
+            Index::Bounded(_, bounded) => {
+                let _guard = here.slot().enter();
+                bounded.clear(local);
+            }
+            Index::Unbounded(map) => map.clear(local),
+            Index::Nothing(_) => self.board.void_all(),
+        }
+        local.collect(&DOMAIN);
+    }
+
+    pub(super) fn clears(&self) -> u64 {
+        match &self.index {
+            Index::Bounded(_, bounded) => bounded.at(0).clears,
+            Index::Unbounded(map) => map.clears(),
+            Index::Nothing(_) => 0,
+        }
+    }
+
+    /// Live entries. O(capacity); exact while nobody writes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let here = here();
+        match &self.index {
+            Index::Bounded(_, bounded) => {
+                let _guard = here.slot().enter();
+                bounded.len(bounded.at(self.clock.tick()))
+            }
+            Index::Unbounded(map) => map.len(self.clock.tick()),
+            Index::Nothing(_) => 0,
+        }
+    }
+
+    /// Whether there is no live entry. O(1) while there are many, O(capacity) at worst.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let here = here();
+        match &self.index {
+            Index::Bounded(_, bounded) => {
+                let _guard = here.slot().enter();
+                bounded.is_empty(bounded.at(self.clock.tick()))
+            }
+            Index::Unbounded(map) => map.len(self.clock.tick()) == 0,
+            Index::Nothing(_) => true,
+        }
+    }
+
+    /// Entries that hold a room, expired ones that have not been reclaimed yet included. O(1), and at every instant
+    /// `len() <= resident() <= max_size()`.
+    #[must_use]
+    pub fn resident(&self) -> usize {
+        let here = here();
+        match &self.index {
+            Index::Bounded(_, bounded) => {
+                let _guard = here.slot().enter();
+                bounded.resident()
+            }
+            Index::Unbounded(map) => map.resident(),
+            Index::Nothing(_) => 0,
+        }
+    }
+
+    /// Reclaims expired and cleared entries now, and the memory of what was unlinked before; returns how many entries
+    /// went. O(capacity). For caches that nobody writes to: writers do the same, a little at a time.
+    pub fn sweep(&self) -> usize {
+        let here = here();
+        let local = self.local(&here);
+        self.clock.correct();
+        let tick = self.clock.tick();
+        let count = match &self.index {
+            Index::Bounded(_, bounded) => (0..bounded.groups())
+                .map(|group| {
+                    // A guard a group, so that a long sweep holds nothing back.
+                    let _guard = here.slot().enter();
+                    bounded.sweep_group(local, group, bounded.at(tick))
+                })
+                .sum(),
+            Index::Unbounded(map) => map.sweep(local, tick),
+            Index::Nothing(_) => 0,
+        };
+        local.collect_now(&DOMAIN);
+        self.collect_for_ended_threads(&here);
+        count
+    }
+
+    /// Frees what ended threads left unlinked.
+    fn collect_for_ended_threads(&self, here: &Here) {
+        let mut left = Vec::new();
+        self.locals.for_each(|id, local| {
+            if id != here.slot().id() && local.counters.unreclaimed.get() > 0 {
+                left.push(id);
+            }
+        });
+        for id in left {
+            if let Some(slot) = DOMAIN.adopt(id) {
+                self.locals.of(slot, self.batch).collect_now(&DOMAIN);
+                DOMAIN.release(slot);
+            }
+        }
+    }
+}
+
+impl<K, V, S> std::fmt::Debug for TtlCache<K, V, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TtlCache")
+            .field("ttl", &self.ttl)
+            .field("max_size", &self.max_size())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+// SAFETY: the index and the locals hold raw pointers to entries that the cache owns; they may move to and be used from any
+// thread if keys and values may. Locals are touched by the owner of their slot only.
+unsafe impl<K: Send + Sync, V: Send + Sync, S: Send> Send for TtlCache<K, V, S> {}
+// SAFETY: as above.
+unsafe impl<K: Send + Sync, V: Send + Sync, S: Sync> Sync for TtlCache<K, V, S> {}

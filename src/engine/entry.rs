@@ -1,0 +1,305 @@
+//! One cached key and value, and the word by which a table lane names it.
+//!
+//! # Life of an entry
+//!
+//! ```text
+//!            publish in a lane           a room is its own               the lane moves on
+//!  private ───────────────────▶ PENDING ───────────────────▶ LIVE ─────────────────────────▶ retired
+//!                                  │                                   (by whoever changed the lane)
+//!                                  └──▶ OVERTAKEN | CANCELLED ───────────────────────────────▶ retired
+//!                                       (by any thread)                             (by its owner alone)
+//! ```
+//!
+//! The phase decides between PENDING → LIVE and PENDING → dead with one exchange, by whichever thread. Readers see
+//! LIVE entries only. A LIVE entry stays LIVE for ever; it dies when its lane word changes.
+
+use crate::sync::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use crate::time::Deadline;
+use std::mem::ManuallyDrop;
+
+/// A hash, split into what the table needs of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hash {
+    /// Chooses the home bucket.
+    pub(crate) home: u32,
+    /// Chooses the hint byte and the lane tag.
+    pub(crate) low: u32,
+}
+
+impl Hash {
+    #[inline(always)]
+    pub(crate) fn new(hash: u64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "the halves of a u64")]
+        Self { home: (hash >> 32) as u32, low: hash as u32 }
+    }
+
+    /// The 16 bits that stand beside the address in a lane word.
+    #[inline(always)]
+    pub(crate) fn tag(self) -> u16 {
+        (self.low >> 16) as u16
+    }
+
+    /// The byte that stands in a bucket's hint word.
+    #[inline(always)]
+    pub(crate) fn hint(self) -> u8 {
+        (self.low & 0xff) as u8
+    }
+}
+
+/// Where an entry stands between its publication and its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// In a lane, without a room of its own; any thread may kill it.
+    Pending = 0,
+    /// Readers may return it.
+    Live = 1,
+    /// Killed by another insert of the same key, which may itself not have come through.
+    Overtaken = 2,
+    /// Killed by an invalidation, for its lane, or by its owner.
+    Cancelled = 3,
+}
+
+/// The word of an entry that decides its life.
+#[derive(Debug)]
+pub(crate) struct PhaseWord(AtomicU8);
+
+impl PhaseWord {
+    pub(crate) fn new(phase: Phase) -> Self {
+        Self(AtomicU8::new(phase as u8))
+    }
+
+    /// Acquire: pairs with the Release half of the exchange that ended PENDING.
+    #[inline(always)]
+    pub(crate) fn load(&self) -> Phase {
+        match self.0.load(Ordering::Acquire) {
+            0 => Phase::Pending,
+            1 => Phase::Live,
+            2 => Phase::Overtaken,
+            _ => Phase::Cancelled,
+        }
+    }
+
+    /// PENDING → `to`; returns the phase that stands afterwards.
+    ///
+    /// SeqCst: the exchange is one half of the Dekker pair between two inserts of one key (table I2).
+    pub(crate) fn decide(&self, to: Phase) -> Phase {
+        match self.0.compare_exchange(
+            Phase::Pending as u8,
+            to as u8,
+            Ordering::SeqCst,
+            Ordering::Acquire,
+        ) {
+            Ok(_) => to,
+            Err(1) => Phase::Live,
+            Err(2) => Phase::Overtaken,
+            Err(_) => Phase::Cancelled,
+        }
+    }
+}
+
+/// Use counter (2 bits) and last access (30 bits, in the clock's epochs).
+///
+/// All accesses are Relaxed: the word is advice to the eviction clock. A lost update costs one use.
+#[derive(Debug)]
+pub(crate) struct Usage(AtomicU32);
+
+impl Usage {
+    const MAX_USES: u32 = 3;
+
+    pub(crate) fn new(uses: u32, epoch: u32) -> Self {
+        Self(AtomicU32::new(uses | epoch << 2))
+    }
+
+    /// Records a hit; stores only if something changes, which in steady state it does not.
+    #[inline(always)]
+    pub(crate) fn touch(&self, epoch: u32) {
+        let old = self.0.load(Ordering::Relaxed);
+        let new = (old & Self::MAX_USES) + u32::from(old & Self::MAX_USES < Self::MAX_USES) | epoch << 2;
+        if new != old {
+            self.0.store(new, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn uses(&self) -> u32 {
+        self.0.load(Ordering::Relaxed) & Self::MAX_USES
+    }
+
+    pub(crate) fn last_access(&self) -> u32 {
+        self.0.load(Ordering::Relaxed) >> 2
+    }
+
+    pub(crate) fn set_uses(&self, uses: u32) {
+        let old = self.0.load(Ordering::Relaxed);
+        self.0.store(old & !Self::MAX_USES | uses, Ordering::Relaxed);
+    }
+
+    fn copy_from(&self, other: &Self) {
+        self.0.store(other.0.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+/// Deadline (48 bits) and clear generation (16 bits) of an entry. Never changes after publication.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Due(u64);
+
+impl Due {
+    #[inline(always)]
+    pub(crate) fn new(deadline: Deadline, generation: u16) -> Self {
+        Self(deadline.bits() | u64::from(generation) << Deadline::BITS)
+    }
+
+    pub(crate) fn deadline(self) -> Deadline {
+        Deadline::from_bits(self.0 & Deadline::NEVER.bits())
+    }
+
+    /// Neither expired at tick `now` nor older than the last clear.
+    #[inline(always)]
+    pub(crate) fn is_current(self, now: u64, generation: u16) -> bool {
+        let deadline = self.deadline();
+        self.0 >> Deadline::BITS == u64::from(generation) && !deadline.has_passed(now)
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_of(self, generation: u16) -> bool {
+        self.0 >> Deadline::BITS == u64::from(generation)
+    }
+}
+
+/// A key and its value with what the table, the clock and the expiry index know of them (32 bytes).
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Entry<K, V> {
+    pub(crate) phase: PhaseWord,
+    /// The source of this entry's room no longer names it (see `bounded::settle`).
+    pub(crate) settled: AtomicBool,
+    /// Queue and ghost flags of the clock.
+    pub(crate) queue: AtomicU8,
+    pub(crate) usage: Usage,
+    /// The clock's time stamp: when it entered its queue, or began its lap.
+    pub(crate) mark: AtomicU32,
+    /// Until settled: the lane the room comes from. Afterwards: the position in the ring of new entries.
+    pub(crate) aux: AtomicU32,
+    pub(crate) hash: Hash,
+    pub(crate) due: Due,
+    pub(crate) key: K,
+    /// Dropped with the entry, unless its owner took it out again before it ever went live.
+    pub(crate) value: ManuallyDrop<V>,
+}
+
+impl<K, V> Entry<K, V> {
+    pub(crate) fn new(phase: Phase, hash: Hash, due: Due, key: K, value: V) -> Self {
+        Self {
+            phase: PhaseWord::new(phase),
+            settled: AtomicBool::new(phase == Phase::Live),
+            queue: AtomicU8::new(0),
+            usage: Usage::new(0, 0),
+            mark: AtomicU32::new(0),
+            aux: AtomicU32::new(u32::MAX),
+            hash,
+            due,
+            key,
+            value: ManuallyDrop::new(value),
+        }
+    }
+
+    /// Takes over what the clock knows of the entry that this one overwrites.
+    pub(crate) fn inherit(&self, old: &Self) {
+        self.queue.store(old.queue.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.usage.copy_from(&old.usage);
+        self.mark.store(old.mark.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.aux.store(old.aux.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+/// What a table lane holds: an address, a tag of the hash beside it and, in the two low bits, what it means.
+pub(crate) struct Word<K, V>(pub(crate) *mut Entry<K, V>);
+
+impl<K, V> Clone for Word<K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K, V> Copy for Word<K, V> {}
+impl<K, V> PartialEq for Word<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+/// The meaning of a [`Word`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Free.
+    Empty,
+    /// The entry's place in the table.
+    Entry,
+    /// The last occupant is gone; its room is on its way to this entry.
+    Moved,
+    /// This entry is gone; its room is on its way back to the ledger.
+    Leaving,
+}
+
+const ADDRESS: usize = 0x0000_ffff_ffff_fffc;
+const KIND: usize = 0b11;
+const MOVED: usize = 0b01;
+const LEAVING: usize = 0b10;
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("tux-cache packs 16 tag bits into 64-bit lane words and needs a 64-bit target");
+
+impl<K, V> Word<K, V> {
+    pub(crate) const EMPTY: Self = Self(std::ptr::null_mut());
+
+    fn pack(entry: *mut Entry<K, V>, bits: usize) -> Self {
+        // User addresses above 48 bits appear only where a program asks the kernel for them.
+        assert!(entry.addr() & !ADDRESS == 0, "entry allocated outside the 48-bit address space");
+        Self(entry.map_addr(|a| a | bits))
+    }
+
+    pub(crate) fn entry(entry: *mut Entry<K, V>, hash: Hash) -> Self {
+        Self::pack(entry, usize::from(hash.tag()) << 48)
+    }
+
+    pub(crate) fn moved(to: *mut Entry<K, V>) -> Self {
+        Self::pack(to, MOVED)
+    }
+
+    pub(crate) fn leaving(entry: *mut Entry<K, V>) -> Self {
+        Self::pack(entry, LEAVING)
+    }
+
+    pub(crate) fn kind(self) -> Kind {
+        match self.0.addr() & KIND {
+            _ if self.0.is_null() => Kind::Empty,
+            0 => Kind::Entry,
+            MOVED => Kind::Moved,
+            _ => Kind::Leaving,
+        }
+    }
+
+    /// Whether this is the place of an entry whose hash has this tag.
+    #[inline(always)]
+    pub(crate) fn has_tag(self, hash: Hash) -> bool {
+        let a = self.0.addr();
+        a & KIND == 0 && a >> 48 == usize::from(hash.tag()) && a & ADDRESS != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn address(self) -> *mut Entry<K, V> {
+        self.0.map_addr(|a| a & ADDRESS)
+    }
+
+    /// The entry this word names.
+    ///
+    /// # Safety
+    ///
+    /// The word is not empty, was loaded from a lane inside a guard that is still open, and `'g` is no longer than
+    /// that guard (R2).
+    #[inline(always)]
+    pub(crate) unsafe fn deref<'g>(self) -> &'g Entry<K, V> {
+        // SAFETY: by the contract the entry was reachable inside the guard, so by R3 it is not freed before the
+        // guard is left; entries are only shared by reference once published.
+        unsafe { &*self.address() }
+    }
+}

@@ -1,0 +1,49 @@
+//! The cache itself: a sharded lock-free TTL map with one global, size-bounded eviction clock.
+//!
+//! From the outside in:
+//!
+//! | module | what it keeps |
+//! |---|---|
+//! | [`cache`], [`builder`], [`pinned`], [`stats`] | the public face |
+//! | [`bounded`] | a cache with a bound: invariants I1–I9, put together from the modules below |
+//! | [`unbounded`] | a cache without one: papaya |
+//! | [`table`], [`entry`] | buckets, lanes and the words in them |
+//! | [`ledger`] | how many rooms are in use, exactly |
+//! | [`clock`], [`ring`], [`ghost`] | who leaves |
+//! | [`expiry`] | where expired entries are |
+//! | [`lease`] | whether a load may still publish |
+//! | [`reclaim`], [`local`], [`thread`] | when memory may be freed; what each thread keeps |
+
+pub(crate) mod bounded;
+pub(crate) mod clock;
+pub(crate) mod entry;
+pub(crate) mod expiry;
+pub(crate) mod ghost;
+pub(crate) mod lease;
+pub(crate) mod ledger;
+pub(crate) mod local;
+pub(crate) mod reclaim;
+pub(crate) mod ring;
+pub(crate) mod table;
+
+#[cfg(not(tux_loom))]
+mod builder;
+#[cfg(not(tux_loom))]
+mod cache;
+#[cfg(not(tux_loom))]
+mod fetch;
+#[cfg(not(tux_loom))]
+mod pinned;
+#[cfg(not(tux_loom))]
+mod stats;
+#[cfg(not(tux_loom))]
+mod thread;
+#[cfg(not(tux_loom))]
+mod unbounded;
+#[cfg(not(tux_loom))]
+mod walk;
+
+#[cfg(not(tux_loom))]
+pub use self::{
+    builder::TtlCacheBuilder, cache::TtlCache, lease::Lease, pinned::View, stats::Stats, walk::Iter,
+};

@@ -1,0 +1,335 @@
+//! Memory reclamation: when may an unlinked entry be freed?
+//!
+//! An asymmetric guard in the manner of user-space RCU with `membarrier` [1]. Every thread owns a [`Slot`]: a
+//! counter that is odd while the thread is inside a guard. Entering stores the next odd number, leaving the next
+//! even one: two plain stores to a line of the thread's own, no fence, no read-modify-write.
+//!
+//! The reclaiming side pays. It collects unlinked entries in a batch, runs one heavy fence and looks at every slot
+//! once ([`Domain::seal`]). A slot that is even then, or whose number changes later, belongs to a thread that has
+//! left every guard it was in when the batch was sealed. When that is true of all of them, the batch is free.
+//!
+//! # Invariants
+//!
+//! - **R1** An entry is retired only after it was unlinked from every shared word, by exactly one thread.
+//! - **R2** A thread dereferences an entry only inside a guard it entered before it loaded the entry's address.
+//! - **R3** A batch is freed only when every slot that was odd at its seal has since held another number.
+//!
+//! # Why that is enough
+//!
+//! Take a reader that enters (stores `odd`, then a light fence) and loads the address of `e`, and a reclaimer that
+//! unlinks `e`, runs the heavy fence and scans. The heavy fence acts as a full fence in every running thread, so it
+//! falls either before the reader's light fence or after it. *Before:* the reader's load comes after the unlink and
+//! cannot see `e`. *After:* the scan sees `odd` (or a later number, and then the reader has left). So a reader that
+//! holds `e` is in the snapshot, and by R3 its leaving (`Release`) happens before the free (the `Acquire` load that
+//! saw the new number). A thread that enters again gets a new number and cannot reach `e` any more (R1).
+//!
+//! Where the system has no `membarrier` both fences are `SeqCst` fences; loom checks that form
+//! (`loom-tests`, model `reclaim`). It shows the protocol, not that `membarrier` equals a fence in every thread:
+//! for that the manual of the system call stands.
+//!
+//! [1] Desnoyers, McKenney, Stern, Dagenais, Walpole: *User-Level Implementations of Read-Copy Update*, IEEE TPDS
+//! 23(2), 2012.
+
+use crate::sync::{
+    AtomicBool, AtomicPtr, AtomicUsize, CachePadded, Ordering, compiler_fence, fence,
+};
+use std::cell::Cell;
+use std::ptr;
+
+/// All threads that may read entries, as a list that only grows; slots of ended threads are handed on.
+#[derive(Debug)]
+pub(crate) struct Domain {
+    head: AtomicPtr<Slot>,
+    /// Whether the system gives the heavy fence; asked once per new slot and per seal.
+    light: fn() -> bool,
+}
+
+/// One thread's place in the domain.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// Odd while the thread is inside a guard. Written by its owner only.
+    state: CachePadded<AtomicUsize>,
+    /// How many guards of the thread are open. Touched by its owner only.
+    depth: Cell<usize>,
+    /// Reclaimers run `membarrier`, so entering needs no fence instruction.
+    light: bool,
+    /// Small, dense and unique among the slots: indexes per-thread tables.
+    id: usize,
+    owned: AtomicBool,
+    next: *mut Slot,
+}
+
+// SAFETY: `depth` is touched only by the thread that owns the slot (`owned` hands it over, acquire/release);
+// `light`, `id` and `next` never change after the slot is published; the rest is atomic.
+unsafe impl Sync for Slot {}
+// SAFETY: as above; nothing in a slot is tied to a thread.
+unsafe impl Send for Slot {}
+
+impl Domain {
+    #[cfg(not(tux_loom))]
+    pub(crate) const fn new(light: fn() -> bool) -> Self {
+        Self { head: AtomicPtr::new(ptr::null_mut()), light }
+    }
+
+    #[cfg(tux_loom)]
+    pub(crate) fn new(light: fn() -> bool) -> Self {
+        Self { head: AtomicPtr::new(ptr::null_mut()), light }
+    }
+
+    /// Gives the calling thread a slot of its own; lock-free, O(threads that ever lived at once).
+    pub(crate) fn acquire(&self) -> &Slot {
+        for slot in self.slots() {
+            // Acquire pairs with the Release of `release`: the former owner's `depth` and the owner-only tables
+            // that are indexed by `id` are handed over with the slot.
+            if !slot.owned.load(Ordering::Relaxed)
+                && slot
+                    .owned
+                    .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+            {
+                return slot;
+            }
+        }
+        let slot = Box::into_raw(Box::new(Slot {
+            state: CachePadded::new(AtomicUsize::new(0)),
+            depth: Cell::new(0),
+            light: (self.light)(),
+            id: 0,
+            owned: AtomicBool::new(true),
+            next: ptr::null_mut(),
+        }));
+        let mut head = self.head.load(Ordering::Acquire);
+        loop {
+            // SAFETY: `slot` is ours until the exchange publishes it; `head` is null or a published slot, and
+            // slots live as long as the domain.
+            unsafe {
+                (*slot).next = head;
+                (*slot).id = head.as_ref().map_or(0, |h| h.id + 1);
+            }
+            // Release publishes the slot's fields; SeqCst puts it before the scan of any later seal.
+            match self.head.compare_exchange(head, slot, Ordering::SeqCst, Ordering::Acquire) {
+                // SAFETY: published, and never freed before the domain is.
+                Ok(_) => return unsafe { &*slot },
+                Err(seen) => head = seen,
+            }
+        }
+    }
+
+    /// Takes over one slot whose thread has ended, if there is one with this `id`.
+    pub(crate) fn adopt(&self, id: usize) -> Option<&Slot> {
+        self.slots().find(|slot| slot.id == id).filter(|slot| {
+            slot.owned.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        })
+    }
+
+    /// Gives a slot back when its thread ends. A slot whose guard was leaked (`mem::forget`) stays taken for ever:
+    /// a reference from that guard may still be in use somewhere.
+    pub(crate) fn release(&self, slot: &Slot) {
+        if slot.depth.get() == 0 {
+            slot.owned.store(false, Ordering::Release);
+        }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        let mut next = self.head.load(Ordering::SeqCst);
+        std::iter::from_fn(move || {
+            // SAFETY: null or a published slot; slots live as long as the domain.
+            let slot = unsafe { next.as_ref() }?;
+            next = slot.next;
+            Some(slot)
+        })
+    }
+
+    /// Starts a grace period for everything the caller unlinked before. One heavy fence, O(threads).
+    pub(crate) fn seal(&self) -> GracePeriod {
+        let refused = !heavy_fence((self.light)());
+        let readers = self
+            .slots()
+            .map(|slot| (ptr::from_ref(slot), slot.state.load(Ordering::Acquire)))
+            .filter(|(_, state)| state % 2 == 1)
+            .collect();
+        GracePeriod { readers, refused }
+    }
+}
+
+impl Drop for Domain {
+    fn drop(&mut self) {
+        let mut next = self.head.load(Ordering::Relaxed);
+        while !next.is_null() {
+            // SAFETY: the domain is going; its slots were made by `Box` and nobody holds one any longer.
+            next = unsafe { Box::from_raw(next) }.next;
+        }
+    }
+}
+
+/// The readers a sealed batch still waits for.
+#[derive(Debug)]
+pub(crate) struct GracePeriod {
+    readers: Vec<(*const Slot, usize)>,
+    /// The system refused the heavy fence after it had promised it: keep the batch rather than guess.
+    refused: bool,
+}
+
+impl GracePeriod {
+    /// Whether every reader of the snapshot has moved on. Never waits.
+    pub(crate) fn has_elapsed(&mut self) -> bool {
+        // SAFETY: slots live as long as their domain, which outlives the caches that seal in it.
+        // Acquire pairs with the Release in `Guard::drop`: what the reader did inside happens before the free.
+        self.readers
+            .retain(|&(slot, then)| unsafe { (*slot).state.load(Ordering::Acquire) } == then);
+        self.readers.is_empty() && !self.refused
+    }
+}
+
+impl Slot {
+    pub(crate) fn id(&self) -> usize {
+        self.id
+    }
+
+    /// Enters a guard. Only the slot's owner may call it. Guards nest.
+    #[inline(always)]
+    pub(crate) fn enter(&self) -> Guard<'_> {
+        let depth = self.depth.get();
+        self.depth.set(depth + 1);
+        if depth == 0 {
+            // Relaxed: only this thread writes it; the fence below orders it before the reads that follow.
+            let state = self.state.load(Ordering::Relaxed);
+            self.state.store(state.wrapping_add(1), Ordering::Relaxed);
+            if self.light {
+                compiler_fence(Ordering::SeqCst);
+            } else {
+                fence(Ordering::SeqCst);
+            }
+        }
+        Guard { slot: self }
+    }
+}
+
+/// Entries loaded while it lives stay allocated. Not `Send`.
+#[derive(Debug)]
+pub(crate) struct Guard<'s> {
+    slot: &'s Slot,
+}
+
+impl Drop for Guard<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let depth = self.slot.depth.get() - 1;
+        self.slot.depth.set(depth);
+        if depth == 0 {
+            let state = self.slot.state.load(Ordering::Relaxed);
+            // Release pairs with the Acquire loads of the reclaimer: our reads happen before its frees.
+            self.slot.state.store(state.wrapping_add(1), Ordering::Release);
+        }
+    }
+}
+
+/// A full fence in every running thread of the process; false if the system refused.
+fn heavy_fence(light: bool) -> bool {
+    if light {
+        membarrier::fence_all()
+    } else {
+        fence(Ordering::SeqCst);
+        true
+    }
+}
+
+#[cfg(all(target_os = "linux", not(tux_loom), not(miri)))]
+pub(crate) mod membarrier {
+    //! `membarrier(2)`, private expedited.
+
+    use crate::sync::OnceLock;
+
+    /// Registers the process once; false where the kernel lacks the call or a filter forbids it.
+    pub(crate) fn is_available() -> bool {
+        static AVAILABLE: OnceLock<bool> = OnceLock::new();
+        *AVAILABLE.get_or_init(|| {
+            call(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) && fence_all()
+        })
+    }
+
+    pub(super) fn fence_all() -> bool {
+        call(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED)
+    }
+
+    fn call(command: libc::c_int) -> bool {
+        // SAFETY: the call takes three integers and touches no memory of ours.
+        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(tux_loom), not(miri))))]
+pub(crate) mod membarrier {
+    //! No `membarrier` here: both sides use full fences.
+
+    #[cfg_attr(tux_loom, allow(dead_code))]
+    pub(crate) fn is_available() -> bool {
+        false
+    }
+
+    pub(super) fn fence_all() -> bool {
+        false
+    }
+}
+
+#[cfg(all(test, not(tux_loom)))]
+mod tests {
+    use super::*;
+
+    fn both_forms(check: fn(&Domain)) {
+        check(&Domain::new(|| false));
+        check(&Domain::new(membarrier::is_available));
+    }
+
+    #[test]
+    fn r3_a_batch_waits_for_the_readers_of_its_seal_and_no_others() {
+        both_forms(|domain| {
+            let (a, b) = (domain.acquire(), domain.acquire());
+            let inside = a.enter();
+            let mut grace = domain.seal();
+            let later = b.enter();
+            assert!(!grace.has_elapsed());
+            drop(inside);
+            assert!(grace.has_elapsed(), "b entered after the seal");
+            drop(later);
+        });
+    }
+
+    #[test]
+    fn r3_leaving_and_entering_again_counts_as_left() {
+        both_forms(|domain| {
+            let a = domain.acquire();
+            let first = a.enter();
+            let mut grace = domain.seal();
+            drop(first);
+            let _second = a.enter();
+            assert!(grace.has_elapsed());
+        });
+    }
+
+    #[test]
+    fn nested_guards_leave_with_the_outermost() {
+        both_forms(|domain| {
+            let a = domain.acquire();
+            let outer = a.enter();
+            drop(a.enter());
+            let mut grace = domain.seal();
+            assert!(!grace.has_elapsed());
+            drop(outer);
+            assert!(grace.has_elapsed());
+        });
+    }
+
+    #[test]
+    fn slots_are_reused_unless_a_guard_was_leaked() {
+        both_forms(|domain| {
+            let a = domain.acquire();
+            domain.release(a);
+            let b = domain.acquire();
+            assert!(ptr::eq(a, b));
+            std::mem::forget(b.enter());
+            domain.release(b);
+            assert!(!ptr::eq(b, domain.acquire()));
+        });
+    }
+}

@@ -1,0 +1,83 @@
+//! The queue of new entries: a ring of lane numbers, in order of arrival.
+//!
+//! It is advice. A place says "the entry in this lane, if its position is still mine", which the reader checks; places may
+//! go stale (the entry left), be overrun, or be filled late by a thread that stopped between taking a position and filling
+//! it. An entry that falls out this way is found by the clock's hand and pushed again, so none is immortal (I4).
+
+use super::table::{Lane, zeroed};
+use crate::sync::{AtomicU32, CachePadded, Ordering};
+
+pub(crate) struct Ring {
+    places: Box<[AtomicU32]>,
+    head: CachePadded<AtomicU32>,
+    tail: CachePadded<AtomicU32>,
+}
+
+impl Ring {
+    /// A ring of at least `places`; `None` if the memory is not to be had.
+    pub(crate) fn new(places: usize) -> Option<Self> {
+        Some(Self {
+            places: zeroed(places.next_power_of_two())?,
+            head: CachePadded::new(AtomicU32::new(0)),
+            tail: CachePadded::new(AtomicU32::new(0)),
+        })
+    }
+
+    fn place(&self, position: u32) -> &AtomicU32 {
+        &self.places[position as usize & (self.places.len() - 1)]
+    }
+
+    /// Takes the next position; `note` stores it in the entry before others can read it from the ring.
+    pub(crate) fn push(&self, lane: Lane, note: impl FnOnce(u32)) {
+        let position = self.tail.fetch_add(1, Ordering::Relaxed);
+        note(position);
+        // Release pairs with the Acquire in `pop`: who reads the place sees the entry's position.
+        self.place(position).store(lane.0, Ordering::Release);
+    }
+
+    /// The oldest position and the lane it names; `None` if the ring is empty.
+    pub(crate) fn pop(&self) -> Option<(u32, Lane)> {
+        let mut head = self.head.load(Ordering::Relaxed);
+        loop {
+            let waiting = self.tail.load(Ordering::Relaxed).wrapping_sub(head);
+            if waiting == 0 || waiting > u32::MAX / 2 {
+                return None;
+            }
+            // Overrun: skip what has been overwritten.
+            #[expect(clippy::cast_possible_truncation, reason = "at most 2^31 places")]
+            let from = head.wrapping_add(waiting.saturating_sub(self.places.len() as u32));
+            match self.head.compare_exchange_weak(
+                head,
+                from.wrapping_add(1),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Some((from, Lane(self.place(from).load(Ordering::Acquire)))),
+                Err(seen) => head = seen,
+            }
+        }
+    }
+
+    /// Whether a position has been popped already.
+    pub(crate) fn has_passed(&self, position: u32) -> bool {
+        let ahead = position.wrapping_sub(self.head.load(Ordering::Relaxed));
+        ahead > u32::MAX / 2
+    }
+}
+
+#[cfg(all(test, not(tux_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_in_first_out_and_the_overrun_are_skipped() {
+        let ring = Ring::new(4).unwrap();
+        assert_eq!(ring.pop(), None);
+        for n in 0..6 {
+            ring.push(Lane(n), |position| assert_eq!(position, n));
+        }
+        assert_eq!(ring.pop(), Some((2, Lane(2))));
+        assert!(ring.has_passed(2) && ring.has_passed(0) && !ring.has_passed(3));
+        assert_eq!(ring.pop(), Some((3, Lane(3))));
+    }
+}

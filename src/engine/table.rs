@@ -1,0 +1,377 @@
+//! The fixed-capacity hash table of bounded caches: cache-line buckets of seven lanes.
+//!
+//! A bucket is one cache line: seven lane words and a word of seven *hint bytes*, one byte of hash per lane. Lanes
+//! are the truth, changed by single exchanges; hints only say where to look first. They are written with plain
+//! stores, may be stale or lost, and are repaired by the reader that notices. So a hit reads the hint word, one lane
+//! and the entry; a miss compares the seven lane tags as well (all in the same line).
+//!
+//! A key whose home bucket is full goes to the next bucket with a free lane. Each bucket it passes counts it in
+//! `passed` *before* the entry is published; a search goes on behind a bucket only while that count is not zero.
+//! Counts stick at 255.
+//!
+//! Lanes number 1.4 × capacity, five entries a bucket when full. What bounds the cache is not lanes but rooms (see `ledger`).
+
+use super::entry::{Entry, Hash, Kind, Phase, Word};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
+
+pub(crate) const LANES: usize = 7;
+
+/// How full the table is when the cache is: with five of seven lanes taken, 4 % of the entries live outside their
+/// home bucket (Poisson).
+const ENTRIES_PER_BUCKET: usize = 5;
+
+#[repr(C, align(64))]
+struct Bucket<K, V> {
+    hints: AtomicU64,
+    lanes: [AtomicPtr<Entry<K, V>>; LANES],
+}
+
+/// The table. All methods that load lanes ask for an open guard in their safety contract or documentation.
+pub(crate) struct Table<K, V> {
+    buckets: Box<[Bucket<K, V>]>,
+    /// How many entries have gone past each bucket; 255 sticks.
+    passed: Box<[AtomicU8]>,
+}
+
+/// The number of a lane: bucket × 7 + position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lane(pub(crate) u32);
+
+impl Lane {
+    fn new(bucket: usize, position: usize) -> Self {
+        Self(u32::try_from(bucket * LANES + position).expect("the builder bounds the number of lanes"))
+    }
+
+    pub(crate) fn bucket(self) -> usize {
+        self.0 as usize / LANES
+    }
+}
+
+/// The most entries a bounded cache may be built for.
+pub(crate) const MAX_CAPACITY: usize = 1 << 31;
+
+impl<K, V> Table<K, V> {
+    /// A table for `capacity` entries; `None` if the memory is not to be had. Untouched pages cost nothing.
+    pub(crate) fn new(capacity: usize) -> Option<Self> {
+        debug_assert!(capacity <= MAX_CAPACITY);
+        let buckets = capacity.div_ceil(ENTRIES_PER_BUCKET) + 1;
+        Some(Self { buckets: zeroed(buckets)?, passed: zeroed(buckets)? })
+    }
+
+    pub(crate) fn buckets(&self) -> usize {
+        self.buckets.len()
+    }
+
+    pub(crate) fn lanes(&self) -> u32 {
+        Lane::new(self.buckets.len(), 0).0
+    }
+
+    #[inline(always)]
+    fn home(&self, hash: Hash) -> usize {
+        ((u64::from(hash.home) * self.buckets.len() as u64) >> 32) as usize
+    }
+
+    fn after(&self, bucket: usize) -> usize {
+        if bucket + 1 == self.buckets.len() { 0 } else { bucket + 1 }
+    }
+
+    fn distance(&self, hash: Hash, lane: Lane) -> usize {
+        let (home, at) = (self.home(hash), lane.bucket());
+        if at >= home { at - home } else { at + self.buckets.len() - home }
+    }
+
+    #[inline(always)]
+    pub(crate) fn load(&self, lane: Lane) -> Word<K, V> {
+        // Acquire pairs with the Release of the exchange that put the word there: the entry's fields are visible.
+        Word(self.lane(lane).load(Ordering::Acquire))
+    }
+
+    fn lane(&self, lane: Lane) -> &AtomicPtr<Entry<K, V>> {
+        &self.buckets[lane.bucket()].lanes[lane.0 as usize % LANES]
+    }
+
+    /// Changes a lane from `from` to `to`, if it still holds `from`. Words with an address are unique while the
+    /// caller's guard is open, so there is no ABA.
+    pub(crate) fn exchange(&self, lane: Lane, from: Word<K, V>, to: Word<K, V>) -> bool {
+        // SeqCst (which includes Release of the entry's fields): the Dekker pair of two inserts of one key.
+        self.lane(lane).compare_exchange(from.0, to.0, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+    }
+
+    /// Asks the processor for the home bucket of `hash`.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, hash: Hash) {
+        prefetch(&raw const self.buckets[self.home(hash)]);
+    }
+
+    /// The entry a look-up of `hash` would try first, if any; for prefetching only.
+    #[inline(always)]
+    pub(crate) fn first_guess(&self, hash: Hash) -> Option<*const Entry<K, V>> {
+        let bucket = &self.buckets[self.home(hash)];
+        let found = matching(bucket.hints.load(Ordering::Relaxed), hash.hint());
+        (found != 0).then(|| {
+            let lane = &bucket.lanes[found.trailing_zeros() as usize / 8];
+            Word(lane.load(Ordering::Relaxed)).address().cast_const()
+        })
+    }
+
+    /// The live entry with this hash whose key `is_it`, and its place. O(1); O(keys with the same hash) at worst.
+    ///
+    /// # Safety
+    ///
+    /// The caller is inside a guard that outlives `'g`.
+    #[inline(always)]
+    pub(crate) unsafe fn find<'g>(
+        &self,
+        hash: Hash,
+        mut is_it: impl FnMut(&K) -> bool,
+    ) -> Option<(Lane, Word<K, V>, &'g Entry<K, V>)> {
+        let at = self.home(hash);
+        let bucket = &self.buckets[at];
+        let mut found = matching(bucket.hints.load(Ordering::Relaxed), hash.hint());
+        while found != 0 {
+            let position = found.trailing_zeros() as usize / 8;
+            found &= found - 1;
+            let word = Word(bucket.lanes[position].load(Ordering::Acquire));
+            if word.has_tag(hash) {
+                // SAFETY: an entry word, loaded inside the caller's guard.
+                let entry = unsafe { word.deref() };
+                if is_it(&entry.key) && entry.phase.load() == Phase::Live {
+                    return Some((Lane::new(at, position), word, entry));
+                }
+            }
+        }
+        // SAFETY: the same contract.
+        unsafe { self.find_by_lanes(hash, &mut is_it) }
+    }
+
+    /// [`find`](Self::find) without trust in hints; repairs the hint of what it finds.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`.
+    #[inline(never)]
+    unsafe fn find_by_lanes<'g>(
+        &self,
+        hash: Hash,
+        is_it: &mut dyn FnMut(&K) -> bool,
+    ) -> Option<(Lane, Word<K, V>, &'g Entry<K, V>)> {
+        let mut result = None;
+        // SAFETY: the same contract.
+        unsafe {
+            self.scan(hash, |lane, word, entry| {
+                if entry.phase.load() == Phase::Live && is_it(&entry.key) {
+                    result = Some((lane, word, entry));
+                }
+                result.is_none()
+            });
+        }
+        if let Some((lane, ..)) = result {
+            self.hint(lane, hash);
+        }
+        result
+    }
+
+    /// Calls `visit` for every entry word with this hash's tag on its search path, until it returns false.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`.
+    pub(crate) unsafe fn scan<'g>(
+        &self,
+        hash: Hash,
+        mut visit: impl FnMut(Lane, Word<K, V>, &'g Entry<K, V>) -> bool,
+    ) where
+        K: 'g,
+        V: 'g,
+    {
+        let mut at = self.home(hash);
+        for _ in 0..self.buckets.len() {
+            for (position, lane) in self.buckets[at].lanes.iter().enumerate() {
+                // SeqCst: the loads of the Dekker pair of two inserts of one key; plain loads on x86.
+                let word = Word(lane.load(Ordering::SeqCst));
+                if word.has_tag(hash) {
+                    // SAFETY: an entry word, loaded inside the caller's guard.
+                    let entry = unsafe { word.deref() };
+                    if entry.hash == hash && !visit(Lane::new(at, position), word, entry) {
+                        return;
+                    }
+                }
+            }
+            if self.passed[at].load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            at = self.after(at);
+        }
+    }
+
+    /// Puts `word` into the first free lane of its search path; `None` if there is none in the whole table.
+    pub(crate) fn claim(&self, hash: Hash, word: Word<K, V>) -> Option<Lane> {
+        let mut at = self.home(hash);
+        for distance in 0..self.buckets.len() {
+            for (position, lane) in self.buckets[at].lanes.iter().enumerate() {
+                // Relaxed: only a guess at a free lane; the exchange decides.
+                if lane.load(Ordering::Relaxed).is_null()
+                    && self.exchange(Lane::new(at, position), Word::EMPTY, word)
+                {
+                    return Some(Lane::new(at, position));
+                }
+            }
+            if distance + 1 == self.buckets.len() {
+                self.uncount(hash, distance);
+                return None;
+            }
+            self.count(at);
+            at = self.after(at);
+        }
+        None
+    }
+
+    /// Undoes the counting of an entry that has left `lane`. Called once, by whoever changed the lane from that
+    /// entry to anything but an entry of the same key.
+    pub(crate) fn departed(&self, hash: Hash, lane: Lane) {
+        self.uncount(hash, self.distance(hash, lane));
+    }
+
+    fn count(&self, bucket: usize) {
+        let passed = &self.passed[bucket];
+        // SeqCst: ordered before the publication that follows, as seen by a scan.
+        let _ = passed.fetch_update(Ordering::SeqCst, Ordering::Relaxed, |n| n.checked_add(1));
+    }
+
+    fn uncount(&self, hash: Hash, buckets: usize) {
+        let mut at = self.home(hash);
+        for _ in 0..buckets {
+            let _ = self.passed[at].fetch_update(Ordering::SeqCst, Ordering::Relaxed, |n| {
+                if n == u8::MAX { None } else { Some(n - 1) }
+            });
+            at = self.after(at);
+        }
+    }
+
+    /// Writes the hint byte of a lane. Plain load and store: a lost hint only costs a slower hit.
+    #[inline(always)]
+    pub(crate) fn hint(&self, lane: Lane, hash: Hash) {
+        let hints = &self.buckets[lane.bucket()].hints;
+        let shift = lane.0 as usize % LANES * 8;
+        let old = hints.load(Ordering::Relaxed);
+        let new = old & !(0xff << shift) | u64::from(hash.hint()) << shift;
+        if new != old {
+            hints.store(new, Ordering::Relaxed);
+        }
+    }
+
+    /// Visits the lanes of one bucket that are not empty.
+    pub(crate) fn each_in(&self, bucket: usize, mut visit: impl FnMut(Lane, Word<K, V>)) {
+        for (position, lane) in self.buckets[bucket].lanes.iter().enumerate() {
+            let word = Word(lane.load(Ordering::Acquire));
+            if word.kind() != Kind::Empty {
+                visit(Lane::new(bucket, position), word);
+            }
+        }
+    }
+}
+
+/// A mask with bit 8i+7 set where byte i of `hints` equals `hint`; bytes above a match may be wrongly set, never
+/// wrongly clear. The top byte is no lane.
+#[inline(always)]
+fn matching(hints: u64, hint: u8) -> u64 {
+    const ONES: u64 = 0x0001_0101_0101_0101;
+    let x = hints ^ (ONES * u64::from(hint));
+    x.wrapping_sub(ONES) & !x & (ONES << 7)
+}
+
+/// Asks the processor to load the cache line of `address`.
+#[inline(always)]
+pub(crate) fn prefetch<T>(address: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch is a hint; it never faults, whatever the address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = address;
+}
+
+/// Types for which a slice of zero bytes is a slice of valid, empty values.
+///
+/// # Safety
+///
+/// All-zero bytes are a valid value.
+pub(crate) unsafe trait Zeroed: Sized {
+    /// The value of all-zero bytes (loom's atomics cannot be made from bytes).
+    #[cfg(tux_loom)]
+    fn zero() -> Self;
+}
+
+macro_rules! zeroed_atomics {
+    ($($type:ty)*) => { $(
+        // SAFETY: zero is a valid atomic number.
+        unsafe impl Zeroed for $type {
+            #[cfg(tux_loom)]
+            fn zero() -> Self { Self::new(0) }
+        }
+    )* };
+}
+zeroed_atomics!(AtomicU8 crate::sync::AtomicU32 AtomicU64);
+
+// SAFETY: zero hints and null pointers: an empty bucket.
+unsafe impl<K, V> Zeroed for Bucket<K, V> {
+    #[cfg(tux_loom)]
+    fn zero() -> Self {
+        let lanes = std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()));
+        Self { hints: AtomicU64::new(0), lanes }
+    }
+}
+
+/// A boxed slice of `n` zero values straight from the allocator; `None` if the memory is not to be had.
+pub(crate) fn zeroed<T: Zeroed>(n: usize) -> Option<Box<[T]>> {
+    #[cfg(tux_loom)]
+    return Some((0..n).map(|_| T::zero()).collect());
+    #[cfg(not(tux_loom))]
+    {
+        let layout = std::alloc::Layout::array::<T>(n).ok()?;
+        if layout.size() == 0 {
+            return Some(Box::new([]));
+        }
+        // SAFETY: the layout has a size; the memory is zeroed, which `Zeroed` says is a valid `[T; n]`, and comes
+        // from the global allocator with the layout that `Box<[T]>` frees it with.
+        unsafe {
+            let start = std::alloc::alloc_zeroed(layout).cast::<T>();
+            (!start.is_null()).then(|| Box::from_raw(std::ptr::slice_from_raw_parts_mut(start, n)))
+        }
+    }
+}
+
+#[cfg(all(test, not(tux_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matching_finds_every_equal_byte_and_ignores_the_top() {
+        for at in 0..7 {
+            let hints = 0x4141_4141_4141_4141 & !(0xff << (8 * at)) | 0x07 << (8 * at);
+            let mask = matching(hints, 7);
+            assert_eq!(mask.trailing_zeros(), 8 * at + 7);
+            assert_eq!(matching(hints, 0x99), 0);
+        }
+        assert_eq!(matching(0, 0).count_ones(), 7);
+    }
+
+    #[test]
+    fn a_full_table_refuses_and_forgets_the_paths_it_counted() {
+        let table = Table::<u64, u64>::new(1).unwrap();
+        let hash = Hash::new(0);
+        let fake = Word::entry(std::ptr::without_provenance_mut(64), hash);
+        let lanes: Vec<_> = std::iter::from_fn(|| table.claim(hash, fake)).collect();
+        assert_eq!(lanes.len(), table.lanes() as usize);
+        let first: u32 = table.passed.iter().map(|p| u32::from(p.load(Ordering::Relaxed))).sum();
+        assert_eq!(table.claim(hash, fake), None);
+        let again: u32 = table.passed.iter().map(|p| u32::from(p.load(Ordering::Relaxed))).sum();
+        assert_eq!(first, again);
+        for lane in lanes {
+            assert!(table.exchange(lane, fake, Word::EMPTY));
+            table.departed(hash, lane);
+        }
+        assert!(table.passed.iter().all(|p| p.load(Ordering::Relaxed) == 0));
+    }
+}

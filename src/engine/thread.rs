@@ -1,0 +1,67 @@
+//! The calling thread's slot in the process-wide reclamation domain.
+
+use super::reclaim::{Domain, Slot, membarrier};
+use crate::sync::thread_local;
+use std::cell::Cell;
+
+pub(crate) static DOMAIN: Domain = Domain::new(membarrier::is_available);
+
+/// Gives the slot back when the thread ends.
+struct Owner(&'static Slot);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        CURRENT.set(None);
+        DOMAIN.release(self.0);
+    }
+}
+
+thread_local! {
+    /// No destructor, so it can be read at any time of a thread's life for the price of one load.
+    static CURRENT: Cell<Option<&'static Slot>> = const { Cell::new(None) };
+    static OWNER: Owner = {
+        let slot = DOMAIN.acquire();
+        CURRENT.set(Some(slot));
+        Owner(slot)
+    };
+}
+
+/// The calling thread's slot; a borrowed one where thread-local destructors already run.
+pub(crate) struct Here {
+    slot: &'static Slot,
+    borrowed: bool,
+    not_send: std::marker::PhantomData<*const ()>,
+}
+
+impl Here {
+    pub(crate) fn slot(&self) -> &'static Slot {
+        self.slot
+    }
+}
+
+impl Drop for Here {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.borrowed {
+            DOMAIN.release(self.slot);
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn here() -> Here {
+    match CURRENT.get() {
+        Some(slot) => Here { slot, borrowed: false, not_send: std::marker::PhantomData },
+        None => first(),
+    }
+}
+
+#[cold]
+fn first() -> Here {
+    let own = OWNER.try_with(|owner| owner.0);
+    Here {
+        slot: own.unwrap_or_else(|_| DOMAIN.acquire()),
+        borrowed: own.is_err(),
+        not_send: std::marker::PhantomData,
+    }
+}

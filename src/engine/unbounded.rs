@@ -1,0 +1,291 @@
+//! A cache without a bound: papaya holds the entries, this module lets them expire.
+//!
+//! Values live in a [`Slot`] with the phase word of the bounded cache: a leased write goes in as PENDING, re-checks its lease
+//! and only then goes live, while an invalidation bumps the generation first and then kills PENDING too (I8).
+
+use super::entry::{Due, Hash, Phase, PhaseWord};
+use super::lease::{Board, Lease};
+use super::local::Local;
+use crate::sync::{Arc, AtomicU64, CachePadded, Ordering, dekker_fence};
+use crate::time::Deadline;
+use papaya::{Guard, LocalGuard, Operation};
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, Hash as StdHash};
+
+/// A sweep follows so many writes, or as many as there are entries, whichever is more.
+const WRITES_PER_SWEEP: u64 = 256;
+
+pub(crate) struct Unbounded<K, V, S> {
+    map: papaya::HashMap<K, Slot<V>, Shared<S>>,
+    /// The map's own hasher, which papaya does not hand out.
+    hasher: Shared<S>,
+    board: Arc<Board>,
+    clears: CachePadded<AtomicU64>,
+    /// The earliest deadline there may be, inverted as in `expiry`: 0 = none.
+    earliest: CachePadded<AtomicU64>,
+    /// Writes so far.
+    written: CachePadded<AtomicU64>,
+    /// `written` at the last sweep.
+    swept: CachePadded<AtomicU64>,
+}
+
+/// One hasher for the map and for us.
+struct Shared<S>(Arc<S>);
+
+impl<S: BuildHasher> BuildHasher for Shared<S> {
+    type Hasher = S::Hasher;
+
+    fn build_hasher(&self) -> S::Hasher {
+        self.0.build_hasher()
+    }
+}
+
+struct Slot<V> {
+    phase: PhaseWord,
+    due: Due,
+    /// 0 until 2^64 writes: tells two values of one key apart.
+    stamp: u64,
+    value: V,
+}
+
+impl<V> Slot<V> {
+    fn is_current(&self, tick: u64) -> bool {
+        self.phase.load() == Phase::Live && !self.due.deadline().has_passed(tick)
+    }
+}
+
+impl<K, V, S> Unbounded<K, V, S>
+where
+    K: StdHash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    S: BuildHasher + 'static,
+{
+    pub(crate) fn new(hasher: S, board: Arc<Board>) -> Self {
+        let hasher = Arc::new(hasher);
+        Self {
+            map: papaya::HashMap::with_hasher(Shared(Arc::clone(&hasher))),
+            hasher: Shared(hasher),
+            board,
+            clears: CachePadded::new(AtomicU64::new(0)),
+            earliest: CachePadded::new(AtomicU64::new(0)),
+            written: CachePadded::new(AtomicU64::new(0)),
+            swept: CachePadded::new(AtomicU64::new(0)),
+        }
+    }
+
+    pub(crate) fn hash<Q: StdHash + ?Sized>(&self, key: &Q) -> Hash {
+        super::cache::hash_of(&*self.hasher.0, key)
+    }
+
+    pub(crate) fn clears(&self) -> u64 {
+        self.clears.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn guard(&self) -> LocalGuard<'_> {
+        self.map.guard()
+    }
+
+    pub(crate) fn resident(&self) -> usize {
+        self.map.len()
+    }
+
+    #[inline]
+    pub(crate) fn get<Q>(&self, key: &Q, tick: u64) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+        V: Clone,
+    {
+        self.peek_with(key, tick, V::clone)
+    }
+
+    pub(crate) fn peek_with<Q, R>(&self, key: &Q, tick: u64, read: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        self.get_in(key, tick, &self.map.guard()).map(read)
+    }
+
+    pub(crate) fn get_in<'g, Q>(&self, key: &Q, tick: u64, guard: &'g impl Guard) -> Option<&'g V>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        self.map.get(key, guard).filter(|slot| slot.is_current(tick)).map(|slot| &slot.value)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one write, passed on once")]
+    pub(crate) fn set(
+        &self,
+        local: &Local<K, V>,
+        hash: Hash,
+        key: K,
+        value: V,
+        deadline: Deadline,
+        tick: u64,
+        lease: Option<&Lease>,
+    ) -> bool {
+        let guard = self.map.guard();
+        let phase = match lease {
+            None => {
+                self.board.void(hash);
+                Phase::Live
+            }
+            Some(lease) if !lease.is_valid(self.clears()) => {
+                local.counters.voided.add(1);
+                return false;
+            }
+            Some(_) => Phase::Pending,
+        };
+        let stamp = self.written.fetch_add(1, Ordering::Relaxed);
+        let slot = Slot { phase: PhaseWord::new(phase), due: Due::new(deadline, 0), stamp, value };
+        let inverted = Deadline::NEVER.bits() - deadline.bits();
+        if self.earliest.load(Ordering::Relaxed) < inverted {
+            self.earliest.fetch_max(inverted, Ordering::Relaxed);
+        }
+        let overwrote = self.map.insert(key.clone(), slot, &guard).is_some_and(|old| old.is_current(tick));
+        dekker_fence();
+        let stored = match lease {
+            None => {
+                self.board.void(hash);
+                true
+            }
+            Some(lease) => self.commit(&key, stamp, lease, &guard),
+        };
+        let counters = &local.counters;
+        match (stored, overwrote) {
+            (true, true) => counters.overwrites.add(1),
+            (true, false) => counters.insertions.add(1),
+            (false, _) => counters.voided.add(1),
+        }
+        self.sweep_if_due(local, tick);
+        stored
+    }
+
+    /// PENDING → LIVE if the lease still holds; otherwise the slot goes.
+    fn commit(&self, key: &K, stamp: u64, lease: &Lease, guard: &impl Guard) -> bool {
+        let Some(slot) = self.map.get(key, guard).filter(|slot| slot.stamp == stamp) else {
+            // A later write has replaced it: that one counts.
+            return false;
+        };
+        if lease.is_valid(self.clears()) && slot.phase.decide(Phase::Live) == Phase::Live {
+            return true;
+        }
+        slot.phase.decide(Phase::Cancelled);
+        self.remove_if(key, guard, |slot| slot.stamp == stamp);
+        false
+    }
+
+    /// Removes the key's slot if it `matches`.
+    fn remove_if(&self, key: &K, guard: &impl Guard, mut matches: impl FnMut(&Slot<V>) -> bool) -> bool {
+        let removed = self.map.compute(
+            key.clone(),
+            |slot| match slot {
+                Some((_, slot)) if matches(slot) => Operation::Remove,
+                _ => Operation::Abort(()),
+            },
+            guard,
+        );
+        matches!(removed, papaya::Compute::Removed(..))
+    }
+
+    pub(crate) fn invalidate<Q>(&self, local: &Local<K, V>, hash: Hash, key: &Q, tick: u64) -> bool
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        self.board.void(hash);
+        let guard = self.map.guard();
+        let went = self.map.remove(key, &guard).is_some_and(|slot| {
+            slot.phase.decide(Phase::Cancelled);
+            slot.is_current(tick)
+        });
+        self.board.void(hash);
+        if went {
+            local.counters.invalidations.add(1);
+        }
+        went
+    }
+
+    pub(crate) fn invalidate_matching(
+        &self,
+        local: &Local<K, V>,
+        tick: u64,
+        mut matches: impl FnMut(&K) -> bool,
+    ) -> usize {
+        self.board.void_all();
+        let guard = self.map.guard();
+        let mut count = 0;
+        for (key, slot) in self.map.iter(&guard) {
+            if matches(key) {
+                slot.phase.decide(Phase::Cancelled);
+                let stamp = slot.stamp;
+                if self.remove_if(key, &guard, |slot| slot.stamp == stamp) && slot.is_current(tick) {
+                    count += 1;
+                }
+            }
+        }
+        self.board.void_all();
+        local.counters.invalidations.add(count as u64);
+        count
+    }
+
+    pub(crate) fn clear(&self, local: &Local<K, V>) {
+        self.clears.fetch_add(1, Ordering::SeqCst);
+        dekker_fence();
+        let guard = self.map.guard();
+        let mut count = 0;
+        for (key, slot) in self.map.iter(&guard) {
+            slot.phase.decide(Phase::Cancelled);
+            let stamp = slot.stamp;
+            count += u64::from(self.remove_if(key, &guard, |slot| slot.stamp == stamp));
+        }
+        local.counters.cleared.add(count);
+    }
+
+    pub(crate) fn for_each(&self, tick: u64, mut visit: impl FnMut(&K, &V)) {
+        for (key, slot) in self.map.iter(&self.map.guard()) {
+            if slot.is_current(tick) {
+                visit(key, &slot.value);
+            }
+        }
+    }
+
+    pub(crate) fn len(&self, tick: u64) -> usize {
+        let mut len = 0;
+        self.for_each(tick, |_, _| len += 1);
+        len
+    }
+
+    fn sweep_if_due(&self, local: &Local<K, V>, tick: u64) {
+        let earliest = self.earliest.load(Ordering::Relaxed);
+        let written = self.written.load(Ordering::Relaxed);
+        let since = written - self.swept.load(Ordering::Relaxed).min(written);
+        if earliest != 0
+            && Deadline::from_bits(Deadline::NEVER.bits() - earliest).has_passed(tick)
+            && since >= WRITES_PER_SWEEP.max(self.map.len() as u64)
+        {
+            self.sweep(local, tick);
+        }
+    }
+
+    /// Removes expired entries. O(n).
+    pub(crate) fn sweep(&self, local: &Local<K, V>, tick: u64) -> usize {
+        self.swept.store(self.written.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.earliest.swap(0, Ordering::SeqCst);
+        let guard = self.map.guard();
+        let (mut earliest, mut count) = (0, 0);
+        for (key, slot) in self.map.iter(&guard) {
+            if slot.due.deadline().has_passed(tick) {
+                let stamp = slot.stamp;
+                count += usize::from(self.remove_if(key, &guard, |slot| slot.stamp == stamp));
+            } else {
+                earliest = earliest.max(Deadline::NEVER.bits() - slot.due.deadline().bits());
+            }
+        }
+        self.earliest.fetch_max(earliest, Ordering::SeqCst);
+        local.counters.expirations.add(count as u64);
+        count
+    }
+}
