@@ -1,9 +1,13 @@
 //! # tux-cache
 #![warn(missing_docs)]
 
-pub mod error;
 mod engine;
-#[allow(dead_code, unused_imports, reason = "the async half is used by the features above")]
+pub mod error;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the async half is used by the features above"
+)]
 mod load;
 #[allow(unused_imports, reason = "the shim offers the same to both builds")]
 mod sync;

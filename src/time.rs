@@ -75,7 +75,10 @@ impl ManualTicker {
     /// A ticker that stands at zero.
     #[must_use]
     pub fn new() -> Self {
-        Self { nanos: Arc::new(AtomicU64::new(0)), cell: TickCell::new() }
+        Self {
+            nanos: Arc::new(AtomicU64::new(0)),
+            cell: TickCell::new(),
+        }
     }
 
     /// Moves the time forward by `by`, saturating at about 584 years.
@@ -84,7 +87,10 @@ impl ManualTicker {
         let mut now = self.nanos.load(Ordering::Relaxed);
         loop {
             let next = now.saturating_add(by);
-            match self.nanos.compare_exchange_weak(now, next, Ordering::Relaxed, Ordering::Relaxed) {
+            match self
+                .nanos
+                .compare_exchange_weak(now, next, Ordering::Relaxed, Ordering::Relaxed)
+            {
                 Ok(_) => break self.cell.advance_to(next / NANOS_PER_TICK),
                 Err(seen) => now = seen,
             }
@@ -193,7 +199,10 @@ mod tests {
     #[test]
     fn deadlines_round_up_and_never_come_early() {
         let d = Deadline::after(10, Duration::from_micros(1500));
-        assert!(!d.has_passed(12), "10 + 1.5 ms, and tick 10 may be almost over");
+        assert!(
+            !d.has_passed(12),
+            "10 + 1.5 ms, and tick 10 may be almost over"
+        );
         assert!(d.has_passed(13));
     }
 

@@ -10,7 +10,10 @@ const LONG: Duration = Duration::from_secs(300);
 
 fn manual(capacity: usize) -> (TtlCache<u64, u64>, ManualTicker) {
     let ticker = ManualTicker::new();
-    let cache = TtlCache::builder().ttl(LONG).max_size(capacity).ticker(ticker.clone());
+    let cache = TtlCache::builder()
+        .ttl(LONG)
+        .max_size(capacity)
+        .ticker(ticker.clone());
     (cache.build().unwrap(), ticker)
 }
 
@@ -21,7 +24,11 @@ fn i1_never_more_than_max_size_and_the_books_balance() {
         for key in 0..10 * capacity as u64 {
             cache.set(key % (3 * capacity as u64), key);
             assert!(cache.resident() <= capacity);
-            assert_eq!(cache.get(&(key % (3 * capacity as u64))), Some(key), "I3: visible to its own thread");
+            assert_eq!(
+                cache.get(&(key % (3 * capacity as u64))),
+                Some(key),
+                "I3: visible to its own thread"
+            );
         }
         assert_eq!(cache.len(), capacity);
         assert_eq!(cache.iter().count(), capacity);
@@ -41,7 +48,8 @@ fn nothing_is_evicted_before_the_cache_is_full() {
         let next = Arc::new(AtomicUsize::new(0));
         let threads: Vec<_> = (0..4)
             .map(|_| {
-                let (cache, start, next) = (Arc::clone(&cache), Arc::clone(&start), Arc::clone(&next));
+                let (cache, start, next) =
+                    (Arc::clone(&cache), Arc::clone(&start), Arc::clone(&next));
                 std::thread::spawn(move || {
                     start.wait();
                     loop {
@@ -61,14 +69,20 @@ fn nothing_is_evicted_before_the_cache_is_full() {
 
 #[test]
 fn two_caches_used_in_turn_fill_up_exactly() {
-    let (a, b) = (TtlCache::<u64, u64>::new(LONG, 100), TtlCache::<u64, u64>::new(LONG, 37));
+    let (a, b) = (
+        TtlCache::<u64, u64>::new(LONG, 100),
+        TtlCache::<u64, u64>::new(LONG, 37),
+    );
     for key in 0..100 {
         a.set(key, key);
         if key < 37 {
             b.set(key, key);
         }
     }
-    assert_eq!((a.len(), a.stats().evictions, b.len(), b.stats().evictions), (100, 0, 37, 0));
+    assert_eq!(
+        (a.len(), a.stats().evictions, b.len(), b.stats().evictions),
+        (100, 0, 37, 0)
+    );
 }
 
 #[test]
@@ -86,7 +100,10 @@ fn i5_clear_is_exact_at_once_and_refilling_evicts_nothing_live() {
     let (cache, _) = manual(1000);
     (0..1000).for_each(|k| cache.set(k, k));
     cache.clear();
-    assert_eq!((cache.len(), cache.is_empty(), cache.get(&1)), (0, true, None));
+    assert_eq!(
+        (cache.len(), cache.is_empty(), cache.get(&1)),
+        (0, true, None)
+    );
     (5000..6000).for_each(|k| cache.set(k, k));
     assert_eq!(cache.len(), 1000);
     assert_eq!((cache.stats().evictions, cache.stats().cleared), (0, 1000));
@@ -143,9 +160,13 @@ fn capacity_zero_keeps_nothing() {
 
 #[test]
 fn builder_errors_name_value_and_range() {
-    let text = |r: Result<TtlCache<u64, u64>, tux_cache::Error>| r.map(drop).unwrap_err().to_string();
+    let text =
+        |r: Result<TtlCache<u64, u64>, tux_cache::Error>| r.map(drop).unwrap_err().to_string();
     let huge = text(TtlCache::builder().max_size(usize::MAX).build());
-    assert!(huge.contains(&usize::MAX.to_string()) && huge.contains("2147483648"), "{huge}");
+    assert!(
+        huge.contains(&usize::MAX.to_string()) && huge.contains("2147483648"),
+        "{huge}"
+    );
     assert!(text(TtlCache::builder().build()).contains("max_size"));
     assert!(text(TtlCache::builder().max_size(1).shards(0).build()).contains("1 to 65536"));
 }
@@ -167,24 +188,42 @@ impl std::hash::Hasher for OneHash {
 
 #[test]
 fn ten_thousand_keys_with_one_hash_are_slow_but_right() {
-    let cache = TtlCache::<u64, u64>::builder().max_size(10_000).hasher(OneHash).build().unwrap();
+    let cache = TtlCache::<u64, u64>::builder()
+        .max_size(10_000)
+        .hasher(OneHash)
+        .build()
+        .unwrap();
     (0..10_000).for_each(|k| cache.set(k, k + 1));
     assert_eq!((cache.len(), cache.stats().evictions), (10_000, 0));
-    assert!((0..10_000).step_by(97).all(|k| cache.get(&k) == Some(k + 1)));
+    assert!(
+        (0..10_000)
+            .step_by(97)
+            .all(|k| cache.get(&k) == Some(k + 1))
+    );
 }
 
 #[test]
 fn unbounded_keeps_everything_until_it_expires() {
     let ticker = ManualTicker::new();
-    let cache: TtlCache<u64, u64> =
-        TtlCache::builder().ttl(LONG).unbounded().ticker(ticker.clone()).build().unwrap();
+    let cache: TtlCache<u64, u64> = TtlCache::builder()
+        .ttl(LONG)
+        .unbounded()
+        .ticker(ticker.clone())
+        .build()
+        .unwrap();
     (0..10_000).for_each(|k| cache.set(k, k));
-    assert_eq!((cache.len(), cache.get(&77), cache.max_size()), (10_000, Some(77), None));
+    assert_eq!(
+        (cache.len(), cache.get(&77), cache.max_size()),
+        (10_000, Some(77), None)
+    );
     let lease = cache.lease(&77);
     assert!(cache.invalidate(&77));
     assert!(!cache.set_leased(lease, 77, 1));
     ticker.advance(2 * LONG);
-    assert_eq!((cache.len(), cache.sweep(), cache.resident()), (0, 9_999, 0));
+    assert_eq!(
+        (cache.len(), cache.sweep(), cache.resident()),
+        (0, 9_999, 0)
+    );
 }
 
 #[test]

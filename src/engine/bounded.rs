@@ -60,7 +60,10 @@ pub(crate) struct Instant {
 impl Instant {
     #[inline(always)]
     pub(crate) fn generation(self) -> u16 {
-        #[expect(clippy::cast_possible_truncation, reason = "`clear` keeps 2^16 generations apart")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "`clear` keeps 2^16 generations apart"
+        )]
         let low = self.clears as u16;
         low
     }
@@ -91,7 +94,10 @@ impl<K, V> Bounded<K, V> {
     #[inline(always)]
     pub(crate) fn at(&self, tick: u64) -> Instant {
         // Acquire pairs with the clearing exchange: who sees the new count sees no older entry as current.
-        Instant { tick, clears: self.clears.load(Ordering::Acquire) }
+        Instant {
+            tick,
+            clears: self.clears.load(Ordering::Acquire),
+        }
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -111,7 +117,11 @@ impl<K, V> Bounded<K, V> {
             self.ledger.settle(entry, &self.table);
             let source = Lane(entry.aux.load(Ordering::Acquire));
             if source.0 < self.table.lanes() {
-                self.table.exchange(source, Word::moved(std::ptr::from_ref(entry).cast_mut()), Word::EMPTY);
+                self.table.exchange(
+                    source,
+                    Word::moved(std::ptr::from_ref(entry).cast_mut()),
+                    Word::EMPTY,
+                );
             }
         }
     }
@@ -145,7 +155,9 @@ impl<K, V> Bounded<K, V> {
                 }
             }
             Kind::Leaving => {
-                self.ledger.release(lane, word, &self.table, |r| local.retire(Retired::Record(r)));
+                self.ledger.release(lane, word, &self.table, |r| {
+                    local.retire(Retired::Record(r))
+                });
                 true
             }
         }
@@ -161,11 +173,19 @@ impl<K, V> Bounded<K, V> {
     }
 
     /// Gives the room that `lane` holds as `word` back to the ledger; `entry` becomes the name of the change.
-    fn release(&self, local: &Local<K, V>, lane: Lane, word: Word<K, V>, entry: &Entry<K, V>) -> bool {
+    fn release(
+        &self,
+        local: &Local<K, V>,
+        lane: Lane,
+        word: Word<K, V>,
+        entry: &Entry<K, V>,
+    ) -> bool {
         let leaving = Word::leaving(std::ptr::from_ref(entry).cast_mut());
         let released = self.table.exchange(lane, word, leaving);
         if released {
-            self.ledger.release(lane, leaving, &self.table, |r| local.retire(Retired::Record(r)));
+            self.ledger.release(lane, leaving, &self.table, |r| {
+                local.retire(Retired::Record(r))
+            });
         }
         released
     }

@@ -60,7 +60,10 @@ impl<K, V, S> TtlCacheBuilder<K, V, S> {
     /// The time to live of entries set without one of their own. `Duration::ZERO`: `set` keeps nothing;
     /// `Duration::MAX` is the same as [`no_expiry`](Self::no_expiry).
     pub fn ttl(self, ttl: Duration) -> Self {
-        Self { ttl: Some(ttl), ..self }
+        Self {
+            ttl: Some(ttl),
+            ..self
+        }
     }
 
     /// Entries set without a time to live of their own never expire. The default.
@@ -71,12 +74,18 @@ impl<K, V, S> TtlCacheBuilder<K, V, S> {
     /// The most entries the cache holds, 0 to 2^31; 0 keeps nothing. The memory for the table (about 40 bytes an
     /// entry) is reserved at once and touched as it fills.
     pub fn max_size(self, entries: usize) -> Self {
-        Self { bound: Some(Bound::Entries(entries)), ..self }
+        Self {
+            bound: Some(Bound::Entries(entries)),
+            ..self
+        }
     }
 
     /// No bound: entries leave only by expiry and invalidation.
     pub fn unbounded(self) -> Self {
-        Self { bound: Some(Bound::Unbounded), ..self }
+        Self {
+            bound: Some(Bound::Unbounded),
+            ..self
+        }
     }
 
     /// Another hasher. One that can be foreseen lets an attacker choose keys that collide.
@@ -93,7 +102,10 @@ impl<K, V, S> TtlCacheBuilder<K, V, S> {
 
     /// Another source of time; the default is the process-wide [`CoarseTicker`].
     pub fn ticker(self, ticker: impl Ticker) -> Self {
-        Self { clock: Some(Clock::new(ticker)), ..self }
+        Self {
+            clock: Some(Clock::new(ticker)),
+            ..self
+        }
     }
 
     /// Into how many stripes (rounded up to a power of two; default 64) the lease generations are split. More stripes:
@@ -118,16 +130,23 @@ where
     /// range; [`OutOfMemory`](crate::ErrorKind::OutOfMemory) if the table cannot be allocated.
     pub fn build(self) -> Result<TtlCache<K, V, S>, Error> {
         if self.shards == 0 || self.shards > MAX_SHARDS {
-            return Err(Error::config(format!("shards is {}; it must be 1 to {MAX_SHARDS}", self.shards)));
+            return Err(Error::config(format!(
+                "shards is {}; it must be 1 to {MAX_SHARDS}",
+                self.shards
+            )));
         }
         let board = Arc::new(Board::new(self.shards));
         let index = match self.bound {
             None => {
-                return Err(Error::config("no bound given: call `max_size(entries)` or `unbounded()`"));
+                return Err(Error::config(
+                    "no bound given: call `max_size(entries)` or `unbounded()`",
+                ));
             }
             Some(Bound::Entries(0)) => Index::Nothing(self.hasher),
             Some(Bound::Entries(n)) if n > MAX_CAPACITY => {
-                return Err(Error::config(format!("max_size is {n}; it must be 0 to {MAX_CAPACITY}")));
+                return Err(Error::config(format!(
+                    "max_size is {n}; it must be 0 to {MAX_CAPACITY}"
+                )));
             }
             Some(Bound::Entries(n)) => match Bounded::new(n, Arc::clone(&board)) {
                 Some(bounded) => Index::Bounded(self.hasher, bounded),
@@ -138,7 +157,9 @@ where
                     ));
                 }
             },
-            Some(Bound::Unbounded) => Index::Unbounded(Unbounded::new(self.hasher, Arc::clone(&board))),
+            Some(Bound::Unbounded) => {
+                Index::Unbounded(Unbounded::new(self.hasher, Arc::clone(&board)))
+            }
         };
         let batch = match self.bound {
             Some(Bound::Entries(n)) => (n / 16).clamp(8, 256),

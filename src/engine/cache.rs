@@ -63,7 +63,10 @@ pub(super) fn hash_of<S: BuildHasher + 'static, Q: StdHash + ?Sized>(hasher: &S,
         Hash::new(hash)
     } else {
         let wide = u128::from(hash ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
-        #[expect(clippy::cast_possible_truncation, reason = "folds the two halves of the product")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "folds the two halves of the product"
+        )]
         Hash::new((wide >> 64) as u64 ^ wide as u64)
     }
 }
@@ -179,7 +182,12 @@ where
             Index::Nothing(_) => None,
         };
         let counters = &local.counters;
-        if value.is_some() { &counters.hits } else { &counters.misses }.add(1);
+        if value.is_some() {
+            &counters.hits
+        } else {
+            &counters.misses
+        }
+        .add(1);
         value
     }
 
@@ -255,12 +263,24 @@ where
     }
 
     /// [`set_leased`](Self::set_leased) with a time to live of its own; `None` is for ever.
-    pub fn set_leased_with_ttl(&self, lease: Lease, key: K, value: V, ttl: Option<Duration>) -> bool {
+    pub fn set_leased_with_ttl(
+        &self,
+        lease: Lease,
+        key: K,
+        value: V,
+        ttl: Option<Duration>,
+    ) -> bool {
         self.store(key, value, ttl, Some(&lease))
     }
 
     #[inline]
-    pub(super) fn store(&self, key: K, value: V, ttl: Option<Duration>, lease: Option<&Lease>) -> bool {
+    pub(super) fn store(
+        &self,
+        key: K,
+        value: V,
+        ttl: Option<Duration>,
+        lease: Option<&Lease>,
+    ) -> bool {
         if ttl == Some(Duration::ZERO) {
             if lease.is_some_and(|lease| !self.lease_is_valid(lease)) {
                 return false;

@@ -78,10 +78,16 @@ fn set(word: &AtomicU32, value: f32) {
 }
 
 fn bump(word: &AtomicU64) {
-    word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    word.store(
+        word.load(Ordering::Relaxed).wrapping_add(1),
+        Ordering::Relaxed,
+    );
 }
 
-#[expect(clippy::cast_precision_loss, reason = "sizes and ages as rough numbers")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "sizes and ages as rough numbers"
+)]
 fn rough(n: usize) -> f32 {
     n as f32
 }
@@ -132,7 +138,9 @@ impl Clock {
 
     fn shift(&self, by: f32) {
         let c = rough(self.capacity);
-        let target = (get(&self.mood.s_target) + by).min((0.8 * c).max(2.0)).max((0.01 * c).max(2.0));
+        let target = (get(&self.mood.s_target) + by)
+            .min((0.8 * c).max(2.0))
+            .max((0.01 * c).max(2.0));
         set(&self.mood.s_target, target);
     }
 
@@ -145,23 +153,38 @@ impl Clock {
         let misses = self.mood.misses.load(Ordering::Relaxed).wrapping_add(1);
         if misses >= self.epoch_length {
             self.mood.misses.store(0, Ordering::Relaxed);
-            self.epoch.store(self.epoch().wrapping_add(1) & (u32::MAX >> 2), Ordering::Relaxed);
+            self.epoch.store(
+                self.epoch().wrapping_add(1) & (u32::MAX >> 2),
+                Ordering::Relaxed,
+            );
         } else {
             self.mood.misses.store(misses, Ordering::Relaxed);
         }
         let reach = 2 * self.capacity as u64;
-        let ghost = self.ghosts.take(hash, self.dates()).filter(|ghost| ghost.age <= reach + 1);
-        Arrival { ghost, into_m: false, old: false, judged: false }
+        let ghost = self
+            .ghosts
+            .take(hash, self.dates())
+            .filter(|ghost| ghost.age <= reach + 1);
+        Arrival {
+            ghost,
+            into_m: false,
+            old: false,
+            judged: false,
+        }
     }
 
     /// Gives a new entry its queue, once it lives.
     pub(crate) fn place<K, V>(&self, entry: &Entry<K, V>, lane: Lane, arrival: &Arrival) {
         entry.mark.store(self.epoch(), Ordering::Relaxed);
         if arrival.into_m || self.m_len() < self.m_share() {
-            entry.queue.store(IN_M | if arrival.old { OLD } else { 0 }, Ordering::Relaxed);
+            entry
+                .queue
+                .store(IN_M | if arrival.old { OLD } else { 0 }, Ordering::Relaxed);
             self.in_m.fetch_add(1, Ordering::Relaxed);
         } else {
-            self.ring.push(lane, |position| entry.aux.store(position, Ordering::Release));
+            self.ring.push(lane, |position| {
+                entry.aux.store(position, Ordering::Release)
+            });
         }
     }
 
@@ -184,7 +207,12 @@ impl Clock {
                 self.widen(-1.0);
             }
         }
-        self.ghosts.remember(entry.hash, queue & IN_M == 0, entry.usage.last_access(), self.dates());
+        self.ghosts.remember(
+            entry.hash,
+            queue & IN_M == 0,
+            entry.usage.last_access(),
+            self.dates(),
+        );
     }
 
     /// Widens or narrows the horizon by 4 / capacity of itself.
@@ -275,7 +303,9 @@ impl Clock {
                 return Choice::Victim(lane, word);
             }
             match self.turn(table, now) {
-                Some((y_lane, y_word, y)) if self.is_newer(self.idle(entry.mark.load(Ordering::Relaxed)), y) => {
+                Some((y_lane, y_word, y))
+                    if self.is_newer(self.idle(entry.mark.load(Ordering::Relaxed)), y) =>
+                {
                     self.promote(entry);
                     if self.m_len() > self.m_share() {
                         return Choice::Victim(y_lane, y_word);
@@ -283,8 +313,12 @@ impl Clock {
                 }
                 _ => {
                     entry.usage.set_uses(0);
-                    entry.mark.store(entry.usage.last_access(), Ordering::Relaxed);
-                    self.ring.push(lane, |position| entry.aux.store(position, Ordering::Release));
+                    entry
+                        .mark
+                        .store(entry.usage.last_access(), Ordering::Relaxed);
+                    self.ring.push(lane, |position| {
+                        entry.aux.store(position, Ordering::Release)
+                    });
                 }
             }
         }
@@ -317,7 +351,9 @@ impl Clock {
                 }
             }
             let next = if at + 1 == self.lanes { 0 } else { at + 1 };
-            let _ = self.hand.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
+            let _ = self
+                .hand
+                .compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
         }
         None
     }
@@ -332,7 +368,9 @@ impl Clock {
             let position = entry.aux.load(Ordering::Relaxed);
             if entry.settled.load(Ordering::Relaxed) && self.ring.has_passed(position) {
                 // It fell out of the ring: in again (I4).
-                self.ring.push(lane, |position| entry.aux.store(position, Ordering::Release));
+                self.ring.push(lane, |position| {
+                    entry.aux.store(position, Ordering::Release)
+                });
             }
             return false;
         }

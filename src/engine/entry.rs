@@ -30,7 +30,10 @@ impl Hash {
     #[inline(always)]
     pub(crate) fn new(hash: u64) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "the halves of a u64")]
-        Self { home: (hash >> 32) as u32, low: hash as u32 }
+        Self {
+            home: (hash >> 32) as u32,
+            low: hash as u32,
+        }
     }
 
     /// The 16 bits that stand beside the address in a lane word.
@@ -115,7 +118,8 @@ impl Usage {
     #[inline(always)]
     pub(crate) fn touch(&self, epoch: u32) {
         let old = self.0.load(Ordering::Relaxed);
-        let new = (old & Self::MAX_USES) + u32::from(old & Self::MAX_USES < Self::MAX_USES) | epoch << 2;
+        let new =
+            (old & Self::MAX_USES) + u32::from(old & Self::MAX_USES < Self::MAX_USES) | epoch << 2;
         if new != old {
             self.0.store(new, Ordering::Relaxed);
         }
@@ -131,11 +135,13 @@ impl Usage {
 
     pub(crate) fn set_uses(&self, uses: u32) {
         let old = self.0.load(Ordering::Relaxed);
-        self.0.store(old & !Self::MAX_USES | uses, Ordering::Relaxed);
+        self.0
+            .store(old & !Self::MAX_USES | uses, Ordering::Relaxed);
     }
 
     fn copy_from(&self, other: &Self) {
-        self.0.store(other.0.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.0
+            .store(other.0.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 
@@ -205,10 +211,13 @@ impl<K, V> Entry<K, V> {
 
     /// Takes over what the clock knows of the entry that this one overwrites.
     pub(crate) fn inherit(&self, old: &Self) {
-        self.queue.store(old.queue.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.queue
+            .store(old.queue.load(Ordering::Relaxed), Ordering::Relaxed);
         self.usage.copy_from(&old.usage);
-        self.mark.store(old.mark.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.aux.store(old.aux.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.mark
+            .store(old.mark.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.aux
+            .store(old.aux.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 
@@ -253,7 +262,10 @@ impl<K, V> Word<K, V> {
 
     fn pack(entry: *mut Entry<K, V>, bits: usize) -> Self {
         // User addresses above 48 bits appear only where a program asks the kernel for them.
-        assert!(entry.addr() & !ADDRESS == 0, "entry allocated outside the 48-bit address space");
+        assert!(
+            entry.addr() & !ADDRESS == 0,
+            "entry allocated outside the 48-bit address space"
+        );
         Self(entry.map_addr(|a| a | bits))
     }
 

@@ -59,7 +59,11 @@ impl Expiry {
     fn note(&self, group: usize, inverted: u64) {
         dekker_fence();
         // Lowest level first: whoever sees a due word above finds the cause below.
-        for word in [&self.groups[group], &self.upper[group / GROUPS], &self.earliest] {
+        for word in [
+            &self.groups[group],
+            &self.upper[group / GROUPS],
+            &self.earliest,
+        ] {
             if word.load(Ordering::SeqCst) < inverted {
                 word.fetch_max(inverted, Ordering::SeqCst);
             }
@@ -117,8 +121,8 @@ impl Expiry {
 
 #[cfg(all(test, not(tux_loom)))]
 mod tests {
-    use super::*;
     use super::super::table::LANES;
+    use super::*;
 
     #[test]
     fn the_due_group_is_found_and_others_are_not() {

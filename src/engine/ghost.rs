@@ -98,11 +98,14 @@ impl Ghosts {
             | (now.evictions / self.unit & mask(SEQ_BITS)) << 17
             | (now.s_evictions / self.s_unit & mask(S_SEQ_BITS)) << (17 + SEQ_BITS)
             | (u64::from(last_access) & mask(EPOCH_BITS)) << (17 + SEQ_BITS + S_SEQ_BITS);
-        let oldest = self.set(hash).iter().max_by_key(|slot| match slot.load(Ordering::Relaxed) {
-            0 => u64::MAX,
-            old if old & 0xffff == word & 0xffff => u64::MAX - 1,
-            old => self.age(old, now),
-        });
+        let oldest = self
+            .set(hash)
+            .iter()
+            .max_by_key(|slot| match slot.load(Ordering::Relaxed) {
+                0 => u64::MAX,
+                old if old & 0xffff == word & 0xffff => u64::MAX - 1,
+                old => self.age(old, now),
+            });
         if let Some(slot) = oldest {
             slot.store(word, Ordering::Relaxed);
         }
@@ -116,20 +119,41 @@ mod tests {
     #[test]
     fn a_ghost_tells_its_ages_once() {
         let ghosts = Ghosts::new(64, 32).unwrap();
-        let hash = Hash { home: 0x1234_5678, low: 0xabcd_0000 };
-        let then = Dates { evictions: 1_000_000, s_evictions: 500_000, epoch: 70_000 };
+        let hash = Hash {
+            home: 0x1234_5678,
+            low: 0xabcd_0000,
+        };
+        let then = Dates {
+            evictions: 1_000_000,
+            s_evictions: 500_000,
+            epoch: 70_000,
+        };
         ghosts.remember(hash, true, 69_990, then);
-        let now = Dates { evictions: 1_000_060, s_evictions: 500_002, epoch: 70_001 };
+        let now = Dates {
+            evictions: 1_000_060,
+            s_evictions: 500_002,
+            epoch: 70_001,
+        };
         let ghost = ghosts.take(hash, now).unwrap();
-        assert_eq!((ghost.age, ghost.from_s, ghost.s_age, ghost.idle), (60, true, 2, 11));
+        assert_eq!(
+            (ghost.age, ghost.from_s, ghost.s_age, ghost.idle),
+            (60, true, 2, 11)
+        );
         assert!(ghosts.take(hash, now).is_none());
     }
 
     #[test]
     fn the_oldest_of_a_set_gives_way() {
         let ghosts = Ghosts::new(WAYS, 4).unwrap();
-        let hash = |n: u32| Hash { home: 0, low: (n + 1) << 16 };
-        let at = |n: u32| Dates { evictions: u64::from(n), s_evictions: 0, epoch: 0 };
+        let hash = |n: u32| Hash {
+            home: 0,
+            low: (n + 1) << 16,
+        };
+        let at = |n: u32| Dates {
+            evictions: u64::from(n),
+            s_evictions: 0,
+            epoch: 0,
+        };
         for n in 0..9 {
             ghosts.remember(hash(n), false, 0, at(n));
         }

@@ -37,7 +37,9 @@ impl Board {
     pub(crate) fn new(stripes: usize) -> Self {
         Self {
             out: CachePadded::new(AtomicUsize::new(0)),
-            stripes: (0..stripes.next_power_of_two()).map(|_| AtomicU64::new(0)).collect(),
+            stripes: (0..stripes.next_power_of_two())
+                .map(|_| AtomicU64::new(0))
+                .collect(),
             everything: AtomicU64::new(0),
         }
     }

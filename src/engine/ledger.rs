@@ -65,8 +65,15 @@ pub(crate) enum Admission {
 
 impl<K, V> Ledger<K, V> {
     pub(crate) fn new(capacity: usize) -> Self {
-        let first = Record { count: 0, change: Change::None, outcome: AtomicU8::new(DONE) };
-        Self { current: AtomicPtr::new(Box::into_raw(Box::new(first))), capacity }
+        let first = Record {
+            count: 0,
+            change: Change::None,
+            outcome: AtomicU8::new(DONE),
+        };
+        Self {
+            current: AtomicPtr::new(Box::into_raw(Box::new(first))),
+            capacity,
+        }
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -122,14 +129,31 @@ impl<K, V> Ledger<K, V> {
             }
             outcome => outcome,
         };
-        if outcome == VOID { record.count - 1 } else { record.count }
+        if outcome == VOID {
+            record.count - 1
+        } else {
+            record.count
+        }
     }
 
     /// Replaces `old`, which the caller has resolved, and carries the new record out. On success `old` is the
     /// caller's to retire.
-    fn install(&self, old: *mut Record<K, V>, count: usize, change: Change<K, V>) -> Option<*mut Record<K, V>> {
-        let new = Box::into_raw(Box::new(Record { count, change, outcome: AtomicU8::new(OPEN) }));
-        if self.current.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+    fn install(
+        &self,
+        old: *mut Record<K, V>,
+        count: usize,
+        change: Change<K, V>,
+    ) -> Option<*mut Record<K, V>> {
+        let new = Box::into_raw(Box::new(Record {
+            count,
+            change,
+            outcome: AtomicU8::new(OPEN),
+        }));
+        if self
+            .current
+            .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+        {
             Some(new)
         } else {
             // SAFETY: never published.
@@ -161,7 +185,11 @@ impl<K, V> Ledger<K, V> {
                 let new = unsafe { &*new };
                 let granted = self.resolve(new, table) == new.count;
                 retire(old);
-                return if granted { Admission::Granted } else { Admission::Killed };
+                return if granted {
+                    Admission::Granted
+                } else {
+                    Admission::Killed
+                };
             }
         }
     }

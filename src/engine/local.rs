@@ -21,7 +21,10 @@ impl Counter {
     /// Only the owner of the surrounding [`Local`] may call it: load and store, no read-modify-write.
     #[inline(always)]
     pub(crate) fn add(&self, n: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(n),
+            Ordering::Relaxed,
+        );
     }
 
     #[inline(always)]
@@ -166,15 +169,28 @@ impl<K, V> Local<K, V> {
                     let fresh = std::mem::replace(&mut garbage.fresh, Vec::with_capacity(capacity));
                     garbage.sealed.push_back((domain.seal(), fresh));
                 }
-                let elapsed = garbage.sealed.front_mut().is_some_and(|(grace, _)| grace.has_elapsed());
-                if elapsed { garbage.sealed.pop_front().map(|(_, batch)| batch) } else { None }
+                let elapsed = garbage
+                    .sealed
+                    .front_mut()
+                    .is_some_and(|(grace, _)| grace.has_elapsed());
+                if elapsed {
+                    garbage.sealed.pop_front().map(|(_, batch)| batch)
+                } else {
+                    None
+                }
             };
             let Some(batch) = batch else { break };
-            self.counters.unreclaimed.set(self.counters.unreclaimed.get().wrapping_sub(batch.len() as u64));
+            self.counters.unreclaimed.set(
+                self.counters
+                    .unreclaimed
+                    .get()
+                    .wrapping_sub(batch.len() as u64),
+            );
             for retired in batch {
                 // A panic in one `drop` must not keep the others from being dropped (I9).
                 // SAFETY: the batch's grace period has elapsed, and each item was retired once.
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { self.free(retired) })) {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { self.free(retired) }))
+                {
                     panicked.get_or_insert(panic);
                 }
             }
@@ -295,7 +311,10 @@ impl<K, V> Locals<K, V> {
             if more.is_null() {
                 let new = Box::into_raw(Box::new(Self::new()));
                 // Release publishes the block; on failure somebody else's is used.
-                match self.more.compare_exchange(more, new, Ordering::AcqRel, Ordering::Acquire) {
+                match self
+                    .more
+                    .compare_exchange(more, new, Ordering::AcqRel, Ordering::Acquire)
+                {
                     Ok(_) => more = new,
                     Err(theirs) => {
                         // SAFETY: never published.
@@ -306,7 +325,11 @@ impl<K, V> Locals<K, V> {
             }
             // SAFETY: not null, published, and freed only with the cache.
             let more = unsafe { &*more };
-            return match more.locals.get(id - DIRECT).map(|p| p.load(Ordering::Acquire)) {
+            return match more
+                .locals
+                .get(id - DIRECT)
+                .map(|p| p.load(Ordering::Acquire))
+            {
                 // SAFETY: as in `of`.
                 Some(local) if !local.is_null() => unsafe { &*local },
                 _ => more.make(id - DIRECT, batch),

@@ -87,7 +87,11 @@ where
             for hash in &hashes[..keys.len()] {
                 bounded.prefetch_entry(*hash);
             }
-            values.extend(keys.iter().zip(&hashes).map(|(key, hash)| view.look_up(*hash, key).cloned()));
+            values.extend(
+                keys.iter()
+                    .zip(&hashes)
+                    .map(|(key, hash)| view.look_up(*hash, key).cloned()),
+            );
         }
     }
 }
@@ -121,19 +125,27 @@ where
         let value = match (&self.cache.index, &self.unbounded) {
             (Index::Bounded(_, bounded), _) => {
                 // SAFETY: the view's guard is open for as long as the view is borrowed.
-                unsafe { bounded.get(hash, bounded.at(tick), |k| k.borrow() == key) }.map(|e| &*e.value)
+                unsafe { bounded.get(hash, bounded.at(tick), |k| k.borrow() == key) }
+                    .map(|e| &*e.value)
             }
             (Index::Unbounded(map), Some(guard)) => map.get_in(key, tick, guard),
             _ => None,
         };
         let counters = &self.cache.local(&self.here).counters;
-        if value.is_some() { &counters.hits } else { &counters.misses }.add(1);
+        if value.is_some() {
+            &counters.hits
+        } else {
+            &counters.misses
+        }
+        .add(1);
         value
     }
 }
 
 impl<K, V, S> std::fmt::Debug for View<'_, K, V, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("View").field("cache", self.cache).finish_non_exhaustive()
+        f.debug_struct("View")
+            .field("cache", self.cache)
+            .finish_non_exhaustive()
     }
 }

@@ -68,12 +68,18 @@ unsafe impl Send for Slot {}
 impl Domain {
     #[cfg(not(tux_loom))]
     pub(crate) const fn new(light: fn() -> bool) -> Self {
-        Self { head: AtomicPtr::new(ptr::null_mut()), light }
+        Self {
+            head: AtomicPtr::new(ptr::null_mut()),
+            light,
+        }
     }
 
     #[cfg(tux_loom)]
     pub(crate) fn new(light: fn() -> bool) -> Self {
-        Self { head: AtomicPtr::new(ptr::null_mut()), light }
+        Self {
+            head: AtomicPtr::new(ptr::null_mut()),
+            light,
+        }
     }
 
     /// Gives the calling thread a slot of its own; lock-free, O(threads that ever lived at once).
@@ -107,7 +113,10 @@ impl Domain {
                 (*slot).id = head.as_ref().map_or(0, |h| h.id + 1);
             }
             // Release publishes the slot's fields; SeqCst puts it before the scan of any later seal.
-            match self.head.compare_exchange(head, slot, Ordering::SeqCst, Ordering::Acquire) {
+            match self
+                .head
+                .compare_exchange(head, slot, Ordering::SeqCst, Ordering::Acquire)
+            {
                 // SAFETY: published, and never freed before the domain is.
                 Ok(_) => return unsafe { &*slot },
                 Err(seen) => head = seen,
@@ -118,7 +127,9 @@ impl Domain {
     /// Takes over one slot whose thread has ended, if there is one with this `id`.
     pub(crate) fn adopt(&self, id: usize) -> Option<&Slot> {
         self.slots().find(|slot| slot.id == id).filter(|slot| {
-            slot.owned.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            slot.owned
+                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
         })
     }
 
@@ -219,7 +230,9 @@ impl Drop for Guard<'_> {
         if depth == 0 {
             let state = self.slot.state.load(Ordering::Relaxed);
             // Release pairs with the Acquire loads of the reclaimer: our reads happen before its frees.
-            self.slot.state.store(state.wrapping_add(1), Ordering::Release);
+            self.slot
+                .state
+                .store(state.wrapping_add(1), Ordering::Release);
         }
     }
 }
@@ -243,9 +256,8 @@ pub(crate) mod membarrier {
     /// Registers the process once; false where the kernel lacks the call or a filter forbids it.
     pub(crate) fn is_available() -> bool {
         static AVAILABLE: OnceLock<bool> = OnceLock::new();
-        *AVAILABLE.get_or_init(|| {
-            call(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) && fence_all()
-        })
+        *AVAILABLE
+            .get_or_init(|| call(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) && fence_all())
     }
 
     pub(super) fn fence_all() -> bool {

@@ -60,7 +60,9 @@ impl Stats {
             sum.cleared += c.cleared.get();
             sum.voided += c.voided.get();
             sum.unreclaimed += c.unreclaimed.get();
-            sum.ticker_lag = sum.ticker_lag.max(Duration::from_millis(c.ticker_lag.get()));
+            sum.ticker_lag = sum
+                .ticker_lag
+                .max(Duration::from_millis(c.ticker_lag.get()));
         });
         sum
     }

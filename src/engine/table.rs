@@ -39,7 +39,10 @@ pub(crate) struct Lane(pub(crate) u32);
 
 impl Lane {
     fn new(bucket: usize, position: usize) -> Self {
-        Self(u32::try_from(bucket * LANES + position).expect("the builder bounds the number of lanes"))
+        Self(
+            u32::try_from(bucket * LANES + position)
+                .expect("the builder bounds the number of lanes"),
+        )
     }
 
     pub(crate) fn bucket(self) -> usize {
@@ -55,7 +58,10 @@ impl<K, V> Table<K, V> {
     pub(crate) fn new(capacity: usize) -> Option<Self> {
         debug_assert!(capacity <= MAX_CAPACITY);
         let buckets = capacity.div_ceil(ENTRIES_PER_BUCKET) + 1;
-        Some(Self { buckets: zeroed(buckets)?, passed: zeroed(buckets)? })
+        Some(Self {
+            buckets: zeroed(buckets)?,
+            passed: zeroed(buckets)?,
+        })
     }
 
     pub(crate) fn buckets(&self) -> usize {
@@ -72,12 +78,20 @@ impl<K, V> Table<K, V> {
     }
 
     fn after(&self, bucket: usize) -> usize {
-        if bucket + 1 == self.buckets.len() { 0 } else { bucket + 1 }
+        if bucket + 1 == self.buckets.len() {
+            0
+        } else {
+            bucket + 1
+        }
     }
 
     fn distance(&self, hash: Hash, lane: Lane) -> usize {
         let (home, at) = (self.home(hash), lane.bucket());
-        if at >= home { at - home } else { at + self.buckets.len() - home }
+        if at >= home {
+            at - home
+        } else {
+            at + self.buckets.len() - home
+        }
     }
 
     #[inline(always)]
@@ -94,7 +108,9 @@ impl<K, V> Table<K, V> {
     /// caller's guard is open, so there is no ABA.
     pub(crate) fn exchange(&self, lane: Lane, from: Word<K, V>, to: Word<K, V>) -> bool {
         // SeqCst (which includes Release of the entry's fields): the Dekker pair of two inserts of one key.
-        self.lane(lane).compare_exchange(from.0, to.0, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+        self.lane(lane)
+            .compare_exchange(from.0, to.0, Ordering::SeqCst, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Asks the processor for the home bucket of `hash`.
@@ -319,7 +335,10 @@ unsafe impl<K, V> Zeroed for Bucket<K, V> {
     #[cfg(tux_loom)]
     fn zero() -> Self {
         let lanes = std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()));
-        Self { hints: AtomicU64::new(0), lanes }
+        Self {
+            hints: AtomicU64::new(0),
+            lanes,
+        }
     }
 }
 
@@ -364,9 +383,17 @@ mod tests {
         let fake = Word::entry(std::ptr::without_provenance_mut(64), hash);
         let lanes: Vec<_> = std::iter::from_fn(|| table.claim(hash, fake)).collect();
         assert_eq!(lanes.len(), table.lanes() as usize);
-        let first: u32 = table.passed.iter().map(|p| u32::from(p.load(Ordering::Relaxed))).sum();
+        let first: u32 = table
+            .passed
+            .iter()
+            .map(|p| u32::from(p.load(Ordering::Relaxed)))
+            .sum();
         assert_eq!(table.claim(hash, fake), None);
-        let again: u32 = table.passed.iter().map(|p| u32::from(p.load(Ordering::Relaxed))).sum();
+        let again: u32 = table
+            .passed
+            .iter()
+            .map(|p| u32::from(p.load(Ordering::Relaxed)))
+            .sum();
         assert_eq!(first, again);
         for lane in lanes {
             assert!(table.exchange(lane, fake, Word::EMPTY));

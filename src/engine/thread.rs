@@ -51,7 +51,11 @@ impl Drop for Here {
 #[inline(always)]
 pub(crate) fn here() -> Here {
     match CURRENT.get() {
-        Some(slot) => Here { slot, borrowed: false, not_send: std::marker::PhantomData },
+        Some(slot) => Here {
+            slot,
+            borrowed: false,
+            not_send: std::marker::PhantomData,
+        },
         None => first(),
     }
 }

@@ -99,7 +99,12 @@ where
         self.peek_with(key, tick, V::clone)
     }
 
-    pub(crate) fn peek_with<Q, R>(&self, key: &Q, tick: u64, read: impl FnOnce(&V) -> R) -> Option<R>
+    pub(crate) fn peek_with<Q, R>(
+        &self,
+        key: &Q,
+        tick: u64,
+        read: impl FnOnce(&V) -> R,
+    ) -> Option<R>
     where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
@@ -112,10 +117,16 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        self.map.get(key, guard).filter(|slot| slot.is_current(tick)).map(|slot| &slot.value)
+        self.map
+            .get(key, guard)
+            .filter(|slot| slot.is_current(tick))
+            .map(|slot| &slot.value)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one write, passed on once")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one write, passed on once"
+    )]
     pub(crate) fn set(
         &self,
         local: &Local<K, V>,
@@ -139,12 +150,20 @@ where
             Some(_) => Phase::Pending,
         };
         let stamp = self.written.fetch_add(1, Ordering::Relaxed);
-        let slot = Slot { phase: PhaseWord::new(phase), due: Due::new(deadline, 0), stamp, value };
+        let slot = Slot {
+            phase: PhaseWord::new(phase),
+            due: Due::new(deadline, 0),
+            stamp,
+            value,
+        };
         let inverted = Deadline::NEVER.bits() - deadline.bits();
         if self.earliest.load(Ordering::Relaxed) < inverted {
             self.earliest.fetch_max(inverted, Ordering::Relaxed);
         }
-        let overwrote = self.map.insert(key.clone(), slot, &guard).is_some_and(|old| old.is_current(tick));
+        let overwrote = self
+            .map
+            .insert(key.clone(), slot, &guard)
+            .is_some_and(|old| old.is_current(tick));
         dekker_fence();
         let stored = match lease {
             None => {
@@ -178,7 +197,12 @@ where
     }
 
     /// Removes the key's slot if it `matches`.
-    fn remove_if(&self, key: &K, guard: &impl Guard, mut matches: impl FnMut(&Slot<V>) -> bool) -> bool {
+    fn remove_if(
+        &self,
+        key: &K,
+        guard: &impl Guard,
+        mut matches: impl FnMut(&Slot<V>) -> bool,
+    ) -> bool {
         let removed = self.map.compute(
             key.clone(),
             |slot| match slot {
@@ -221,7 +245,8 @@ where
             if matches(key) {
                 slot.phase.decide(Phase::Cancelled);
                 let stamp = slot.stamp;
-                if self.remove_if(key, &guard, |slot| slot.stamp == stamp) && slot.is_current(tick) {
+                if self.remove_if(key, &guard, |slot| slot.stamp == stamp) && slot.is_current(tick)
+                {
                     count += 1;
                 }
             }
@@ -272,7 +297,8 @@ where
 
     /// Removes expired entries. O(n).
     pub(crate) fn sweep(&self, local: &Local<K, V>, tick: u64) -> usize {
-        self.swept.store(self.written.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.swept
+            .store(self.written.load(Ordering::Relaxed), Ordering::Relaxed);
         self.earliest.swap(0, Ordering::SeqCst);
         let guard = self.map.guard();
         let (mut earliest, mut count) = (0, 0);

@@ -21,7 +21,8 @@ where
                     let _guard = here.slot().enter();
                     // SAFETY: the guard is open while the bucket is visited.
                     unsafe {
-                        bounded.each_in_bucket(bucket, bounded.at(tick), |e| visit(&e.key, &e.value));
+                        bounded
+                            .each_in_bucket(bucket, bounded.at(tick), |e| visit(&e.key, &e.value));
                     }
                 }
             }
@@ -33,7 +34,11 @@ where
     /// Copies of the live entries, as [`for_each`](Self::for_each) meets them; a bucket of at most seven at a time on a
     /// bounded cache, all at once on an unbounded one.
     pub fn iter(&self) -> Iter<'_, K, V, S> {
-        Iter { cache: self, bucket: 0, ready: Vec::new() }
+        Iter {
+            cache: self,
+            bucket: 0,
+            ready: Vec::new(),
+        }
     }
 }
 
@@ -94,6 +99,8 @@ where
 
 impl<K, V, S> std::fmt::Debug for Iter<'_, K, V, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Iter").field("bucket", &self.bucket).finish_non_exhaustive()
+        f.debug_struct("Iter")
+            .field("bucket", &self.bucket)
+            .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,8 @@
 //! The shim inside the model checker: every operation is a point where loom may switch threads.
 
 pub(crate) use ::loom::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering, fence,
 };
 pub(crate) use ::loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 pub(crate) use ::loom::{thread, thread_local};

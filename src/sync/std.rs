@@ -5,8 +5,8 @@ pub(crate) use std::cell::UnsafeCell;
 /// `std`'s `Arc` in both builds: for owners that loom need not watch, and for `std::task::Wake`.
 pub(crate) use std::sync::Arc as StdArc;
 pub(crate) use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-    compiler_fence, fence,
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering, compiler_fence, fence,
 };
 pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, Weak};
 pub(crate) use std::{thread, thread_local};

@@ -123,7 +123,10 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one insert, passed on once")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one insert, passed on once"
+    )]
     fn insert(
         &self,
         local: &Local<K, V>,
@@ -139,15 +142,29 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             // Born in the lease's generation: if the cache was cleared since, it is dead at birth.
             now.clears = lease.clears;
         }
-        let mut entry =
-            Entry::new(Phase::Pending, hash, Due::new(deadline, now.generation()), key, value);
+        let mut entry = Entry::new(
+            Phase::Pending,
+            hash,
+            Due::new(deadline, now.generation()),
+            key,
+            value,
+        );
         entry.usage = Usage::new(0, self.clock.epoch());
         let entry = local.allocate(entry);
         let word = Word::entry(entry, hash);
-        let lane = self.table.claim(hash, word).unwrap_or_else(|| self.force_lane(local, hash, word));
+        let lane = self
+            .table
+            .claim(hash, word)
+            .unwrap_or_else(|| self.force_lane(local, hash, word));
         self.table.hint(lane, hash);
         dekker_fence();
-        let published = Published { cache: self, local, entry, lane, word };
+        let published = Published {
+            cache: self,
+            local,
+            entry,
+            lane,
+            word,
+        };
         let mut arrival = self.clock.arrive(hash);
         loop {
             let rival = self.overtake_rivals(hash, lane, &published.entry().key);

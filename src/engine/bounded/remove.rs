@@ -120,7 +120,12 @@ impl<K, V> Bounded<K, V> {
             // SeqCst: a publisher that re-checks its lease after this sees it (I8).
             if self
                 .clears
-                .compare_exchange(now.clears, now.clears + 1, Ordering::SeqCst, Ordering::Relaxed)
+                .compare_exchange(
+                    now.clears,
+                    now.clears + 1,
+                    Ordering::SeqCst,
+                    Ordering::Relaxed,
+                )
                 .is_ok()
             {
                 dekker_fence();
@@ -167,7 +172,10 @@ impl<K, V> Bounded<K, V> {
     pub(super) fn reclaim_some(&self, local: &Local<K, V>, now: Instant) -> bool {
         while now.clears > 0 {
             let swept = self.swept.load(Ordering::Relaxed);
-            #[expect(clippy::cast_possible_truncation, reason = "compared as 32 bits on both sides")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "compared as 32 bits on both sides"
+            )]
             let (clears, next, current) = ((swept >> 32) as u32, swept as u32, now.clears as u32);
             let next = if clears == current { next } else { 0 };
             if next as usize >= self.groups() {

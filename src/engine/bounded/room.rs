@@ -22,7 +22,10 @@ impl<K, V> Bounded<K, V> {
     ) -> bool {
         loop {
             if !self.ledger.is_full() {
-                match self.ledger.admit(address, &self.table, |r| local.retire(Retired::Record(r))) {
+                match self
+                    .ledger
+                    .admit(address, &self.table, |r| local.retire(Retired::Record(r)))
+                {
                     Admission::Granted => {
                         // Release: who sees it knows that the ledger's record is resolved.
                         newcomer.settled.store(true, Ordering::Release);
@@ -40,7 +43,8 @@ impl<K, V> Bounded<K, V> {
                 Choice::Victim(lane, word) => {
                     // SAFETY: an entry word, loaded inside the caller's guard.
                     let victim = unsafe { word.deref() };
-                    if let Some(live) = self.take_room(local, newcomer, address, lane, word, victim) {
+                    if let Some(live) = self.take_room(local, newcomer, address, lane, word, victim)
+                    {
                         self.clock.evicted(victim);
                         local.counters.evictions.add(1);
                         self.retire(local, victim);
@@ -83,7 +87,10 @@ impl<K, V> Bounded<K, V> {
             // Somebody else may have begun to give the room back under our name. It must be done before the name is
             // retired, so that a later entry at this address cannot be taken for it.
             self.release(local, lane, moved, newcomer);
-            self.ledger.release(lane, Word::leaving(address), &self.table, |r| local.retire(Retired::Record(r)));
+            self.ledger
+                .release(lane, Word::leaving(address), &self.table, |r| {
+                    local.retire(Retired::Record(r))
+                });
             Some(false)
         }
     }
