@@ -1,11 +1,35 @@
 //! The chores of `tux-cache`.
+//!
+//! Every task prints the commands it runs and how long each step took, and ends with one line
+//! `N passed, M failed` that sums the tests which really ran. Nothing here passes by not running:
+//! a step without tests, a filter that matches none, a list that is empty are failures.
 
+mod bench;
+mod ci;
+mod faults;
+mod fuzz;
+mod loom;
+mod output;
+mod report;
+mod test;
 mod valkey;
+mod workspace;
+
+use std::error::Error;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::report::Report;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "The chores of tux-cache", version)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The chores of tux-cache"
+)]
 struct Cli {
     #[command(subcommand)]
     task: Task,
@@ -13,19 +37,43 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Everything that runs on stable: unit, property, stress, contract, fault and doc tests, loom models, corpora
+    Test(test::Args),
+    /// What .ci/run does once its tools are there: test, format, lints, docs, fuzzing, bench gate
+    Ci(ci::Args),
     /// Find a Valkey server, or unpack one under target/ without changing the system
     Valkey(valkey::Args),
+    /// The loom models, on the library's own source files
+    Loom(loom::Args),
+    /// Fuzz every target for a while (needs a nightly toolchain; installs cargo-fuzz under target/)
+    Fuzz(fuzz::Args),
+    /// Switch on each seeded fault in turn and show that its model or test catches it
+    Faults(faults::Args),
+    /// The benchmarks, or with --gate only the checks that can fail
+    Bench(bench::Args),
 }
 
-fn main() -> std::process::ExitCode {
+fn main() -> ExitCode {
+    let mut report = Report::new();
     let done = match Cli::parse().task {
-        Task::Valkey(args) => valkey::run(&args),
-    };
-    match done {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            std::process::ExitCode::FAILURE
+        Task::Valkey(args) => {
+            return match valkey::run(&args) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("error: {error}");
+                    ExitCode::FAILURE
+                }
+            };
         }
+        Task::Test(args) => test::run(&args, &mut report),
+        Task::Ci(args) => ci::run(&args, &mut report),
+        Task::Loom(args) => loom::run(&args, &mut report),
+        Task::Fuzz(args) => fuzz::run(&args, &mut report),
+        Task::Faults(args) => faults::run(&args, &mut report),
+        Task::Bench(args) => bench::run(&args, &mut report),
+    };
+    if let Err(error) = done {
+        report.problem(&error.to_string());
     }
+    report.finish()
 }

@@ -4,7 +4,6 @@
 //! backports, by the user's own `apt-get` with private state, unpacked with `dpkg-deb`. Both land in
 //! `target/valkey/VERSION/valkey-server`. Where packages come from is what pip and apt are set up with.
 
-use std::error::Error;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use tux_cache_test_support::{
     ENV_SERVER, find_valkey, find_valkey_version, valkey_homes, valkey_version,
 };
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use crate::Result;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

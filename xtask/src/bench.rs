@@ -1,0 +1,67 @@
+//! `cargo xtask bench`: the benchmarks of every package that has some.
+
+use crate::Result;
+use crate::report::{Expect, Report};
+use crate::workspace::{Workspace, cargo};
+
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Only the bench targets whose name starts with `gate`: they fail when a bound is broken
+    #[arg(long)]
+    gate: bool,
+    /// Run only the bench targets whose name contains this; no match is an error
+    filter: Option<String>,
+}
+
+impl Args {
+    /// Only the gates, all of them.
+    pub(crate) fn gate() -> Self {
+        Self {
+            gate: true,
+            filter: None,
+        }
+    }
+}
+
+pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
+    let wanted = |name: &str| {
+        (!args.gate || is_gate(name)) && args.filter.as_deref().is_none_or(|f| name.contains(f))
+    };
+    let benches = targets(&Workspace::load()?, wanted);
+    if benches.is_empty() {
+        let what = if args.gate { "named gate* " } else { "" };
+        let filter = args
+            .filter
+            .as_ref()
+            .map_or_else(String::new, |f| format!("with `{f}` in its name "));
+        return Err(format!("no bench target {what}{filter}in the workspace").into());
+    }
+    for (package, bench) in benches {
+        let mut command = cargo();
+        command.args(["bench", "-p", &package, "--bench", &bench]);
+        let outcome = report.run(&format!("bench {bench}"), &mut command, Expect::Success);
+        if outcome.success && outcome.counts.passed == 0 {
+            report.count(true);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the workspace has a gate to run.
+pub(crate) fn has_gate(workspace: &Workspace) -> bool {
+    !targets(workspace, is_gate).is_empty()
+}
+
+fn is_gate(name: &str) -> bool {
+    name.starts_with("gate")
+}
+
+fn targets(workspace: &Workspace, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for package in &workspace.packages {
+        for bench in package.benches.iter().filter(|name| wanted(name)) {
+            found.push((package.name.clone(), bench.clone()));
+        }
+    }
+    found
+}

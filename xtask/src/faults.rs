@@ -1,0 +1,160 @@
+//! `cargo xtask faults`: each seeded fault is switched on alone and must be caught by the model or test named for it.
+//!
+//! A fault is a piece of code behind `#[cfg(tux_fault = "name")]`. `loom-tests/faults.txt` says for each
+//! which package and which test must fail: `name | package | test filter | what the fault does`.
+//! In the loom package the cfg is set by its build script from `$TUX_FAULT`, elsewhere by `RUSTFLAGS` in a
+//! build folder of its own.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::report::{Outcome, Report};
+use crate::workspace::{Workspace, cargo, files};
+use crate::{Result, loom};
+
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Only the faults whose name contains this; no match is an error
+    filter: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fault {
+    name: String,
+    package: String,
+    test: String,
+    what: String,
+}
+
+pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
+    let workspace = Workspace::load()?;
+    let list = workspace.root.join("loom-tests/faults.txt");
+    let text = std::fs::read_to_string(&list)
+        .map_err(|error| format!("no list of faults: {}: {error}", list.display()))?;
+    let faults = parse(&text)?;
+    agree(&faults, &seeded(&workspace.root.join("src")))?;
+    let wanted = |fault: &&Fault| {
+        args.filter
+            .as_deref()
+            .is_none_or(|f| fault.name.contains(f))
+    };
+    let faults: Vec<&Fault> = faults.iter().filter(wanted).collect();
+    if faults.is_empty() {
+        return Err("no fault has that in its name".into());
+    }
+    for fault in faults {
+        println!("\n{}: {}", fault.name, fault.what);
+        let mut command = cargo();
+        command.args(["test", "--release", "-p", &fault.package]);
+        if fault.package == loom::PACKAGE {
+            command.env("TUX_FAULT", &fault.name);
+        } else {
+            command.env("RUSTFLAGS", format!("--cfg tux_fault=\"{}\"", fault.name));
+            command
+                .arg("--target-dir")
+                .arg(workspace.target.join("faults"));
+        }
+        command.arg(&fault.test);
+        let caught = report.expect_failure(&format!("fault {}", fault.name), &mut command, caught);
+        report.count(caught);
+    }
+    Ok(())
+}
+
+/// A fault is caught when the named test ran and failed: not when nothing was built or nothing matched.
+fn caught(outcome: &Outcome) -> std::result::Result<(), String> {
+    match (outcome.counts.failed, outcome.counts.passed) {
+        (1.., _) => Ok(()),
+        (0, 0) => Err("the test did not run".into()),
+        (0, _) => Err("NOT caught".into()),
+    }
+}
+
+fn parse(text: &str) -> Result<Vec<Fault>> {
+    let mut faults = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let parts: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [name, package, test, what] = parts[..] else {
+            return Err(format!(
+                "faults.txt:{}: expected `name | package | test | what`",
+                at + 1
+            )
+            .into());
+        };
+        let [name, package, test, what] = [name, package, test, what].map(str::to_owned);
+        faults.push(Fault {
+            name,
+            package,
+            test,
+            what,
+        });
+    }
+    if faults.is_empty() {
+        return Err("faults.txt lists no fault".into());
+    }
+    Ok(faults)
+}
+
+/// The names in `tux_fault = "…"` in the sources.
+fn seeded(src: &Path) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for file in files(src, "rs") {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        for part in text.split("tux_fault = \"").skip(1) {
+            names.extend(part.split('"').next().map(str::to_owned));
+        }
+    }
+    names
+}
+
+/// Every fault in the sources is in the list, and every one in the list is in the sources.
+fn agree(faults: &[Fault], seeded: &BTreeSet<String>) -> Result<()> {
+    let listed: BTreeSet<String> = faults.iter().map(|fault| fault.name.clone()).collect();
+    let odd: Vec<_> = listed.symmetric_difference(seeded).cloned().collect();
+    if odd.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "in faults.txt or in the sources, but not in both: {}",
+        odd.join(", ")
+    )
+    .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Counts;
+
+    #[test]
+    fn the_list_is_read_and_compared_with_the_sources() {
+        let faults =
+            parse("# comment\n\nweak-store | tux-cache-loom | table_ | relaxed publish\n").unwrap();
+        assert_eq!(faults[0].test, "table_");
+        assert!(agree(&faults, &["weak-store".to_owned()].into()).is_ok());
+        let odd = agree(&faults, &["other".to_owned()].into())
+            .unwrap_err()
+            .to_string();
+        assert!(odd.contains("other, weak-store"), "{odd}");
+        assert!(parse("weak-store | tux-cache-loom").is_err());
+        assert!(parse("# nothing\n").is_err());
+    }
+
+    #[test]
+    fn only_a_failed_test_catches_a_fault() {
+        let outcome = |passed, failed| Outcome {
+            success: false,
+            counts: Counts {
+                passed,
+                failed,
+                ..Counts::default()
+            },
+        };
+        assert!(caught(&outcome(3, 1)).is_ok());
+        assert!(caught(&outcome(1, 0)).is_err());
+        assert!(caught(&outcome(0, 0)).is_err());
+    }
+}

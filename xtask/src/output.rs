@@ -1,0 +1,98 @@
+//! What the tools we run say about themselves.
+
+/// Counts gathered from a tool's output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Tests that passed.
+    pub(crate) passed: u64,
+    /// Tests that failed.
+    pub(crate) failed: u64,
+    /// Loom models that ran (each is also a test).
+    pub(crate) models: u64,
+    /// Inputs a fuzzer executed.
+    pub(crate) executions: u64,
+}
+
+impl Counts {
+    /// Adds what one line of output says, if anything.
+    pub(crate) fn read(&mut self, line: &str) {
+        let line = strip_colour(line);
+        let line = line.trim();
+        if let Some(rest) = line.strip_prefix("test result: ") {
+            // "ok. 10 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.01s"
+            let counts = rest.split_once(". ").map_or(rest, |(_, counts)| counts);
+            for part in counts.split("; ") {
+                match part.split_once(' ') {
+                    Some((n, "passed")) => self.passed += n.parse::<u64>().unwrap_or(0),
+                    Some((n, "failed")) => self.failed += n.parse::<u64>().unwrap_or(0),
+                    _ => {}
+                }
+            }
+        } else if line.contains("loom model ") && line.contains(" interleavings") {
+            self.models += 1;
+        } else if let Some(n) = line.strip_prefix("stat::number_of_executed_units:") {
+            self.executions += n.trim().parse::<u64>().unwrap_or(0);
+        }
+    }
+}
+
+/// Removes terminal escapes of the form `ESC [ … letter`.
+fn strip_colour(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, escape)) = rest.split_once('\u{1b}') {
+        plain.push_str(before);
+        let end = escape
+            .find(|c: char| c.is_ascii_alphabetic())
+            .map_or(escape.len(), |at| at + 1);
+        rest = &escape[end..];
+    }
+    plain.push_str(rest);
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Counts {
+        let mut counts = Counts::default();
+        text.lines().for_each(|line| counts.read(line));
+        counts
+    }
+
+    #[test]
+    fn test_results_are_summed_over_binaries() {
+        let counts = read(
+            "running 3 tests\n\
+             test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s\n\
+             test result: \u{1b}[31mFAILED\u{1b}[m. 7 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out\n",
+        );
+        assert_eq!(
+            counts,
+            Counts {
+                passed: 10,
+                failed: 2,
+                ..Counts::default()
+            }
+        );
+    }
+
+    #[test]
+    fn what_a_test_prints_is_not_a_result() {
+        assert_eq!(
+            read("a log line: test result: ok. 3 passed; 0 failed"),
+            Counts::default()
+        );
+        assert_eq!(read("5 passed, 0 failed"), Counts::default());
+    }
+
+    #[test]
+    fn models_and_executions_are_counted() {
+        let counts = read(
+            "test models::a ... loom model a: bound 3, 412 interleavings (all), 0.1 s\n\
+             stat::number_of_executed_units: 12345\n",
+        );
+        assert_eq!((counts.models, counts.executions), (1, 12_345));
+    }
+}

@@ -1,0 +1,66 @@
+//! `cargo xtask test`: everything that runs on stable.
+
+use crate::report::{Expect, Report};
+use crate::workspace::{Workspace, cargo};
+use crate::{Result, loom, valkey};
+
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Run only the tests whose name contains this; no match is an error
+    pub(crate) filter: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
+    let workspace = Workspace::load()?;
+    for version in ["9.1", "8.0"] {
+        report.check(&format!("valkey-server {version}"), || {
+            let server = valkey::ensure(Some(version))?;
+            println!("{}", server.display());
+            Ok(())
+        });
+    }
+    let before = report.tests();
+    let filter = args.filter.as_deref();
+    // With a filter a step may well match nothing; without one every step must have tests.
+    let expect = if filter.is_some() {
+        Expect::Counted
+    } else {
+        Expect::Tests
+    };
+
+    // The loom models come last and optimised; the committed fuzz corpora are replayed by an ordinary test.
+    let mut all = cargo();
+    all.args([
+        "test",
+        "--workspace",
+        "--no-fail-fast",
+        "--exclude",
+        loom::PACKAGE,
+    ]);
+    report.run("tests, whole workspace", all.args(filter), expect);
+
+    let mut engine = cargo();
+    engine.args([
+        "test",
+        "-p",
+        "tux-cache",
+        "--no-default-features",
+        "--no-fail-fast",
+    ]);
+    report.run("tests, the engine alone", engine.args(filter), expect);
+
+    if filter.is_none() {
+        let mut examples = cargo();
+        examples.args(["build", "--workspace", "--examples"]);
+        report.run("examples", &mut examples, Expect::Success);
+    }
+    if workspace.has_package(loom::PACKAGE) {
+        loom::models(false, filter, report);
+    }
+    match filter {
+        Some(filter) if report.tests() == before => {
+            Err(format!("no test has `{filter}` in its name").into())
+        }
+        _ => Ok(()),
+    }
+}
