@@ -1,6 +1,7 @@
 //! Runs the steps of a task, keeps going when one fails, and sums up at the end.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -247,7 +248,11 @@ fn shown(command: &Command) -> String {
         let value = value?.to_string_lossy();
         Some(format!("{}={}", name.to_string_lossy(), quoted(&value)))
     });
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    // `$CARGO` is an absolute path into a toolchain.
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or(command.get_program());
+    let words = std::iter::once(program).chain(command.get_args());
     let words = words.map(|word| quoted(&word.to_string_lossy()));
     set.chain(words).collect::<Vec<_>>().join(" ")
 }

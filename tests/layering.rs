@@ -1,0 +1,463 @@
+//! The arrows of the architecture, read off the sources: who may name whom.
+//!
+//! The sources are taken as Rust tokens, so comments and strings do not count, and neither does code
+//! under `#[cfg(test)]`. The checker itself is tested on snippets that break each rule.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+/// One rule: files under `within` must not name a path that starts with one of `never`.
+struct Rule {
+    within: &'static [&'static str],
+    except: &'static [&'static str],
+    never: &'static [&'static str],
+    /// Longer paths that are fine all the same.
+    but: &'static [&'static str],
+    why: &'static str,
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        within: &["engine", "load", "time", "sync"],
+        except: &[],
+        never: &[
+            "tokio",
+            "redis",
+            "serde",
+            "serde_json",
+            "tracing",
+            "futures",
+            "async_std",
+        ],
+        but: &[],
+        why: "engine, load, time and sync know no runtime, no server and no format",
+    },
+    Rule {
+        within: &["engine", "load"],
+        except: &[],
+        never: &[
+            "std::sync",
+            "core::sync",
+            "alloc::sync",
+            "std::thread",
+            "std::time::Instant",
+            "std::time::SystemTime",
+            "std::time::*",
+            "loom",
+            "parking_lot",
+        ],
+        // It asks about the calling thread alone; loom has no twin of it.
+        but: &["std::thread::panicking"],
+        why: "crate::sync is the only door to atomics, threads and locks, and the Ticker to time",
+    },
+    Rule {
+        within: &["engine"],
+        except: &[],
+        never: &[
+            "crate::sync::Mutex",
+            "crate::sync::RwLock",
+            "crate::sync::Condvar",
+            "Mutex",
+            "RwLock",
+        ],
+        but: &[],
+        why: "I7: nothing in the engine waits for another thread",
+    },
+    Rule {
+        within: &["load"],
+        except: &[],
+        never: &["crate::engine", "crate::TtlCache"],
+        but: &[],
+        why: "load knows a lease only as a trait",
+    },
+    Rule {
+        within: &["time", "sync"],
+        except: &[],
+        never: &["crate::engine", "crate::load"],
+        but: &[],
+        why: "time and sync stand below everything",
+    },
+    Rule {
+        within: &["engine", "load", "time", "sync"],
+        except: &[],
+        never: &["crate::backend", "crate::managers", "crate::service"],
+        but: &[],
+        why: "arrows point down",
+    },
+    Rule {
+        within: &["backend"],
+        except: &[],
+        never: &["crate::managers", "crate::service"],
+        but: &[],
+        why: "arrows point down",
+    },
+    Rule {
+        within: &["managers"],
+        except: &[],
+        never: &["crate::service"],
+        but: &[],
+        why: "arrows point down",
+    },
+    Rule {
+        within: &[""],
+        except: &["backend/valkey", "service"],
+        never: &["redis"],
+        but: &[],
+        why: "only the Valkey backend and the service speak to a server",
+    },
+];
+
+#[test]
+fn the_sources_keep_the_arrows() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = sources(&src);
+    assert!(
+        files.len() > 5,
+        "looking in the wrong place: {}",
+        src.display()
+    );
+    let mut broken = Vec::new();
+    for file in files {
+        let relative = file
+            .strip_prefix(&src)
+            .expect("a file under src")
+            .display()
+            .to_string();
+        let text = std::fs::read_to_string(&file).expect("a readable source file");
+        broken.extend(check(&relative, &text));
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+/// What one file breaks, one line each.
+fn check(relative: &str, text: &str) -> Vec<String> {
+    let tokens: TokenStream = text.parse().expect("a source file that lexes");
+    let paths = paths(tokens);
+    let mut broken = Vec::new();
+    for rule in RULES {
+        if !rule.within.iter().any(|layer| is_under(relative, layer))
+            || rule.except.iter().any(|layer| is_under(relative, layer))
+        {
+            continue;
+        }
+        for path in &paths {
+            let names = |wanted: &&str| starts_with(path, wanted);
+            if rule.never.iter().any(|never| names(never)) && !rule.but.iter().any(|but| names(but))
+            {
+                broken.push(format!("src/{relative} names `{path}`: {}", rule.why));
+            }
+        }
+    }
+    broken
+}
+
+/// `engine.rs` and everything below `engine/` are the layer `engine`; the empty layer is everything.
+fn is_under(relative: &str, layer: &str) -> bool {
+    let rest = relative.strip_prefix(layer);
+    rest.is_some_and(|rest| layer.is_empty() || rest == ".rs" || rest.starts_with('/'))
+}
+
+/// Whole components: `std::sync` covers `std::sync::Arc`, not `std::synchronous`.
+fn starts_with(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Every path named in the tokens, `use` trees spread out; a lone identifier is a path too.
+fn paths(tokens: TokenStream) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    collect(&without_tests(tokens), "", &mut found);
+    found
+}
+
+fn collect(tokens: &[TokenTree], prefix: &str, found: &mut BTreeSet<String>) {
+    let mut at = 0;
+    // What the next identifier, `*` or group continues.
+    let mut path = prefix.to_owned();
+    while at < tokens.len() {
+        match &tokens[at] {
+            TokenTree::Ident(ident) => path = joined(&path, &ident.to_string()),
+            TokenTree::Punct(punct) if punct.as_char() == '*' && path.ends_with("::") => {
+                path.push('*');
+            }
+            TokenTree::Group(group) => {
+                let inner: Vec<TokenTree> = without_tests(group.stream());
+                let spreads = path.ends_with("::") && group.delimiter() == Delimiter::Brace;
+                collect(&inner, if spreads { &path } else { "" }, found);
+                path = prefix.to_owned();
+                at += 1;
+                continue;
+            }
+            _ => {
+                path = prefix.to_owned();
+                at += 1;
+                continue;
+            }
+        }
+        at += 1;
+        if is_colons(tokens, at) {
+            path.push_str("::");
+            at += 2;
+        } else {
+            found.insert(std::mem::replace(&mut path, prefix.to_owned()));
+        }
+    }
+}
+
+fn joined(path: &str, ident: &str) -> String {
+    if path.is_empty() || path.ends_with("::") {
+        format!("{path}{ident}")
+    } else {
+        ident.to_owned()
+    }
+}
+
+fn is_colons(tokens: &[TokenTree], at: usize) -> bool {
+    let colon =
+        |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(p)) if p.as_char() == ':');
+    colon(at) && colon(at + 1)
+}
+
+/// Drops each item that stands under `#[cfg(test)]` or `#[cfg(all(test, …))]`.
+fn without_tests(tokens: TokenStream) -> Vec<TokenTree> {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut kept = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        if let Some(attribute) = attribute(&tokens, at)
+            && is_cfg_test(attribute)
+        {
+            // Up to the item's body or its semicolon.
+            at += 2;
+            while at < tokens.len() {
+                let ends = match &tokens[at] {
+                    TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+                    TokenTree::Punct(punct) => punct.as_char() == ';',
+                    _ => false,
+                };
+                at += 1;
+                if ends {
+                    break;
+                }
+            }
+            continue;
+        }
+        kept.push(tokens[at].clone());
+        at += 1;
+    }
+    kept
+}
+
+fn attribute(tokens: &[TokenTree], at: usize) -> Option<&proc_macro2::Group> {
+    match (&tokens[at], tokens.get(at + 1)) {
+        (TokenTree::Punct(hash), Some(TokenTree::Group(group)))
+            if hash.as_char() == '#' && group.delimiter() == Delimiter::Bracket =>
+        {
+            Some(group)
+        }
+        _ => None,
+    }
+}
+
+/// `cfg(test)`, or `test` as a direct member of `all`: never `not(test)` or `any(test, …)`.
+fn is_cfg_test(attribute: &proc_macro2::Group) -> bool {
+    let text = attribute.stream().to_string().replace(' ', "");
+    let Some(inner) = text
+        .strip_prefix("cfg(")
+        .and_then(|rest| rest.strip_suffix(')'))
+    else {
+        return false;
+    };
+    inner == "test" || inner.starts_with("all(test,") || inner.starts_with("all(test)")
+}
+
+/// All `.rs` files except test modules that are files of their own.
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).expect("a readable folder").flatten() {
+        let path = entry.path();
+        let stem = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or_default();
+        if stem == "tests" || stem.ends_with("_tests") {
+            continue;
+        }
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+mod the_checker {
+    use super::check;
+
+    #[track_caller]
+    fn breaks(file: &str, text: &str, named: &str) {
+        let broken = check(file, text);
+        assert!(
+            broken
+                .iter()
+                .any(|line| line.contains(&format!("`{named}`"))),
+            "{broken:?}"
+        );
+    }
+
+    #[track_caller]
+    fn keeps(file: &str, text: &str) {
+        assert_eq!(check(file, text), Vec::<String>::new());
+    }
+
+    #[test]
+    fn sees_std_sync_however_it_is_spelled() {
+        breaks(
+            "engine/table.rs",
+            "use std::sync::atomic::AtomicU64;",
+            "std::sync::atomic::AtomicU64",
+        );
+        breaks(
+            "engine/table.rs",
+            "use std::{fmt, sync::Arc};",
+            "std::sync::Arc",
+        );
+        breaks("load/flight.rs", "use std::{fmt, thread};", "std::thread");
+        breaks(
+            "load/flight.rs",
+            "fn f() { ::std::thread::yield_now() }",
+            "std::thread::yield_now",
+        );
+        breaks(
+            "engine/clock.rs",
+            "fn f(t: std::time::Instant) {}",
+            "std::time::Instant",
+        );
+        breaks("engine/clock.rs", "use std::time::*;", "std::time::*");
+        breaks(
+            "engine.rs",
+            "use std::{sync::{self, Arc}};",
+            "std::sync::self",
+        );
+    }
+
+    #[test]
+    fn sees_upper_layers_runtimes_and_servers() {
+        breaks(
+            "engine/cache.rs",
+            "use tokio::sync::Notify;",
+            "tokio::sync::Notify",
+        );
+        breaks(
+            "time.rs",
+            "fn f() -> serde_json::Value { todo() }",
+            "serde_json::Value",
+        );
+        breaks(
+            "sync/std.rs",
+            "use crate::engine::Table;",
+            "crate::engine::Table",
+        );
+        breaks(
+            "load/group.rs",
+            "use crate::{engine::lease::Lease, time};",
+            "crate::engine::lease::Lease",
+        );
+        breaks(
+            "backend/memory.rs",
+            "use crate::service::CacheService;",
+            "crate::service::CacheService",
+        );
+        breaks(
+            "managers/prefix.rs",
+            "fn f(c: redis::Client) {}",
+            "redis::Client",
+        );
+        breaks("backend/near/mod.rs", "use redis::Value;", "redis::Value");
+        breaks(
+            "error.rs",
+            "impl From<redis::RedisError> for E {}",
+            "redis::RedisError",
+        );
+        breaks(
+            "managers/prefix.rs",
+            "use crate::service::X;",
+            "crate::service::X",
+        );
+    }
+
+    #[test]
+    fn sees_a_lock_in_the_engine() {
+        breaks(
+            "engine/ghost.rs",
+            "use crate::sync::{AtomicU8, Mutex};",
+            "crate::sync::Mutex",
+        );
+        breaks("engine/ghost.rs", "struct G { m: RwLock<u8> }", "RwLock");
+        breaks(
+            "engine/ghost.rs",
+            "m!(let x = Mutex::new(1));",
+            "Mutex::new",
+        );
+        keeps("load/flight.rs", "use crate::sync::{Condvar, Mutex};");
+    }
+
+    #[test]
+    fn lets_comments_strings_tests_and_own_names_be() {
+        keeps(
+            "engine/table.rs",
+            "//! Unlike std::sync::Mutex.\n/* tokio */ const S: &str = \"redis\";",
+        );
+        keeps(
+            "engine/table.rs",
+            "#[cfg(test)] mod tests { use std::sync::Arc; use tokio::x; }",
+        );
+        keeps(
+            "engine/a.rs",
+            "#[cfg(all(test, not(tux_loom)))] mod tests { use std::thread; } struct B;",
+        );
+        keeps(
+            "engine/clock.rs",
+            "use super::bounded::Instant; fn f(now: Instant) {}",
+        );
+        keeps(
+            "engine/local.rs",
+            "fn f() -> bool { std::thread::panicking() }",
+        );
+        keeps(
+            "engine/x.rs",
+            "use crate::sync::thread; use std::time::Duration;",
+        );
+        keeps("backend/valkey/mod.rs", "use redis::Client;");
+        keeps("service.rs", "use redis::Client; use crate::managers::X;");
+        keeps("engines.rs", "use std::sync::Arc;");
+    }
+
+    #[test]
+    fn is_not_fooled_by_code_beside_tests() {
+        breaks(
+            "engine/a.rs",
+            "#[cfg(not(test))] use std::sync::Arc;",
+            "std::sync::Arc",
+        );
+        breaks(
+            "engine/a.rs",
+            "#[cfg(test)] mod tests {} use std::sync::Arc;",
+            "std::sync::Arc",
+        );
+        breaks(
+            "engine/a.rs",
+            "mod m { #[cfg(test)] use a::b; use std::thread; }",
+            "std::thread",
+        );
+        breaks(
+            "engine/a.rs",
+            "#[cfg(any(test, fuzzing))] use std::thread;",
+            "std::thread",
+        );
+    }
+}
