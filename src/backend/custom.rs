@@ -305,6 +305,10 @@ impl CustomBackend {
         self.shared.generations.ticket(key)
     }
 
+    pub(super) fn is_current(&self, ticket: &Ticket) -> bool {
+        self.shared.generations.is_current(ticket)
+    }
+
     pub(super) async fn set_leased(
         &self,
         ticket: Ticket,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::memory::InMemoryBackend;
 use super::valkey::ValkeyBackend;
-use super::{CacheBackend, Store};
+use super::Store;
 
 /// What consumers hold when a server is configured but could not be reached at start: memory, until the
 /// connection stands for the first time; then every holder talks to the server, and what memory held is
@@ -21,26 +21,23 @@ pub struct FallbackBackend {
 }
 
 impl FallbackBackend {
-    /// `valkey` connects in the background; call [`follow`](Self::follow) in a task of its own.
+    /// Uses `memory` until `valkey`, which connects in the background, stands for the first time.
     #[must_use]
     pub fn new(memory: InMemoryBackend, valkey: ValkeyBackend) -> Self {
+        let moved = Arc::new(AtomicBool::new(false));
+        let (flag, entries) = (Arc::clone(&moved), memory.clone());
+        valkey.on_first_connection(move || {
+            // Release: who sees the flag sees the connection that was published before it.
+            flag.store(true, Ordering::Release);
+            entries.clear();
+            tracing::info!(
+                "the cache server is reached: every cache moved over, the memory fallback was emptied"
+            );
+        });
         Self {
             memory,
             valkey,
-            moved: Arc::new(AtomicBool::new(false)),
-        }
-    }
-
-    /// Waits for the connection and moves every holder over. Cancel safe; may run more than once.
-    pub async fn follow(&self) {
-        self.valkey.connected().await;
-        // Release: who sees the flag sees the connection that was published before it.
-        if !self.moved.swap(true, Ordering::AcqRel) {
-            self.memory.clear();
-            tracing::info!(
-                backend = CacheBackend::name(&self.valkey),
-                "the cache server is reached; all caches moved over and the memory fallback was emptied"
-            );
+            moved,
         }
     }
 

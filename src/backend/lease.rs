@@ -32,6 +32,13 @@ impl Lease {
         }
     }
 
+    pub(super) fn as_memory(&self, of: u64) -> Option<&crate::Lease> {
+        match &self.0 {
+            Held::Memory { store, lease } if *store == of => Some(lease),
+            _ => None,
+        }
+    }
+
     pub(super) fn as_ticket(&self) -> Option<Ticket> {
         match self.0 {
             Held::Ticket(ticket) => Some(ticket),

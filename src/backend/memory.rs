@@ -275,6 +275,12 @@ impl InMemoryBackend {
         Lease::memory(self.shared.id, lease)
     }
 
+    pub(super) fn lease_is_valid(&self, lease: &Lease) -> bool {
+        lease
+            .as_memory(self.shared.id)
+            .is_some_and(|lease| self.shared.cache.lease_is_valid(lease))
+    }
+
     pub(super) fn set_leased(
         &self,
         lease: Lease,

@@ -180,6 +180,21 @@ impl Backend {
         }
     }
 
+    /// Whether nothing has voided the lease yet. It may be void a moment later:
+    /// [`put_leased`](Self::put_leased) decides. A lease of another backend is void.
+    pub fn lease_is_valid(&self, lease: &Lease) -> bool {
+        match self.store() {
+            Store::Memory(memory) => memory.lease_is_valid(lease),
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => lease
+                .as_ticket()
+                .is_some_and(|ticket| valkey.is_current(&ticket)),
+            Store::Custom(custom) => lease
+                .as_ticket()
+                .is_some_and(|ticket| custom.is_current(&ticket)),
+        }
+    }
+
     /// Publishes a loaded value under its lease. `Ok(false)`: the key was set, invalidated or cleared
     /// since, in this process, and nothing is stored (behind a socket the lease is checked again after
     /// the reply, and the value taken back if it has become void).

@@ -45,6 +45,8 @@ pub(super) struct Core {
     me: Weak<Core>,
     /// A link went down, a request timed out, an invalidation waits, or the service closes.
     wake: Notify,
+    /// Run once, when a link is first published.
+    on_first_up: std::sync::Mutex<Vec<Box<dyn FnOnce() + Send>>>,
     /// The published link changed.
     changed: tokio::sync::watch::Sender<bool>,
     pub(super) counters: Counters,
@@ -82,6 +84,7 @@ impl Core {
             next_id: AtomicU64::new(1),
             closed: AtomicBool::new(false),
             wake: Notify::new(),
+            on_first_up: std::sync::Mutex::default(),
             changed: tokio::sync::watch::Sender::new(false),
             counters: Counters::default(),
             generations: Generations::new(),
@@ -247,10 +250,33 @@ impl Core {
         link.up = Some(live);
         link.why = None;
         drop(link);
+        self.run_first_up();
         self.changed.send_replace(true);
         // It may have ended before it was published: then nobody has taken it down.
         if dead.load(Ordering::SeqCst) {
             self.down(id, self.gone());
+        }
+    }
+
+    /// Runs `work` as soon as a link has been published: now, or when the first one is.
+    pub(super) fn on_first_up(&self, work: impl FnOnce() + Send + 'static) {
+        let before = {
+            let mut waiting = self.on_first_up.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.push(Box::new(work));
+            // After the push: a link published meanwhile is seen here, or its publisher sees the work.
+            self.read().before
+        };
+        if before {
+            self.run_first_up();
+        }
+    }
+
+    fn run_first_up(&self) {
+        let work = std::mem::take(
+            &mut *self.on_first_up.lock().unwrap_or_else(PoisonError::into_inner),
+        );
+        for work in work {
+            work();
         }
     }
 
@@ -275,6 +301,7 @@ impl Core {
             return;
         }
         add(&self.counters.retries_queued);
+        self.ensure_supervised();
         self.wake.notify_one();
     }
 
@@ -463,11 +490,11 @@ impl Core {
         }
     }
 
-    /// Resolves when a link is published.
+    /// Resolves when a link is published, or the service closed.
     pub(super) async fn until_up(&self) {
         let mut changed = self.changed.subscribe();
         // The sender lives in `self`: this cannot fail.
-        let _ = changed.wait_for(|up| *up).await;
+        let _ = changed.wait_for(|up| *up || self.is_closed()).await;
     }
 
     /// No more requests; the supervisor ends by itself.

@@ -97,10 +97,15 @@ impl ValkeyBackend {
         self.core().is_up()
     }
 
-    /// Waits until there is a connection. Cancel safe.
+    /// Waits until there is a connection, or the backend is closed. Cancel safe.
     pub async fn connected(&self) {
         self.core().ensure_supervised();
         self.core().until_up().await;
+    }
+
+    /// Runs `work` once there has been a connection.
+    pub(super) fn on_first_connection(&self, work: impl FnOnce() + Send + 'static) {
+        self.core().on_first_up(work);
     }
 
     /// Asks the server.

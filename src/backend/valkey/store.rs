@@ -288,6 +288,10 @@ impl ValkeyBackend {
         Lease::ticket(self.core().generations.ticket(key.to_wire().as_str()))
     }
 
+    pub(in crate::backend) fn is_current(&self, ticket: &Ticket) -> bool {
+        self.core().generations.is_current(ticket)
+    }
+
     pub(in crate::backend) async fn put_leased(
         &self,
         lease: Lease,

@@ -1,0 +1,176 @@
+//! The life of the connection, and the choice of the backend.
+
+mod setup;
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+pub use setup::{CacheSetup, CacheSetupBuilder, RequiredSetup};
+
+use crate::backend::{Backend, InMemoryBackend, ValkeyBackend, ValkeySettings};
+use crate::error::{Error, Result};
+
+/// The environment variable with the server's URL.
+pub const URL_VARIABLE: &str = "VALKEY_URL";
+
+/// TTL and size of the shared in-memory fallback.
+const FALLBACK_TTL: Duration = Duration::from_secs(300);
+const FALLBACK_SIZE: usize = 10_000;
+
+/// How long `close` carries out waiting invalidations.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The connection to Valkey: connect, ping, close. Every method is safe when not connected. Clones share
+/// one service.
+#[derive(Clone, Debug, Default)]
+pub struct CacheService {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    valkey: Mutex<Option<Backend>>,
+    fallback: OnceLock<InMemoryBackend>,
+}
+
+impl CacheService {
+    /// A service that is not connected.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Connects to `$VALKEY_URL`; without it the service is returned unconnected.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn from_env() -> Result<Self> {
+        let service = Self::new();
+        if let Some(url) = url_from_env()? {
+            service.connect(&url).await?;
+        }
+        Ok(service)
+    }
+
+    /// Uses `memory` as the shared fallback. Only before the fallback was first asked for; `false` when
+    /// it is too late.
+    pub fn set_fallback(&self, memory: InMemoryBackend) -> bool {
+        self.inner.fallback.set(memory).is_ok()
+    }
+
+    /// Connects to `valkey://[user:password@]host[:port][/db]` (also `valkeys redis rediss unix`), tries a
+    /// few times with growing, jittered pauses, and asks with PING. An earlier connection is closed
+    /// once the new one stands. From then on the connection is restored by itself when it is lost.
+    ///
+    /// # Errors
+    /// `Config` for a malformed URL, `Auth` for a refused login, `Unavailable` or `Timeout` when there is no
+    /// server to be reached.
+    ///
+    /// # Cancel safety
+    /// Dropped, it leaves the service as it was.
+    pub async fn connect(&self, url: &str) -> Result<()> {
+        self.connect_with(ValkeySettings::from_url(url)?).await
+    }
+
+    /// [`connect`](Self::connect) with all settings.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(&self, settings: ValkeySettings) -> Result<()> {
+        let shown = settings.to_string();
+        let valkey = ValkeyBackend::connect(settings).await?;
+        tracing::info!(server = %shown, "connected to the cache server");
+        if let Some(old) = self.replace(Some(Backend::Valkey(valkey))) {
+            close(&old).await;
+        }
+        Ok(())
+    }
+
+    /// Whether there is a connection that has not been found dead.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.valkey().is_some_and(|valkey| valkey.is_connected())
+    }
+
+    /// Asks the server; `false` when it does not answer, or there is none.
+    pub async fn ping(&self) -> bool {
+        match self.valkey() {
+            Some(valkey) => valkey.ping().await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Carries out the invalidations that wait for a retry (at most 2 s), then closes the connection.
+    /// Backends handed out before fail with kind `Closed` from then on. Closing twice, or without a
+    /// connection, is fine.
+    pub async fn close(&self) {
+        if let Some(old) = self.replace(None) {
+            close(&old).await;
+        }
+    }
+
+    /// What consumers shall use: Valkey if it was connected (a connection lost since is restored by
+    /// itself, and until then an error, not a second truth), else the one shared in-memory backend.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        match &*self.lock() {
+            Some(backend) => backend.clone(),
+            None => Backend::Memory(self.fallback().clone()),
+        }
+    }
+
+    /// The server's backend, if one is configured.
+    #[must_use]
+    pub fn valkey(&self) -> Option<ValkeyBackend> {
+        match &*self.lock() {
+            Some(Backend::Valkey(valkey)) => Some(valkey.clone()),
+            Some(Backend::Fallback(fallback)) => Some(fallback.valkey().clone()),
+            _ => None,
+        }
+    }
+
+    /// The one in-memory backend that everybody shares without a server.
+    #[must_use]
+    pub fn fallback(&self) -> &InMemoryBackend {
+        self.inner
+            .fallback
+            .get_or_init(|| InMemoryBackend::new(FALLBACK_TTL, Some(FALLBACK_SIZE)))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Backend>> {
+        self.inner
+            .valkey
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn replace(&self, new: Option<Backend>) -> Option<Backend> {
+        std::mem::replace(&mut *self.lock(), new)
+    }
+}
+
+/// Valkey if `service` is connected to it, else the one in-memory backend shared by all who ask.
+#[must_use]
+pub fn get_cache_backend(service: &CacheService) -> Backend {
+    service.backend()
+}
+
+async fn close(backend: &Backend) {
+    match backend {
+        Backend::Valkey(valkey) => valkey.close(CLOSE_DEADLINE).await,
+        Backend::Fallback(fallback) => fallback.valkey().close(CLOSE_DEADLINE).await,
+        _ => {}
+    }
+}
+
+/// `$VALKEY_URL`; empty counts as unset.
+fn url_from_env() -> Result<Option<String>> {
+    match std::env::var(URL_VARIABLE) {
+        Ok(url) if url.trim().is_empty() => Ok(None),
+        Ok(url) => Ok(Some(url)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Error::config(format!(
+            "${URL_VARIABLE} is not UTF-8; expected valkey://[user:password@]host[:port][/db]"
+        ))),
+    }
+}

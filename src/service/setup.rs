@@ -1,0 +1,248 @@
+//! One call at the bot's start that never fails: Valkey if it can be had, memory if not.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use super::{CacheService, URL_VARIABLE, url_from_env};
+use crate::backend::{
+    Backend, Family, FallbackBackend, InMemoryBackend, KeySet, ValkeyBackend, ValkeySettings,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A bot's caches: the service and the one backend that every consumer gets.
+///
+/// ```no_run
+/// # async fn start() -> Result<(), tux_cache::Error> {
+/// use tux_cache::CacheSetup;
+/// let setup = CacheSetup::from_env().await; // never fails; one log line says which backend and why
+/// let backend = setup.backend();
+/// # let _ = backend;
+/// let strict = CacheSetup::from_env().require_valkey().await?; // no server is an error
+/// # let _ = strict; Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct CacheSetup {
+    service: CacheService,
+    backend: Backend,
+    /// Why there is no server now.
+    problem: Option<Error>,
+}
+
+impl CacheSetup {
+    /// Reads `$VALKEY_URL`. Await the result for a setup that never fails, or
+    /// [`require_valkey`](CacheSetupBuilder::require_valkey) first.
+    pub fn from_env() -> CacheSetupBuilder {
+        Self::builder()
+    }
+
+    /// All settings; `$VALKEY_URL` unless an address is given.
+    pub fn builder() -> CacheSetupBuilder {
+        CacheSetupBuilder {
+            address: Address::Env,
+            fallback: None,
+        }
+    }
+
+    /// The backend; everyone gets the same one.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.backend.clone()
+    }
+
+    /// The service underneath.
+    #[must_use]
+    pub fn service(&self) -> &CacheService {
+        &self.service
+    }
+
+    /// Whether the server is connected now.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.service.is_connected()
+    }
+
+    /// This setup if the server was reached, else why it was not.
+    ///
+    /// # Errors
+    /// `Config` when no URL or a malformed one was given, else the error of the last attempt.
+    pub fn require_valkey(self) -> Result<Self> {
+        match self.problem {
+            Some(problem) if !self.service.is_connected() => Err(problem),
+            _ => Ok(self),
+        }
+    }
+
+    /// The bot left `guild`: removes everything cached for it, in every family of keys, and voids every
+    /// load under way. Returns how many entries went.
+    ///
+    /// # Errors
+    /// When one family fails the others are still removed; the first error is returned. In Valkey what
+    /// failed is retried later by itself.
+    pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
+        let guild = guild.into();
+        let mut removed = 0;
+        let mut first_error = None;
+        for family in Family::ALL {
+            match self.backend.remove_set(&KeySet::Guild(family, guild)).await {
+                Ok(count) => removed += count,
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        first_error.map_or(Ok(removed), Err)
+    }
+
+    /// [`CacheService::close`].
+    pub async fn close(&self) {
+        self.service.close().await;
+    }
+}
+
+/// Settings of a [`CacheSetup`]; awaiting it makes the setup and never fails.
+#[derive(Debug)]
+#[must_use = "a setup is made by awaiting it"]
+pub struct CacheSetupBuilder {
+    address: Address,
+    fallback: Option<InMemoryBackend>,
+}
+
+#[derive(Debug)]
+enum Address {
+    Env,
+    Settings(Result<Box<ValkeySettings>>),
+    Memory,
+}
+
+impl CacheSetupBuilder {
+    /// This server instead of `$VALKEY_URL`.
+    pub fn url(mut self, url: &str) -> Self {
+        self.address = Address::Settings(ValkeySettings::from_url(url).map(Box::new));
+        self
+    }
+
+    /// This server with these settings instead of `$VALKEY_URL`.
+    pub fn settings(mut self, settings: ValkeySettings) -> Self {
+        self.address = Address::Settings(Ok(Box::new(settings)));
+        self
+    }
+
+    /// No server, whatever `$VALKEY_URL` says.
+    pub fn memory_only(mut self) -> Self {
+        self.address = Address::Memory;
+        self
+    }
+
+    /// The in-memory backend to use without a server. Default: 300 s, 10,000 entries.
+    pub fn fallback(mut self, memory: InMemoryBackend) -> Self {
+        self.fallback = Some(memory);
+        self
+    }
+
+    /// No server is an error.
+    pub fn require_valkey(self) -> RequiredSetup {
+        RequiredSetup(self)
+    }
+
+    async fn make(self) -> CacheSetup {
+        let service = CacheService::new();
+        if let Some(memory) = self.fallback {
+            service.set_fallback(memory);
+        }
+        let settings = match self.address {
+            Address::Settings(settings) => settings.map(|settings| Some(*settings)),
+            Address::Memory => Ok(None),
+            Address::Env => url_from_env()
+                .and_then(|url| url.map(|url| ValkeySettings::from_url(&url)).transpose()),
+        };
+        let problem = match settings {
+            Ok(Some(settings)) => connect(&service, settings).await,
+            Ok(None) => {
+                tracing::info!(
+                    backend = "memory",
+                    "cache backend chosen: no server is configured (${URL_VARIABLE} is not set)"
+                );
+                Some(Error::config(format!(
+                    "no cache server is configured: set ${URL_VARIABLE} to valkey://[user:password@]host[:port][/db]"
+                )))
+            }
+            Err(error) => {
+                tracing::error!(backend = "memory", %error, "cache backend chosen: the server's address cannot be used");
+                Some(error)
+            }
+        };
+        CacheSetup {
+            backend: service.backend(),
+            service,
+            problem,
+        }
+    }
+}
+
+/// Connects, or leaves the service in memory until the server is reached. Logs what it came to.
+async fn connect(service: &CacheService, settings: ValkeySettings) -> Option<Error> {
+    let server = settings.to_string();
+    let error = match ValkeyBackend::connect(settings.clone()).await {
+        Ok(valkey) => {
+            service.replace(Some(Backend::Valkey(valkey)));
+            tracing::info!(backend = "valkey", %server, "cache backend chosen: the server answers");
+            return None;
+        }
+        Err(error) => error,
+    };
+    // Settings that cannot work now cannot work later; everything else may.
+    if error.kind() == ErrorKind::Config {
+        tracing::error!(backend = "memory", %server, %error, "cache backend chosen: the server's settings cannot work");
+        return Some(error);
+    }
+    match ValkeyBackend::connect_in_background(settings) {
+        Ok(valkey) => {
+            let fallback = FallbackBackend::new(service.fallback().clone(), valkey);
+            service.replace(Some(Backend::Fallback(fallback)));
+            tracing::error!(
+                backend = "memory",
+                %server,
+                %error,
+                "cache backend chosen: the server is configured but not reached; every cache moves over as soon as it is"
+            );
+        }
+        Err(error) => {
+            tracing::error!(backend = "memory", %server, %error, "cache backend chosen: the server's settings cannot work");
+        }
+    }
+    Some(error)
+}
+
+impl IntoFuture for CacheSetupBuilder {
+    type Output = CacheSetup;
+    type IntoFuture = Pin<Box<dyn Future<Output = CacheSetup> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.make())
+    }
+}
+
+/// A setup that fails without a server.
+#[derive(Debug)]
+#[must_use = "a setup is made by awaiting it"]
+pub struct RequiredSetup(CacheSetupBuilder);
+
+impl IntoFuture for RequiredSetup {
+    type Output = Result<CacheSetup>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<CacheSetup>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let setup = self.0.make().await;
+            match &setup.problem {
+                Some(problem) => {
+                    let problem = problem.clone();
+                    setup.close().await;
+                    Err(problem)
+                }
+                None => Ok(setup),
+            }
+        })
+    }
+}
