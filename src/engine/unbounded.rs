@@ -166,12 +166,13 @@ where
             .is_some_and(|old| old.is_current(tick));
         dekker_fence();
         let stored = match lease {
-            None => {
-                self.board.void(hash);
-                true
-            }
+            None => true,
             Some(lease) => self.commit(&key, stamp, lease, &guard),
         };
+        if stored {
+            // A leased set is a set: of two leases on a key, the later one is void.
+            self.board.void(hash);
+        }
         let counters = &local.counters;
         match (stored, overwrote) {
             (true, true) => counters.overwrites.add(1),

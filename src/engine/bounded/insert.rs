@@ -89,9 +89,10 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                 End::Again(k, v) => (key, value) = (k, v),
             }
         };
-        if lease.is_none() {
+        if stored {
+            // A leased set is a set: of two leases on a key, the later one is void (compare-and-set rests on it).
             self.board.void(hash);
-        } else if !stored {
+        } else {
             local.counters.voided.add(1);
         }
         stored
