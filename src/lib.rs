@@ -1,6 +1,8 @@
 //! # tux-cache
 #![warn(missing_docs)]
 
+#[cfg(feature = "backend")]
+pub mod backend;
 mod engine;
 pub mod error;
 #[allow(
@@ -9,9 +11,13 @@ pub mod error;
     reason = "the async half is used by the features above"
 )]
 mod load;
+#[cfg(feature = "valkey")]
+pub mod service;
 #[allow(unused_imports, reason = "the shim offers the same to both builds")]
 mod sync;
 pub mod time;
 
 pub use engine::{Iter, Lease, Stats, TtlCache, TtlCacheBuilder, View};
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "valkey")]
+pub use service::{CacheService, CacheSetup, get_cache_backend};

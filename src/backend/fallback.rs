@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::Store;
 use super::memory::InMemoryBackend;
 use super::valkey::ValkeyBackend;
-use super::Store;
 
 /// What consumers hold when a server is configured but could not be reached at start: memory, until the
 /// connection stands for the first time; then every holder talks to the server, and what memory held is

@@ -198,12 +198,12 @@ impl InMemoryBackend {
     /// Runs `f` on the entry, if there is one.
     #[inline]
     fn entry<R>(&self, key: KeyRef<'_>, f: impl FnOnce(&Value) -> R) -> Option<R> {
+        let view = self.shared.cache.pin();
         // Keys of numbers are made on the stack and compared directly; names are borrowed.
         match key.to_numeric_key() {
-            Some(key) => self.shared.cache.get(&key),
-            None => self.shared.cache.get(&key as &dyn AsKeyRef),
+            Some(key) => view.get(&key).map(f),
+            None => view.get(&key as &dyn AsKeyRef).map(f),
         }
-        .map(|value| f(&value))
     }
 
     /// A typed read: no allocation, no text, no JSON on a typed hit.
@@ -306,6 +306,9 @@ impl InMemoryBackend {
         Snapshot::memory(self.get_value(key), lease)
     }
 
+    /// Publishes under the lease of a snapshot. A lease orders a leased write against plain writes; the
+    /// stripe orders leased writes among themselves, so that of two updates from one snapshot only one
+    /// goes through.
     pub(super) fn commit(
         &self,
         key: KeyRef<'_>,
@@ -313,15 +316,13 @@ impl InMemoryBackend {
         value: Value,
         ttl: Option<Duration>,
     ) -> Result<bool> {
-        // A lease alone orders a leased write against plain writes; the stripe orders leased writes
-        // among themselves, so that of two updates from one snapshot only one goes through.
-        let _turn = self.shared.updates[self.stripe(key)]
+        let _turn = self.shared.updates[Self::stripe(key)]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         self.set_leased(lease, key, value, ttl)
     }
 
-    fn stripe(&self, key: KeyRef<'_>) -> usize {
+    fn stripe(key: KeyRef<'_>) -> usize {
         // Guilds are snowflakes: the low 22 bits are a counter, the time stands above.
         let guild = key.guild().unwrap_or_default();
         ((guild ^ (guild >> 22)) as usize) % STRIPES

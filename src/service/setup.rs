@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use super::{CacheService, URL_VARIABLE, url_from_env};
 use crate::backend::{
-    Backend, Family, FallbackBackend, InMemoryBackend, KeySet, ValkeyBackend, ValkeySettings,
+    Backend, FallbackBackend, Family, InMemoryBackend, KeySet, ValkeyBackend, ValkeySettings,
 };
 use crate::error::{Error, ErrorKind, Result};
 

@@ -261,7 +261,10 @@ impl Core {
     /// Runs `work` as soon as a link has been published: now, or when the first one is.
     pub(super) fn on_first_up(&self, work: impl FnOnce() + Send + 'static) {
         let before = {
-            let mut waiting = self.on_first_up.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = self
+                .on_first_up
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             waiting.push(Box::new(work));
             // After the push: a link published meanwhile is seen here, or its publisher sees the work.
             self.read().before
@@ -273,7 +276,10 @@ impl Core {
 
     fn run_first_up(&self) {
         let work = std::mem::take(
-            &mut *self.on_first_up.lock().unwrap_or_else(PoisonError::into_inner),
+            &mut *self
+                .on_first_up
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
         );
         for work in work {
             work();
