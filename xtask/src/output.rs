@@ -7,6 +7,8 @@ pub(crate) struct Counts {
     pub(crate) passed: u64,
     /// Tests that failed.
     pub(crate) failed: u64,
+    /// Tests that the test binaries said they would run.
+    pub(crate) announced: u64,
     /// Loom models that ran (each is also a test).
     pub(crate) models: u64,
     /// Inputs a fuzzer executed.
@@ -27,6 +29,11 @@ impl Counts {
                     Some((n, "failed")) => self.failed += n.parse::<u64>().unwrap_or(0),
                     _ => {}
                 }
+            }
+        } else if let Some(rest) = line.strip_prefix("running ") {
+            let (n, what) = rest.split_once(' ').unwrap_or_default();
+            if what == "test" || what == "tests" {
+                self.announced += n.parse::<u64>().unwrap_or(0);
             }
         } else if line.contains("loom model ") && line.contains(" interleavings") {
             self.models += 1;
@@ -73,6 +80,7 @@ mod tests {
             Counts {
                 passed: 10,
                 failed: 2,
+                announced: 3,
                 ..Counts::default()
             }
         );
