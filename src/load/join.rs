@@ -100,7 +100,6 @@ impl<K: Key, V, L> Baton<K, V, L> {
         LeaderGuard {
             seat: self.seat.take().expect("looked at above"),
             lease,
-            landed: false,
         }
     }
 }
@@ -120,7 +119,6 @@ impl<K: Key, V, L> Drop for Baton<K, V, L> {
 pub(crate) struct LeaderGuard<K: Key, V, L> {
     seat: Seat<K, V, L>,
     lease: StdArc<L>,
-    landed: bool,
 }
 
 impl<K: Key, V, L> LeaderGuard<K, V, L> {
@@ -183,30 +181,26 @@ impl<K: Key, V, L> LeaderGuard<K, V, L> {
 
     /// The same with a result that is only made (cloned) if somebody waits.
     pub(crate) fn complete_with<E: Any + Send + Sync>(
-        mut self,
+        self,
         result: impl FnOnce() -> Result<V, E>,
     ) -> bool {
-        let ended = self.seat.land(|| match result() {
+        // If `result` panics, the drop hands over.
+        self.seat.land(|| match result() {
             Ok(value) => Outcome::Value(value),
             Err(error) => Outcome::Failed(StdArc::new(error)),
-        });
-        // Not before: if `result` panics, the drop hands over.
-        self.landed = true;
-        ended
+        })
     }
 
     /// Ends the flight because its time is up (T23); its loader may run on, but publishes nothing (L11).
-    pub(crate) fn expire(mut self) -> bool {
-        self.landed = true;
+    pub(crate) fn expire(self) -> bool {
         self.seat.land(|| Outcome::Expired)
     }
 }
 
 impl<K: Key, V, L> Drop for LeaderGuard<K, V, L> {
     fn drop(&mut self) {
-        if !self.landed {
-            self.seat.abandon();
-        }
+        // Does nothing to a flight that has landed: those are never led again (L1).
+        self.seat.abandon();
     }
 }
 

@@ -48,6 +48,12 @@ fn loading_here() -> Vec<StdArc<Node>> {
         .unwrap_or_default()
 }
 
+/// How many loaders run on this thread.
+#[cfg(test)]
+pub(crate) fn depth() -> usize {
+    loading_here().len()
+}
+
 /// While it lives, this thread runs the loader of `node`'s flight.
 pub(crate) struct Scope(StdArc<Node>);
 

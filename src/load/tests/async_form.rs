@@ -248,6 +248,31 @@ fn t24_a_cancelled_waiter_cancels_nobody() {
 }
 
 #[test]
+fn l10_an_outcome_nobody_collects_is_dropped() {
+    let (group, store) = (TestGroup::new(), TestStore::keeps_nothing());
+    let value = StdArc::new(());
+    for cancel_before in [true, false] {
+        let Entry::Lead(baton) = group.enter(&store, &1) else {
+            panic!("a flight is under way")
+        };
+        let guard = baton.begin(&store);
+        let Entry::Wait(waiter) = group.enter(&store, &1) else {
+            panic!("no flight to join")
+        };
+        let mut waiter = Some(waiter);
+        guard.complete_with(|| {
+            if cancel_before {
+                waiter = None;
+            }
+            Ok::<_, String>(StdArc::clone(&value))
+        });
+        drop(waiter);
+        assert_eq!(StdArc::strong_count(&value), 1, "a flight kept its value");
+        assert_at_rest(&group, &store);
+    }
+}
+
+#[test]
 fn t24_a_waiter_cancelled_after_its_promotion_passes_the_baton_on() {
     let (group, store) = fixture();
     let guard = lead(&group, &store, 1);

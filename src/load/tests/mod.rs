@@ -2,6 +2,7 @@
 
 mod async_form;
 mod nested;
+mod registry;
 mod stress;
 mod support;
 mod sync_form;

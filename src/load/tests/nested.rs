@@ -1,9 +1,14 @@
 //! T25: loads that ask for themselves, on one thread, across threads, and across futures.
 
-use super::support::{Task, TestGroup, TestStore, assert_at_rest, until, until_waiting};
-use crate::load::{LeaderGuard, Shared};
-use crate::sync::{AtomicUsize, Mutex, Ordering, thread};
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::support::{
+    Task, TestGroup, TestStore, assert_at_rest, quiet_panic, until, until_waiting,
+};
+use crate::load::nesting::{self, Cycle, Edges, Node, Scope};
+use crate::load::{LeaderGuard, Shared};
+use crate::sync::{AtomicUsize, Mutex, Ordering, StdArc, thread};
 
 #[test]
 fn t25_a_loader_that_asks_for_its_own_key_loads_directly() {
@@ -89,6 +94,25 @@ fn t25_a_chain_without_a_cycle_waits_as_usual() {
     });
     assert_eq!(loads.load(Ordering::SeqCst), 1);
     assert_at_rest(&group, &store);
+}
+
+#[test]
+fn l8_a_wait_leaves_no_edges_and_a_loader_no_scope() {
+    let (outer, inner) = (StdArc::new(Node::new()), StdArc::new(Node::new()));
+    let scope = Scope::enter(&outer);
+    assert_eq!(nesting::depth(), 1);
+    let edges = Edges::to(&inner).unwrap_or_else(|Cycle| panic!("no cycle here"));
+    assert_eq!(StdArc::strong_count(&inner), 3);
+    assert!(Edges::to(&outer).is_err(), "L8: waits for itself");
+    drop(edges);
+    assert_eq!(StdArc::strong_count(&inner), 1, "an edge stayed");
+    drop(scope);
+    assert_eq!((nesting::depth(), StdArc::strong_count(&outer)), (0, 1));
+
+    let (group, store) = (TestGroup::<u32>::new(), TestStore::new());
+    let call = AssertUnwindSafe(|| group.get_or_fetch(&store, 1, || quiet_panic()));
+    assert!(catch_unwind(call).is_err());
+    assert_eq!(nesting::depth(), 0, "a panic leaves no scope either");
 }
 
 #[test]
