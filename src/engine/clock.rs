@@ -6,7 +6,8 @@
 //! of S follows from won and lost duels, the *horizon* (how old a ghost may be) from what became of those that came back.
 //!
 //! Differences from a textbook queue: entries never move. Coming into M sets a bit; the hand meets entries in the order of
-//! their lanes, which is random with respect to their arrival.
+//! their lanes, which is random with respect to their arrival; to make up for it, an entry that comes into M less than
+//! 70 % of a lap ahead of the hand is passed over once (*grace*). Every loop of one eviction is bounded by a constant.
 //!
 //! Everything here is advice under concurrency: counters are added with plain loads and stores, and two threads may judge the
 //! same candidate. Which entry leaves, and that exactly one does, is decided by the exchange of its lane (I1, I4).
@@ -14,43 +15,74 @@
 //! [1] Jiang, Zhang: *LIRS: An Efficient Low Inter-reference Recency Set Replacement Policy*, SIGMETRICS 2002.
 
 use super::bounded::Instant;
-use super::entry::{Entry, Hash, Kind, Phase, Word};
-use super::ghost::{Dates, Ghost, Ghosts};
+use super::entry::{Entry, Hash, Kind, Phase, Usage, Word};
+use super::ghost::{Dates, Ghost, Ghosts, REACH};
 use super::ring::Ring;
 use super::table::{Lane, Table};
-use crate::sync::{AtomicI64, AtomicU32, AtomicU64, CachePadded, Ordering};
+use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, CachePadded, Ordering};
 
-/// Flag in [`Entry::queue`]: the entry belongs to M.
+/// Flags in [`Entry::queue`]. The entry belongs to M.
 const IN_M: u8 = 1;
-/// Flag in [`Entry::queue`]: it came back from far behind and has not been used since.
+/// It came back from far behind and has not been used since.
 const OLD: u8 = 2;
+/// The hand passes it over once more.
+const GRACE: u8 = 4;
 
-/// Entries of S that one eviction may pass on to M or to the back of S.
-const PASSES: usize = 16;
+/// Misses per epoch are capacity / 16.
+const EPOCHS_PER_CAPACITY: usize = 16;
+/// Heads of S that one eviction may promote into a share of M that is not full.
+const MAX_PROMOTIONS: u32 = 4;
+/// Duels of heads of S in one eviction.
+const MAX_DUELS: u32 = 8;
+/// Places of the ring that one eviction may look at.
+const MAX_PLACES: u32 = 64;
+/// Entries of M, and lanes, that one turn of the hand may look at.
+const HAND_ENTRIES: u32 = 16;
+const HAND_LANES: u32 = 256;
+/// Grace for those that the hand would meet within this share of a lap, in percent.
+const GRACE_PERCENT: u64 = 70;
+
+/// The share of S is kept in tenths of an entry.
+const ENTRY: i64 = 10;
+/// A ghost from S won its duel soon after it had been evicted: S was too small.
+const WON: i64 = 10;
+/// A ghost from S lost: S need not be that large.
+const LOST: i64 = -7;
+/// An entry of M was used late in its lap: M is too small.
+const USED_LATE: i64 = -3;
+/// The horizon is kept in 1/256 of an eviction.
+const EVICTION: i64 = 256;
 
 pub(crate) struct Clock {
-    capacity: usize,
-    ghosts: Ghosts,
-    ring: Ring,
+    capacity: i64,
     lanes: u32,
     epoch_length: u32,
+    ghosts: Ghosts,
+    ring: Ring,
     /// Misses / (capacity / 16). Read by every hit, so it has a line of its own.
     epoch: CachePadded<AtomicU32>,
-    hand: CachePadded<AtomicU32>,
-    /// Entries of M.
-    in_m: CachePadded<AtomicI64>,
+    hand: CachePadded<Hand>,
     mood: CachePadded<Mood>,
+}
+
+struct Hand {
+    at: AtomicU32,
+    /// The lane of M's candidate; any number beyond the lanes: none.
+    candidate: AtomicU32,
+    /// Entries of M.
+    in_m: AtomicI64,
 }
 
 /// What the clock has learnt; written by inserts only.
 struct Mood {
     misses: AtomicU32,
+    filled: AtomicBool,
     evictions: AtomicU64,
     s_evictions: AtomicU64,
-    /// Target size of S, as `f32` bits.
-    s_target: AtomicU32,
-    /// How old a ghost may be to come into M, in evictions, as `f32` bits.
-    horizon: AtomicU32,
+    /// Target size of S, in tenths.
+    s_target: AtomicI64,
+    /// How old a ghost may be to come into M.
+    horizon: AtomicI64,
 }
 
 /// A key on its way in.
@@ -59,23 +91,17 @@ pub(crate) struct Arrival {
     ghost: Option<Ghost>,
     into_m: bool,
     old: bool,
-    judged: bool,
 }
 
 /// Whom the clock would have leave.
 pub(crate) enum Choice<K, V> {
     Victim(Lane, Word<K, V>),
-    /// Nobody was to be found in a few rounds.
+    /// Nobody was to be found.
     None,
 }
 
-fn get(word: &AtomicU32) -> f32 {
-    f32::from_bits(word.load(Ordering::Relaxed))
-}
-
-fn set(word: &AtomicU32, value: f32) {
-    word.store(value.to_bits(), Ordering::Relaxed);
-}
+/// An entry in front of the hand.
+type Found<'g, K, V> = (Lane, Word<K, V>, &'g Entry<K, V>);
 
 fn bump(word: &AtomicU64) {
     word.store(
@@ -84,41 +110,47 @@ fn bump(word: &AtomicU64) {
     );
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "sizes and ages as rough numbers"
-)]
-fn rough(n: usize) -> f32 {
-    n as f32
-}
-
 impl Clock {
     /// `None` if the memory is not to be had.
     pub(crate) fn new(capacity: usize, lanes: u32) -> Option<Self> {
-        let c = rough(capacity);
+        let c = i64::try_from(capacity).ok()?;
         Some(Self {
-            capacity,
-            ghosts: Ghosts::new(2 * capacity, capacity)?,
-            ring: Ring::new(capacity)?,
+            capacity: c,
             lanes,
-            epoch_length: u32::try_from(capacity / 16).unwrap_or(u32::MAX).max(1),
+            epoch_length: u32::try_from(capacity / EPOCHS_PER_CAPACITY).ok()?.max(1),
+            ghosts: Ghosts::new(capacity)?,
+            ring: Ring::new(capacity)?,
             epoch: CachePadded::new(AtomicU32::new(0)),
-            hand: CachePadded::new(AtomicU32::new(0)),
-            in_m: CachePadded::new(AtomicI64::new(0)),
+            hand: CachePadded::new(Hand {
+                at: AtomicU32::new(0),
+                candidate: AtomicU32::new(u32::MAX),
+                in_m: AtomicI64::new(0),
+            }),
             mood: CachePadded::new(Mood {
-                misses: AtomicU32::new(1),
+                misses: AtomicU32::new(0),
+                filled: AtomicBool::new(false),
                 evictions: AtomicU64::new(0),
                 s_evictions: AtomicU64::new(0),
-                s_target: AtomicU32::new((0.02 * c).max(2.0).min((c - 1.0).max(0.0)).to_bits()),
-                horizon: AtomicU32::new((2.0 * c).to_bits()),
+                s_target: AtomicI64::new((c * ENTRY / 50).clamp(ENTRY, Self::s_limit(c))),
+                horizon: AtomicI64::new(REACH.cast_signed() * c * EVICTION),
             }),
         })
     }
 
-    /// The clock's time, for [`Usage::touch`](super::entry::Usage::touch).
+    /// S never wants the whole cache, and never less than one place.
+    fn s_limit(capacity: i64) -> i64 {
+        ((capacity - 1) * ENTRY).max(ENTRY)
+    }
+
+    /// The clock's time, for [`Usage::touch`].
     #[inline(always)]
     pub(crate) fn epoch(&self) -> u32 {
         self.epoch.load(Ordering::Relaxed)
+    }
+
+    /// Epochs since `then`.
+    fn idle(&self, then: u32) -> u32 {
+        self.epoch().wrapping_sub(then) & Usage::MAX_EPOCH
     }
 
     fn dates(&self) -> Dates {
@@ -129,69 +161,99 @@ impl Clock {
         }
     }
 
+    fn m_len(&self) -> i64 {
+        self.hand.in_m.load(Ordering::Relaxed)
+    }
+
     /// How many entries M may have.
     fn m_share(&self) -> i64 {
-        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-        let share = (rough(self.capacity) - get(&self.mood.s_target)) as i64;
-        share.max(1)
+        (self.capacity - self.mood.s_target.load(Ordering::Relaxed).div_euclid(ENTRY)).max(1)
     }
 
-    fn shift(&self, by: f32) {
-        let c = rough(self.capacity);
-        let target = (get(&self.mood.s_target) + by)
-            .min((0.8 * c).max(2.0))
-            .max((0.01 * c).max(2.0));
-        set(&self.mood.s_target, target);
+    fn shift(&self, by: i64) {
+        let (c, limit) = (self.capacity * ENTRY, Self::s_limit(self.capacity));
+        let target = self.mood.s_target.load(Ordering::Relaxed) + by;
+        let target = target.clamp(
+            (c / 100).clamp(ENTRY, limit),
+            (c * 8 / 10).clamp(ENTRY, limit),
+        );
+        self.mood.s_target.store(target, Ordering::Relaxed);
     }
 
-    fn m_len(&self) -> i64 {
-        self.in_m.load(Ordering::Relaxed)
+    /// Widens (+1) or narrows (-1) the horizon by 4 / capacity of itself.
+    fn widen(&self, sign: i64) {
+        let c = self.capacity;
+        let horizon = self.mood.horizon.load(Ordering::Relaxed);
+        let horizon = horizon + sign * 4 * horizon / c;
+        let farthest = (REACH.cast_signed() * c + 1) * EVICTION;
+        self.mood
+            .horizon
+            .store(horizon.clamp(c * EVICTION / 4, farthest), Ordering::Relaxed);
     }
 
     /// Counts a miss and looks the key up among the ghosts.
     pub(crate) fn arrive(&self, hash: Hash) -> Arrival {
-        let misses = self.mood.misses.load(Ordering::Relaxed).wrapping_add(1);
+        let misses = self.mood.misses.load(Ordering::Relaxed) + 1;
         if misses >= self.epoch_length {
             self.mood.misses.store(0, Ordering::Relaxed);
             self.epoch.store(
-                self.epoch().wrapping_add(1) & (u32::MAX >> 2),
+                self.epoch().wrapping_add(1) & Usage::MAX_EPOCH,
                 Ordering::Relaxed,
             );
         } else {
             self.mood.misses.store(misses, Ordering::Relaxed);
         }
-        let reach = 2 * self.capacity as u64;
+        let reach = REACH * self.capacity.unsigned_abs() + 1;
         let ghost = self
             .ghosts
             .take(hash, self.dates())
-            .filter(|ghost| ghost.age <= reach + 1);
+            .filter(|ghost| ghost.age <= reach);
         Arrival {
             ghost,
             into_m: false,
             old: false,
-            judged: false,
         }
     }
 
     /// Gives a new entry its queue, once it lives.
     pub(crate) fn place<K, V>(&self, entry: &Entry<K, V>, lane: Lane, arrival: &Arrival) {
-        entry.mark.store(self.epoch(), Ordering::Relaxed);
-        if arrival.into_m || self.m_len() < self.m_share() {
-            entry
-                .queue
-                .store(IN_M | if arrival.old { OLD } else { 0 }, Ordering::Relaxed);
-            self.in_m.fetch_add(1, Ordering::Relaxed);
+        // Until the cache is full for the first time, entries go to M at once, so that the first eviction has not all
+        // of them to promote.
+        let filling = !self.mood.filled.load(Ordering::Relaxed);
+        let has_place = self.m_len() < self.m_share() && (filling || arrival.ghost.is_some());
+        if arrival.into_m || has_place {
+            self.promote(entry, lane, if arrival.old { OLD } else { 0 });
         } else {
+            entry.mark.store(self.epoch(), Ordering::Relaxed);
             self.ring.push(lane, |position| {
                 entry.aux.store(position, Ordering::Release)
             });
         }
     }
 
+    fn promote<K, V>(&self, entry: &Entry<K, V>, lane: Lane, old: u8) {
+        let at = self.hand.at.load(Ordering::Relaxed);
+        let ahead = if lane.0 >= at {
+            lane.0 - at
+        } else {
+            lane.0 + (self.lanes - at)
+        };
+        let near = u64::from(ahead) * 100 < GRACE_PERCENT * u64::from(self.lanes);
+        let grace = if near && self.mood.filled.load(Ordering::Relaxed) {
+            GRACE
+        } else {
+            0
+        };
+        entry.usage.set_uses(0);
+        entry.mark.store(self.epoch(), Ordering::Relaxed);
+        entry.queue.store(IN_M | old | grace, Ordering::Relaxed);
+        self.hand.in_m.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// An entry left by other means than eviction.
     pub(crate) fn gone<K, V>(&self, entry: &Entry<K, V>) {
         if entry.queue.load(Ordering::Relaxed) & IN_M != 0 {
-            self.in_m.fetch_sub(1, Ordering::Relaxed);
+            self.hand.in_m.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -202,83 +264,63 @@ impl Clock {
         if queue & IN_M == 0 {
             bump(&self.mood.s_evictions);
         } else {
-            self.in_m.fetch_sub(1, Ordering::Relaxed);
+            self.hand.in_m.fetch_sub(1, Ordering::Relaxed);
             if queue & OLD != 0 {
-                self.widen(-1.0);
+                self.widen(-1);
             }
         }
-        self.ghosts.remember(
-            entry.hash,
-            queue & IN_M == 0,
-            entry.usage.last_access(),
-            self.dates(),
-        );
+        let idle = self.idle(entry.usage.last_access());
+        self.ghosts
+            .remember(entry.hash, queue & IN_M == 0, idle, self.dates());
     }
 
-    /// Widens or narrows the horizon by 4 / capacity of itself.
-    fn widen(&self, sign: f32) {
-        let c = rough(self.capacity);
-        let horizon = get(&self.mood.horizon) * (1.0 + sign * 4.0 / c);
-        set(&self.mood.horizon, horizon.min(2.0 * c + 1.0).max(0.25 * c));
-    }
-
-    /// Chooses the entry to leave for the newcomer. O(1) amortised; call inside a guard.
+    /// Chooses the entry to leave for the newcomer, in O(1) unless S is empty; call inside a guard.
     pub(crate) fn choose<K, V>(
         &self,
         table: &Table<K, V>,
         arrival: &mut Arrival,
         now: Instant,
     ) -> Choice<K, V> {
-        if self.m_len() > self.m_share() + 1 {
-            return self.candidate(table, now);
+        if !self.mood.filled.load(Ordering::Relaxed) {
+            self.mood.filled.store(true, Ordering::Relaxed);
         }
         if let Some(ghost) = arrival.ghost
             && self.m_len() >= self.m_share()
-            && !arrival.judged
         {
-            arrival.judged = true;
-            if let Some((lane, word, entry)) = self.turn(table, now) {
-                let win = self.is_newer(ghost.idle, entry);
+            // Judged once, also when the victim is lost to another thread.
+            arrival.ghost = None;
+            if let Some((lane, word, candidate)) = self.turn(table, now).0 {
+                let win = ghost.idle < self.idle(candidate.usage.last_access());
                 if ghost.from_s {
                     if !win {
-                        self.shift(-1.0);
-                    } else if ghost.s_age as f32 <= 0.1 * rough(self.capacity) {
-                        self.shift(1.0);
+                        self.shift(LOST);
+                    } else if ghost.s_age * 10 <= self.capacity.unsigned_abs() {
+                        self.shift(WON);
                     }
                 }
-                let horizon = get(&self.mood.horizon);
-                if win && ghost.age as f32 <= horizon {
+                let horizon = self.mood.horizon.load(Ordering::Relaxed);
+                let age = ghost.age.cast_signed() * EVICTION;
+                if win && age <= horizon {
                     arrival.into_m = true;
-                    arrival.old = ghost.age as f32 > 0.5 * horizon;
+                    arrival.old = 2 * age > horizon;
                     return Choice::Victim(lane, word);
                 }
             }
         }
-        if arrival.into_m {
-            return self.candidate(table, now);
+        if (arrival.into_m || self.m_len() > self.m_share() + 1)
+            && let Some((lane, word, _)) = self.turn(table, now).0
+        {
+            return Choice::Victim(lane, word);
         }
         self.head_of_s(table, now)
+            .unwrap_or_else(|| self.any(table, now))
     }
 
-    /// Whether an access `idle` epochs ago is newer than the last one of `entry`.
-    fn is_newer<K, V>(&self, idle: u32, entry: &Entry<K, V>) -> bool {
-        idle < self.idle(entry.usage.last_access())
-    }
-
-    fn idle(&self, since: u32) -> u32 {
-        self.epoch().wrapping_sub(since) & (u32::MAX >> 2)
-    }
-
-    fn candidate<K, V>(&self, table: &Table<K, V>, now: Instant) -> Choice<K, V> {
-        match self.turn(table, now) {
-            Some((lane, word, _)) => Choice::Victim(lane, word),
-            None => Choice::None,
-        }
-    }
-
-    fn head_of_s<K, V>(&self, table: &Table<K, V>, now: Instant) -> Choice<K, V> {
-        let mut passes = 0;
-        while let Some((position, lane)) = self.ring.pop() {
+    /// The head of S that is to leave, or the candidate of M that lost its place to one. `None`: S is empty.
+    fn head_of_s<K, V>(&self, table: &Table<K, V>, now: Instant) -> Option<Choice<K, V>> {
+        let (mut promotions, mut duels) = (0, 0);
+        for _ in 0..MAX_PLACES {
+            let (position, lane) = self.ring.pop()?;
             let word = table.load(lane);
             if word.kind() != Kind::Entry {
                 continue;
@@ -287,28 +329,27 @@ impl Clock {
             let entry = unsafe { word.deref() };
             if entry.phase.load() != Phase::Live
                 || entry.queue.load(Ordering::Relaxed) & IN_M != 0
-                || entry.aux.load(Ordering::Relaxed) != position
+                || entry.aux.load(Ordering::Acquire) != position
             {
                 continue;
             }
-            passes += 1;
-            if !now.sees(entry) || passes > PASSES {
-                return Choice::Victim(lane, word);
-            }
-            if self.m_len() < self.m_share() {
-                self.promote(entry);
+            if self.m_len() < self.m_share() && promotions < MAX_PROMOTIONS && now.sees(entry) {
+                promotions += 1;
+                self.promote(entry, lane, 0);
                 continue;
             }
-            if entry.usage.uses() < 2 {
-                return Choice::Victim(lane, word);
+            if entry.usage.uses() < Usage::MAX_USES || duels == MAX_DUELS || !now.sees(entry) {
+                return Some(Choice::Victim(lane, word));
             }
-            match self.turn(table, now) {
-                Some((y_lane, y_word, y))
-                    if self.is_newer(self.idle(entry.mark.load(Ordering::Relaxed)), y) =>
+            duels += 1;
+            match self.turn(table, now).0 {
+                Some((m_lane, m_word, candidate))
+                    if self.idle(entry.mark.load(Ordering::Relaxed))
+                        < self.idle(candidate.usage.last_access()) =>
                 {
-                    self.promote(entry);
+                    self.promote(entry, lane, 0);
                     if self.m_len() > self.m_share() {
-                        return Choice::Victim(y_lane, y_word);
+                        return Some(Choice::Victim(m_lane, m_word));
                     }
                 }
                 _ => {
@@ -322,74 +363,110 @@ impl Clock {
                 }
             }
         }
-        self.candidate(table, now)
+        None
     }
 
-    fn promote<K, V>(&self, entry: &Entry<K, V>) {
-        entry.usage.set_uses(0);
-        entry.mark.store(self.epoch(), Ordering::Relaxed);
-        entry.queue.store(IN_M, Ordering::Relaxed);
-        self.in_m.fetch_add(1, Ordering::Relaxed);
+    /// Some entry of M, an unused one if it is near; a head of S if the hand has put one back there.
+    #[cold]
+    fn any<K, V>(&self, table: &Table<K, V>, now: Instant) -> Choice<K, V> {
+        for _ in 0..=self.lanes / HAND_LANES {
+            let (candidate, last) = self.turn(table, now);
+            if let Some((lane, word, _)) = candidate.or(last) {
+                return Choice::Victim(lane, word);
+            }
+            if let Some(choice) = self.head_of_s(table, now) {
+                return choice;
+            }
+        }
+        Choice::None
     }
 
-    /// Turns the hand to M's next unused entry, which stays in front of it.
+    /// Turns the hand to M's next unused entry, if one is near, and the last entry of M it passed otherwise. The
+    /// candidate stays one until it leaves or is used.
     fn turn<'g, K, V>(
         &self,
         table: &Table<K, V>,
         now: Instant,
-    ) -> Option<(Lane, Word<K, V>, &'g Entry<K, V>)> {
-        // Four laps take every counter to zero; one more meets it there.
-        for _ in 0..5 * u64::from(self.lanes) {
-            let at = self.hand.load(Ordering::Relaxed);
-            let lane = Lane(at);
+    ) -> (Option<Found<'g, K, V>>, Option<Found<'g, K, V>>) {
+        let live = |lane| {
             let word = table.load(lane);
-            if word.kind() == Kind::Entry {
-                // SAFETY: an entry word, loaded inside the caller's guard.
-                let entry: &'g Entry<K, V> = unsafe { word.deref() };
-                if entry.phase.load() == Phase::Live && self.leaves(entry, lane, now) {
-                    return Some((lane, word, entry));
-                }
+            if word.kind() != Kind::Entry {
+                return None;
             }
-            let next = if at + 1 == self.lanes { 0 } else { at + 1 };
-            let _ = self
-                .hand
-                .compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
+            // SAFETY: an entry word, loaded inside the caller's guard.
+            let entry: &'g Entry<K, V> = unsafe { word.deref() };
+            (entry.phase.load() == Phase::Live).then_some((lane, word, entry))
+        };
+        let candidate = self.hand.candidate.load(Ordering::Relaxed);
+        if candidate < self.lanes
+            && let Some(found) = live(Lane(candidate))
+            && found.2.queue.load(Ordering::Relaxed) & IN_M != 0
+        {
+            if found.2.usage.uses() == 0 || !now.sees(found.2) {
+                return (Some(found), None);
+            }
+            self.hand.candidate.store(u32::MAX, Ordering::Relaxed);
+            self.pass(found.2);
         }
-        None
+        let (mut seen, mut last) = (0, None);
+        for _ in 0..HAND_LANES.min(self.lanes) {
+            let at = self.hand.at.load(Ordering::Relaxed);
+            let next = if at + 1 == self.lanes { 0 } else { at + 1 };
+            // Plain store: two threads may look at one lane twice, none is left out for long.
+            self.hand.at.store(next, Ordering::Relaxed);
+            let Some(found @ (lane, _, entry)) = live(Lane(at)) else {
+                continue;
+            };
+            if !now.sees(entry) {
+                return (Some(found), None);
+            }
+            let queue = entry.queue.load(Ordering::Relaxed);
+            if queue & IN_M == 0 {
+                self.rescue(entry, lane);
+                continue;
+            }
+            if entry.usage.uses() > 0 {
+                self.pass(entry);
+            } else if queue & GRACE != 0 {
+                entry.queue.store(queue & !GRACE, Ordering::Relaxed);
+            } else {
+                self.hand.candidate.store(at, Ordering::Relaxed);
+                return (Some(found), None);
+            }
+            (seen, last) = (seen + 1, Some(found));
+            if seen == HAND_ENTRIES {
+                break;
+            }
+        }
+        (None, last)
     }
 
-    /// Whether the entry under the hand is a candidate; if not, it gets its second chance.
-    fn leaves<K, V>(&self, entry: &Entry<K, V>, lane: Lane, now: Instant) -> bool {
-        if !now.sees(entry) {
-            return true;
+    /// Puts an entry of S that fell out of the ring back into it (I4).
+    fn rescue<K, V>(&self, entry: &Entry<K, V>, lane: Lane) {
+        if entry.settled.load(Ordering::Acquire)
+            && self.ring.has_passed(entry.aux.load(Ordering::Acquire))
+        {
+            self.ring.push(lane, |position| {
+                entry.aux.store(position, Ordering::Release)
+            });
         }
-        let queue = entry.queue.load(Ordering::Relaxed);
-        if queue & IN_M == 0 {
-            let position = entry.aux.load(Ordering::Relaxed);
-            if entry.settled.load(Ordering::Relaxed) && self.ring.has_passed(position) {
-                // It fell out of the ring: in again (I4).
-                self.ring.push(lane, |position| {
-                    entry.aux.store(position, Ordering::Release)
-                });
-            }
-            return false;
-        }
-        let uses = entry.usage.uses();
-        if uses == 0 {
-            return true;
-        }
-        if queue & OLD != 0 {
+    }
+
+    /// The hand passes a used entry of M: its second chance.
+    fn pass<K, V>(&self, entry: &Entry<K, V>) {
+        if entry.queue.load(Ordering::Relaxed) & OLD != 0 {
             // Came back from far behind, and was used: look further back.
-            entry.queue.store(IN_M, Ordering::Relaxed);
-            self.widen(1.0);
+            self.widen(1);
         }
-        let lap = self.idle(entry.mark.load(Ordering::Relaxed)) as f32;
-        let recent = (0.1 * rough(self.capacity) / (self.m_len().max(1) as f32)).min(1.0) * lap;
-        if (self.idle(entry.usage.last_access()) as f32) < recent {
-            self.shift(-0.3);
+        // Used within the last 0.1 C/|M| of its lap?
+        let since = i64::from(self.idle(entry.usage.last_access()));
+        let lap = i64::from(self.idle(entry.mark.load(Ordering::Relaxed)));
+        let m = self.m_len().max(1);
+        if since * 10 * m < lap * self.capacity.min(10 * m) {
+            self.shift(USED_LATE);
         }
         entry.mark.store(self.epoch(), Ordering::Relaxed);
-        entry.usage.set_uses(uses - 1);
-        false
+        entry.queue.store(IN_M, Ordering::Relaxed);
+        entry.usage.set_uses(entry.usage.uses().saturating_sub(1));
     }
 }

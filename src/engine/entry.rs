@@ -108,7 +108,9 @@ impl PhaseWord {
 pub(crate) struct Usage(AtomicU32);
 
 impl Usage {
-    const MAX_USES: u32 = 3;
+    pub(crate) const MAX_USES: u32 = 3;
+    /// Epochs are kept modulo 2^30.
+    pub(crate) const MAX_EPOCH: u32 = u32::MAX >> 2;
 
     pub(crate) fn new(uses: u32, epoch: u32) -> Self {
         Self(AtomicU32::new(uses | epoch << 2))
