@@ -81,7 +81,7 @@ impl<K, V> Bounded<K, V> {
         let table = Table::new(capacity)?;
         Some(Self {
             ledger: Ledger::new(capacity),
-            clock: Clock::new(capacity, table.lanes())?,
+            clock: Clock::new(capacity, table.buckets())?,
             expiry: Expiry::new(table.buckets())?,
             table,
             board,
@@ -231,3 +231,31 @@ impl<K, V> Drop for Bounded<K, V> {
 unsafe impl<K: Send + Sync, V: Send + Sync> Send for Bounded<K, V> {}
 // SAFETY: as above.
 unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Bounded<K, V> {}
+
+#[cfg(all(test, not(tux_loom)))]
+mod tests {
+    use super::*;
+    use crate::engine::entry::Hash;
+    use crate::engine::reclaim::Domain;
+    use crate::time::Deadline;
+
+    #[test]
+    fn churn_leaves_exact_path_counts_and_short_paths() {
+        let domain = Domain::new(|| false);
+        let slot = domain.acquire();
+        let cache = Bounded::<u64, u64>::new(1_000, Arc::new(Board::new(1))).unwrap();
+        let local = Local::new(64);
+        let mut state = 1u64;
+        for n in 0..200_000u64 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let hash = Hash::new(state ^ state >> 32);
+            let guard = slot.enter();
+            cache.set(&local, hash, n, n, Deadline::NEVER, 0, None);
+            drop(guard);
+            local.collect(&domain);
+        }
+        assert!(cache.table.counts_are_exact());
+    }
+}

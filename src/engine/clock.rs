@@ -6,7 +6,7 @@
 //! of S follows from won and lost duels, the *horizon* (how old a ghost may be) from what became of those that came back.
 //!
 //! Differences from a textbook queue: entries never move. Coming into M sets a bit; the hand meets entries in the order of
-//! their lanes, which is random with respect to their arrival; to make up for it, an entry that comes into M less than
+//! its [`Tour`] over the lanes, which is random with respect to their arrival; to make up for it, an entry that comes into M less than
 //! 70 % of a lap ahead of the hand is passed over once (*grace*). Every loop of one eviction is bounded by a constant.
 //!
 //! Everything here is advice under concurrency: counters are added with plain loads and stores, and two threads may judge the
@@ -19,6 +19,7 @@ use super::entry::{Entry, Hash, Kind, Phase, Usage, Word};
 use super::ghost::{Dates, Ghost, Ghosts, REACH};
 use super::ring::Ring;
 use super::table::{Lane, Table};
+use super::tour::Tour;
 use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, CachePadded, Ordering};
 
 /// Flags in [`Entry::queue`]. The entry belongs to M.
@@ -55,7 +56,7 @@ const EVICTION: i64 = 256;
 
 pub(crate) struct Clock {
     capacity: i64,
-    lanes: u32,
+    tour: Tour,
     epoch_length: u32,
     ghosts: Ghosts,
     ring: Ring,
@@ -112,11 +113,11 @@ fn bump(word: &AtomicU64) {
 
 impl Clock {
     /// `None` if the memory is not to be had.
-    pub(crate) fn new(capacity: usize, lanes: u32) -> Option<Self> {
+    pub(crate) fn new(capacity: usize, buckets: usize) -> Option<Self> {
         let c = i64::try_from(capacity).ok()?;
         Some(Self {
             capacity: c,
-            lanes,
+            tour: Tour::new(buckets),
             epoch_length: u32::try_from(capacity / EPOCHS_PER_CAPACITY).ok()?.max(1),
             ghosts: Ghosts::new(capacity)?,
             ring: Ring::new(capacity)?,
@@ -233,12 +234,8 @@ impl Clock {
 
     fn promote<K, V>(&self, entry: &Entry<K, V>, lane: Lane, old: u8) {
         let at = self.hand.at.load(Ordering::Relaxed);
-        let ahead = if lane.0 >= at {
-            lane.0 - at
-        } else {
-            lane.0 + (self.lanes - at)
-        };
-        let near = u64::from(ahead) * 100 < GRACE_PERCENT * u64::from(self.lanes);
+        let ahead = self.tour.buckets_ahead(Lane(at), lane);
+        let near = ahead * 100 < GRACE_PERCENT * self.tour.buckets;
         let grace = if near && self.mood.filled.load(Ordering::Relaxed) {
             GRACE
         } else {
@@ -369,7 +366,7 @@ impl Clock {
     /// Some entry of M, an unused one if it is near; a head of S if the hand has put one back there.
     #[cold]
     fn any<K, V>(&self, table: &Table<K, V>, now: Instant) -> Choice<K, V> {
-        for _ in 0..=self.lanes / HAND_LANES {
+        for _ in 0..=self.tour.lanes() / HAND_LANES {
             let (candidate, last) = self.turn(table, now);
             if let Some((lane, word, _)) = candidate.or(last) {
                 return Choice::Victim(lane, word);
@@ -398,7 +395,7 @@ impl Clock {
             (entry.phase.load() == Phase::Live).then_some((lane, word, entry))
         };
         let candidate = self.hand.candidate.load(Ordering::Relaxed);
-        if candidate < self.lanes
+        if candidate < self.tour.lanes()
             && let Some(found) = live(Lane(candidate))
             && found.2.queue.load(Ordering::Relaxed) & IN_M != 0
         {
@@ -409,11 +406,12 @@ impl Clock {
             self.pass(found.2);
         }
         let (mut seen, mut last) = (0, None);
-        for _ in 0..HAND_LANES.min(self.lanes) {
+        for _ in 0..HAND_LANES.min(self.tour.lanes()) {
             let at = self.hand.at.load(Ordering::Relaxed);
-            let next = if at + 1 == self.lanes { 0 } else { at + 1 };
             // Plain store: two threads may look at one lane twice, none is left out for long.
-            self.hand.at.store(next, Ordering::Relaxed);
+            self.hand
+                .at
+                .store(self.tour.next(Lane(at)).0, Ordering::Relaxed);
             let Some(found @ (lane, _, entry)) = live(Lane(at)) else {
                 continue;
             };

@@ -9,7 +9,7 @@
 //! | [`unbounded`] | a cache without one: papaya |
 //! | [`table`], [`entry`] | buckets, lanes and the words in them |
 //! | [`ledger`] | how many rooms are in use, exactly |
-//! | [`clock`], [`ring`], [`ghost`] | who leaves |
+//! | [`clock`], [`ring`], [`tour`], [`ghost`] | who leaves |
 //! | [`expiry`] | where expired entries are |
 //! | [`lease`] | whether a load may still publish |
 //! | [`reclaim`], [`local`], [`thread`] | when memory may be freed; what each thread keeps |
@@ -25,6 +25,7 @@ pub(crate) mod local;
 pub(crate) mod reclaim;
 pub(crate) mod ring;
 pub(crate) mod table;
+pub(crate) mod tour;
 
 #[cfg(not(tux_loom))]
 mod builder;

@@ -38,7 +38,7 @@ pub(crate) struct Table<K, V> {
 pub(crate) struct Lane(pub(crate) u32);
 
 impl Lane {
-    fn new(bucket: usize, position: usize) -> Self {
+    pub(crate) fn new(bucket: usize, position: usize) -> Self {
         Self(
             u32::try_from(bucket * LANES + position)
                 .expect("the builder bounds the number of lanes"),
@@ -274,6 +274,28 @@ impl<K, V> Table<K, V> {
         if new != old {
             hints.store(new, Ordering::Relaxed);
         }
+    }
+
+    /// Whether every bucket's count is exactly the entries that went past it; at rest, without saturation.
+    #[cfg(test)]
+    pub(crate) fn counts_are_exact(&self) -> bool {
+        let mut expected = vec![0; self.buckets.len()];
+        for bucket in 0..self.buckets.len() {
+            self.each_in(bucket, |lane, word| {
+                assert_eq!(word.kind(), Kind::Entry);
+                // SAFETY: at rest nothing is freed.
+                let hash = unsafe { word.deref() }.hash;
+                let mut at = self.home(hash);
+                for _ in 0..self.distance(hash, lane) {
+                    expected[at] += 1;
+                    at = self.after(at);
+                }
+            });
+        }
+        self.passed
+            .iter()
+            .map(|p| p.load(Ordering::Relaxed))
+            .eq(expected)
     }
 
     /// Visits the lanes of one bucket that are not empty.
