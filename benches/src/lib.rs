@@ -1,0 +1,18 @@
+//! Replay of cache traces and of a Discord bot shard, beside the published caches and the optimum of hindsight.
+//!
+//! The programs under `src/bin` are thin; what they do is here, so that the tests and the criterion benches use it
+//! too. This package is never published and asks for a newer Rust than the library, because foyer-memory does.
+
+pub mod belady;
+pub mod cli;
+pub mod heap;
+pub mod latency;
+pub mod peers;
+pub mod plot;
+pub mod progress;
+pub mod record;
+pub mod replay;
+pub mod run;
+pub mod table;
+pub mod trace;
+pub mod valkey;

@@ -1,0 +1,127 @@
+//! Dated JSON records with a card of the machine they were made on.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+    time::SystemTime,
+};
+
+use serde::Serialize;
+
+/// What a figure depends on besides the code.
+#[derive(Debug, Clone, Serialize)]
+pub struct MachineCard {
+    /// The processor's own name.
+    pub cpu: String,
+    /// Cores this process may use.
+    pub cores: usize,
+    /// Operating system and kernel.
+    pub kernel: String,
+    /// The compiler on the path.
+    pub rustc: String,
+    /// The commit of the work tree, `+` behind it when the tree has changes.
+    pub commit: String,
+    /// Load averages over 1, 5 and 15 minutes when the card was made.
+    pub load: String,
+    /// UTC, RFC 3339.
+    pub date: String,
+}
+
+impl MachineCard {
+    /// This machine, now. What cannot be found out is `unknown`.
+    pub fn take() -> Self {
+        let unknown = || "unknown".to_owned();
+        let read = |path| fs::read_to_string(path).map(|text| text.trim().to_owned());
+        let cpu = read("/proc/cpuinfo").ok().and_then(|text| {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("model name") || line.starts_with("Model"))?;
+            Some(line.split_once(':')?.1.trim().to_owned())
+        });
+        let load =
+            read("/proc/loadavg").map(|text| text.split(' ').take(3).collect::<Vec<_>>().join(" "));
+        let kernel = read("/proc/sys/kernel/osrelease");
+        let dirty = output("git", &["status", "--porcelain", "--untracked-files=no"])
+            .is_some_and(|text| !text.is_empty());
+        let commit = output("git", &["rev-parse", "--short=12", "HEAD"]);
+        Self {
+            cpu: cpu.unwrap_or_else(unknown),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            kernel: format!(
+                "{} {}",
+                std::env::consts::OS,
+                kernel.unwrap_or_else(|_| unknown())
+            ),
+            rustc: output("rustc", &["--version"]).unwrap_or_else(unknown),
+            commit: commit.map_or_else(
+                unknown,
+                |commit| if dirty { format!("{commit}+") } else { commit },
+            ),
+            load: load.unwrap_or_else(|_| unknown()),
+            date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        }
+    }
+
+    /// `2026-11-22T160000Z`: the date as part of a file name, in order of time.
+    pub fn stamp(&self) -> String {
+        self.date.replace(':', "")
+    }
+}
+
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The workspace when cargo runs the program, else the current folder.
+fn root() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR")
+        .and_then(|package| Path::new(&package).parent().map(Path::to_path_buf))
+        .unwrap_or_else(|| PathBuf::from("."))
+}
+
+/// `results/local`, made if missing.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn folder() -> io::Result<PathBuf> {
+    let folder = root().join("results").join("local");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// Writes a record as indented JSON.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(path: &Path, record: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_string_pretty(record)?;
+    text.push('\n');
+    fs::write(path, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_card_is_filled() {
+        let card = MachineCard::take();
+        assert!(card.cores >= 1);
+        assert!(card.rustc.starts_with("rustc "), "{}", card.rustc);
+        assert!(
+            !card.stamp().contains(':') && card.stamp().ends_with('Z'),
+            "{}",
+            card.stamp()
+        );
+        assert!(!card.cpu.is_empty() && !card.kernel.is_empty());
+    }
+}
