@@ -15,4 +15,5 @@ pub mod replay;
 pub mod run;
 pub mod table;
 pub mod trace;
-pub mod valkey;
+#[cfg(feature = "valkey")]
+mod valkey;

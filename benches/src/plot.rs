@@ -14,7 +14,7 @@ const FONT: &str = "sans-serif";
 const TITLE: u32 = 36;
 const TEXT: u32 = 28;
 /// Room for the labels right of the lines.
-const LABELS: u32 = 250;
+const LABELS: u32 = 262;
 
 /// One line of a plot.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,6 +4,8 @@ mod output;
 mod shard;
 mod trace;
 
+pub(crate) use output::{print, print_json, save_record};
+
 use std::{ffi::OsString, process::ExitCode};
 
 use crate::{
@@ -57,7 +59,12 @@ fn run(args: &Args) -> Result<(), Failure> {
     }
     match (&args.trace, &args.valkey) {
         (Some(path), _) => trace::run(args, path),
+        #[cfg(feature = "valkey")]
         (None, Some(url)) => crate::valkey::run(args, url),
+        #[cfg(not(feature = "valkey"))]
+        (None, Some(_)) => Err(Failure::Input(
+            "--valkey: built without the feature `valkey`".into(),
+        )),
         (None, None) => shard::run(args),
     }
 }

@@ -49,14 +49,10 @@ pub(crate) fn save(
     outcomes: &[Outcome],
     optimum: &[(usize, f64)],
 ) -> Result<String, Failure> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::Run(format!("results/local cannot be written: {error}"))
-    };
+    let failed = |error: &dyn std::fmt::Display| cannot_write(error);
+    let mut text = save_record(what, card, record)?;
     let folder = record::folder().map_err(|error| failed(&error))?;
-    let stem = format!("{}-{}", card.stamp(), file_name(what));
-    let path = folder.join(format!("{stem}.json"));
-    record::write(&path, record).map_err(|error| failed(&error))?;
-    let mut text = format!("record  {}\n", path.display());
+    let stem = stem(what, card);
     for (name, plot) in [
         ("hit-ratio", hit_ratio(what, outcomes, optimum)),
         ("latency", latency(what, outcomes)),
@@ -68,6 +64,26 @@ pub(crate) fn save(
         }
     }
     Ok(text)
+}
+
+fn cannot_write(error: &dyn std::fmt::Display) -> Failure {
+    Failure::Run(format!("results/local cannot be written: {error}"))
+}
+
+fn stem(what: &str, card: &MachineCard) -> String {
+    format!("{}-{}", card.stamp(), file_name(what))
+}
+
+/// Writes the record, and says where it is.
+pub(crate) fn save_record(
+    what: &str,
+    card: &MachineCard,
+    record: &impl Serialize,
+) -> Result<String, Failure> {
+    let folder = record::folder().map_err(|error| cannot_write(&error))?;
+    let path = folder.join(format!("{}.json", stem(what, card)));
+    record::write(&path, record).map_err(|error| cannot_write(&error))?;
+    Ok(format!("record  {}\n", path.display()))
 }
 
 /// A trace's name as part of a file name.
