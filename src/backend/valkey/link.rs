@@ -1,50 +1,38 @@
-//! One connection for everybody, and the task that keeps it alive.
+//! One connection for everybody.
 //!
-//! The supervisor owns the life cycle: connect (attempts overlap, so that one that hangs does not hide
-//! the server's return), PING, carry out the waiting invalidations, publish the link, then watch it.
+//! The supervisor owns its life cycle: connect, PING, have the server close what was given up before,
+//! carry out the waiting invalidations, publish the link, then watch it.
 //! While no link is published the circuit is open: requests fail at once with `Unavailable`. Nothing is
 //! ever sent twice; only the retry queue repeats requests, and those are removals.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::time::Duration;
 
-use backon::BackoffBuilder;
-use redis::aio::{AsyncPushSender, MultiplexedConnection, SendError};
-use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, PushInfo, PushKind, Value};
+use redis::aio::MultiplexedConnection;
+use redis::{Client, Cmd, Pipeline, Value};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 
 use super::connect;
-use super::fault::{kind_of, translate};
+use super::fault::translate;
 use super::retry::{Job, RetryQueue};
 use super::settings::ValkeySettings;
+use super::supervisor::Supervision;
 use crate::backend::generation::Generations;
 use crate::backend::stats::{Counters, add};
-use crate::error::{Error, ErrorKind, Result, RetryClass};
-
-/// The longest pause between two attempts to connect: with it the first success comes within a second
-/// of the server's return.
-const MAX_PAUSE: Duration = Duration::from_millis(400);
-/// After a refused password there is no hurry.
-const AUTH_PAUSE: Duration = Duration::from_secs(5);
-/// Attempts under way at once.
-const MAX_ATTEMPTS: usize = 3;
-/// How soon waiting invalidations are tried again on a connection that works.
-const RETRY_PAUSE: Duration = Duration::from_millis(500);
+use crate::error::{Error, ErrorKind, Result};
 
 /// Everything that the supervisor and the callers share.
 pub(super) struct Core {
     pub(super) settings: ValkeySettings,
-    client: Client,
+    pub(super) client: Client,
     link: RwLock<Link>,
-    next_id: AtomicU64,
+    pub(super) next_id: AtomicU64,
     closed: AtomicBool,
     /// A supervisor runs somewhere.
-    supervised: AtomicBool,
+    pub(super) supervised: AtomicBool,
     me: Weak<Core>,
     /// A link went down, a request timed out, an invalidation waits, or the service closes.
-    wake: Notify,
+    pub(super) wake: Notify,
     /// Run once, when a link is first published.
     on_first_up: std::sync::Mutex<Vec<Box<dyn FnOnce() + Send>>>,
     /// The published link changed.
@@ -62,15 +50,56 @@ struct Link {
     why: Option<Error>,
     /// There has been a link before.
     before: bool,
+    /// Connections that ended here and may still be open at the server. One at a time: each new link
+    /// buries the one before.
+    given_up: Vec<Peer>,
 }
 
 /// A connection and its number: whoever reports a fault names the connection it saw.
 #[derive(Clone)]
 pub(super) struct Live {
-    id: u64,
-    connection: MultiplexedConnection,
+    pub(super) id: u64,
+    pub(super) connection: MultiplexedConnection,
     /// The connection's task has seen the end of it.
-    dead: Arc<AtomicBool>,
+    pub(super) dead: Arc<AtomicBool>,
+    /// Ourselves as the server sees us, if it says so.
+    pub(super) peer: Option<Peer>,
+}
+
+/// A connection as the server knows it: its number there, and its address, because a restarted server
+/// counts from one again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Peer {
+    id: String,
+    address: String,
+}
+
+impl Peer {
+    /// Reads the reply of CLIENT INFO.
+    pub(super) fn read(reply: Value) -> Option<Self> {
+        let text = match reply {
+            Value::VerbatimString { text, .. } => text,
+            Value::SimpleString(text) => text,
+            Value::BulkString(bytes) => String::from_utf8(bytes).ok()?,
+            _ => return None,
+        };
+        let field = |name: &str| {
+            text.split_ascii_whitespace()
+                .find_map(|field| field.strip_prefix(name))
+                .map(str::to_owned)
+        };
+        Some(Self {
+            id: field("id=")?,
+            address: field("addr=")?,
+        })
+    }
+
+    pub(super) fn kill_command(&self) -> Cmd {
+        let mut cmd = redis::cmd("CLIENT");
+        cmd.arg("KILL").arg("ID").arg(&self.id);
+        cmd.arg("ADDR").arg(&self.address);
+        cmd
+    }
 }
 
 impl Core {
@@ -150,7 +179,7 @@ impl Core {
         }
         // Built before it is spawned: it is dropped, and the flag lowered, also if it never runs.
         let watch = Supervision(core);
-        runtime.spawn(async move { watch.0.supervise().await });
+        runtime.spawn(async move { watch.run().await });
     }
 
     /// Sends one command and waits for its reply, once.
@@ -223,12 +252,14 @@ impl Core {
     }
 
     /// Takes the link with this number down.
-    fn down(&self, id: u64, why: Error) {
+    pub(super) fn down(&self, id: u64, why: Error) {
         let mut link = self.write();
         if link.up.as_ref().is_none_or(|live| live.id != id) {
             return;
         }
         let old = link.up.take();
+        link.given_up
+            .extend(old.as_ref().and_then(|live| live.peer.clone()));
         tracing::warn!(server = %self.settings, error = %why, "the cache server is away; reconnecting");
         link.why = Some(why);
         drop(link);
@@ -238,7 +269,7 @@ impl Core {
         self.wake.notify_one();
     }
 
-    fn up(&self, live: Live) {
+    pub(super) fn up(&self, live: Live) {
         let (id, dead) = (live.id, Arc::clone(&live.dead));
         let mut link = self.write();
         if self.is_closed() {
@@ -286,8 +317,17 @@ impl Core {
         }
     }
 
-    fn gone(&self) -> Error {
+    pub(super) fn gone(&self) -> Error {
         Error::unavailable(format!("{} closed the connection", self.settings))
+    }
+
+    pub(super) fn take_given_up(&self) -> Vec<Peer> {
+        std::mem::take(&mut self.write().given_up)
+    }
+
+    /// Notes why there is no link.
+    pub(super) fn note(&self, why: Error) {
+        self.write().why = Some(why);
     }
 
     /// Keeps an invalidation for later; counts and reports one that finds no room.
@@ -311,191 +351,6 @@ impl Core {
         self.wake.notify_one();
     }
 
-    /// One attempt: connect, authenticate, choose the database, PING. Not yet published.
-    async fn attempt(self: Arc<Self>) -> Result<Live> {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let dead = Arc::new(AtomicBool::new(false));
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.settings.connect_timeout))
-            .set_response_timeout(Some(self.settings.response_timeout))
-            .set_push_sender(Hook {
-                core: Arc::downgrade(&self),
-                id,
-                dead: Arc::clone(&dead),
-            });
-        let work = async {
-            let mut connection = self
-                .client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await?;
-            connection
-                .send_packed_command(&redis::cmd("PING"))
-                .await?
-                .extract_error()?;
-            Ok(Live {
-                id,
-                connection,
-                dead,
-            })
-        };
-        match tokio::time::timeout(self.settings.connect_timeout, work).await {
-            Ok(Ok(live)) => Ok(live),
-            Ok(Err(error)) if kind_of(&error) == ErrorKind::Timeout => Err(self.too_slow()),
-            Ok(Err(error)) => Err(translate(&self.settings, error)),
-            Err(_) => Err(self.too_slow()),
-        }
-    }
-
-    fn too_slow(&self) -> Error {
-        Error::timeout(format!(
-            "no connection to {} within {:?}",
-            self.settings, self.settings.connect_timeout
-        ))
-    }
-
-    fn pauses() -> impl Iterator<Item = Duration> {
-        backon::ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(25))
-            .with_max_delay(MAX_PAUSE / 2)
-            // Jitter adds up to the delay once more: never above MAX_PAUSE.
-            .with_jitter()
-            .without_max_times()
-            .build()
-    }
-
-    /// The first connection: a bounded number of attempts, an error that waiting cannot mend at once.
-    pub(super) async fn connect_first(self: &Arc<Self>) -> Result<()> {
-        let mut pauses = Self::pauses();
-        let mut attempt = 1;
-        loop {
-            match Arc::clone(self).attempt().await {
-                Ok(live) => {
-                    self.up(live);
-                    return Ok(());
-                }
-                Err(error)
-                    if attempt >= self.settings.connect_attempts
-                        || error.retry_class() == RetryClass::Never =>
-                {
-                    return Err(error);
-                }
-                Err(error) => {
-                    tracing::debug!(server = %self.settings, attempt, %error, "could not connect");
-                }
-            }
-            attempt += 1;
-            tokio::time::sleep(pauses.next().unwrap_or(MAX_PAUSE)).await;
-        }
-    }
-
-    /// Attempts until one succeeds or the service is closed (`None`).
-    async fn reconnect(self: &Arc<Self>) -> Option<Live> {
-        let mut pauses = Self::pauses();
-        let mut attempts = JoinSet::new();
-        loop {
-            if self.is_closed() {
-                return None;
-            }
-            if attempts.len() < MAX_ATTEMPTS {
-                attempts.spawn(Arc::clone(self).attempt());
-            }
-            let mut pause = pauses.next().unwrap_or(MAX_PAUSE);
-            let until = tokio::time::Instant::now() + MAX_PAUSE;
-            // A hanging attempt gets company after a while; a failed one a successor after the pause.
-            match tokio::time::timeout_at(until, attempts.join_next()).await {
-                Ok(Some(Ok(Ok(live)))) => return Some(live),
-                Ok(Some(Ok(Err(error)))) => {
-                    if error.kind() == ErrorKind::Auth {
-                        pause = AUTH_PAUSE;
-                    }
-                    self.write().why = Some(error);
-                    tokio::select! {
-                        () = tokio::time::sleep(pause) => {}
-                        () = self.until_closed() => return None,
-                    }
-                }
-                Ok(_) | Err(_) => {}
-            }
-        }
-    }
-
-    async fn until_closed(&self) {
-        while !self.is_closed() {
-            self.wake.notified().await;
-        }
-    }
-
-    /// The supervisor: runs until the service is closed or its last handle is dropped.
-    async fn supervise(self: &Arc<Self>) {
-        while !self.is_closed() {
-            if !self.is_up() {
-                let Some(mut live) = self.reconnect().await else {
-                    return;
-                };
-                // What was invalidated meanwhile goes before anybody can read it.
-                self.drain(&mut live).await;
-                if self.is_closed() {
-                    return;
-                }
-                self.up(live);
-                tracing::info!(server = %self.settings, "connected to the cache server");
-                continue;
-            }
-            let pause = match self.queue.pending() {
-                0 => self.settings.ping_interval,
-                _ => RETRY_PAUSE.min(self.settings.ping_interval),
-            };
-            tokio::select! {
-                () = self.wake.notified() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
-            let Ok(mut live) = self.live() else {
-                continue;
-            };
-            if let Err(error) = self.send(&mut live, &redis::cmd("PING")).await {
-                // A server that answers, if only with an error (LOADING, BUSY), is there.
-                if error.kind() == ErrorKind::Timeout {
-                    self.down(live.id, error);
-                }
-                continue;
-            }
-            if self.queue.pending() > 0 {
-                self.drain(&mut live).await;
-            }
-        }
-    }
-
-    /// Carries out what waits in the queue, until it is empty or the server refuses.
-    pub(super) async fn drain(&self, live: &mut Live) {
-        while self.queue.pending() > 0 {
-            let jobs = self.queue.take(500);
-            let count = jobs.len() as u64;
-            match super::remove::carry_out(self, live, &jobs).await {
-                Ok(()) => {
-                    self.counters
-                        .retries_done
-                        .fetch_add(count, Ordering::Relaxed);
-                }
-                Err(error) => {
-                    if error.retry_class() == RetryClass::Never {
-                        tracing::error!(server = %self.settings, %error, count, "invalidations were refused for good");
-                        self.counters
-                            .retries_lost
-                            .fetch_add(count, Ordering::Relaxed);
-                        continue;
-                    }
-                    for job in jobs {
-                        // There was room for them a moment ago; who came meanwhile may have taken it.
-                        if !self.queue.push(job) {
-                            add(&self.counters.retries_lost);
-                        }
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
     /// Resolves when a link is published, or the service closed.
     pub(super) async fn until_up(&self) {
         let mut changed = self.changed.subscribe();
@@ -510,80 +365,5 @@ impl Core {
         self.changed.send_replace(false);
         self.wake.notify_one();
         live
-    }
-}
-
-/// Lowers the flag when the supervisor ends, for whatever reason.
-struct Supervision(Arc<Core>);
-
-impl Drop for Supervision {
-    fn drop(&mut self) {
-        self.0.supervised.store(false, Ordering::SeqCst);
-    }
-}
-
-/// Hears from the connection's task that the connection is gone.
-struct Hook {
-    core: Weak<Core>,
-    id: u64,
-    dead: Arc<AtomicBool>,
-}
-
-impl AsyncPushSender for Hook {
-    fn send(&self, info: PushInfo) -> std::result::Result<(), SendError> {
-        if info.kind == PushKind::Disconnection {
-            self.dead.store(true, Ordering::SeqCst);
-            if let Some(core) = self.core.upgrade() {
-                core.down(self.id, core.gone());
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Voids the leases on a key when a write begins and once more when it is over, answered or dropped (T6).
-pub(super) struct Voiding<'a> {
-    core: &'a Core,
-    key: &'a str,
-}
-
-impl<'a> Voiding<'a> {
-    pub(super) fn new(core: &'a Core, key: &'a str) -> Self {
-        core.generations.bump(key);
-        Self { core, key }
-    }
-}
-
-impl Drop for Voiding<'_> {
-    fn drop(&mut self) {
-        self.core.generations.bump(self.key);
-    }
-}
-
-/// Queues a removal unless it is told that the removal is done: a failed, timed out or dropped
-/// invalidation is carried out later (T37).
-pub(super) struct RetryGuard<'a> {
-    core: &'a Core,
-    job: Option<Job>,
-}
-
-impl<'a> RetryGuard<'a> {
-    pub(super) fn new(core: &'a Core, job: Job) -> Self {
-        Self {
-            core,
-            job: Some(job),
-        }
-    }
-
-    pub(super) fn disarm(mut self) {
-        self.job = None;
-    }
-}
-
-impl Drop for RetryGuard<'_> {
-    fn drop(&mut self) {
-        if let Some(job) = self.job.take() {
-            self.core.retry_later(job);
-        }
     }
 }

@@ -5,17 +5,20 @@
 
 mod connect;
 mod fault;
+mod guard;
 mod link;
 mod remove;
 mod retry;
 mod script;
 mod settings;
 mod store;
+mod supervisor;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use link::{Core, RetryGuard};
+use guard::RetryGuard;
+use link::Core;
 use retry::{Condition, Target};
 pub use settings::{Undecodable, ValkeySettings};
 
@@ -120,12 +123,21 @@ impl ValkeyBackend {
     /// Calls after it fail with kind `Closed`. Closing twice is fine.
     pub async fn close(&self, deadline: Duration) {
         let core = self.core();
-        if core.queue.pending() > 0
-            && let Ok(mut live) = core.live()
-        {
-            let _ = tokio::time::timeout(deadline, core.drain(&mut live)).await;
-        }
-        let lost = core.queue.pending();
+        let settled = async {
+            while core.queue.unsettled() > 0 {
+                let Ok(mut live) = core.live() else {
+                    return;
+                };
+                let before = core.queue.unsettled();
+                core.drain(&mut live).await;
+                if core.queue.unsettled() >= before {
+                    // The server refuses, or the supervisor is at it: let time pass.
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(deadline, settled).await;
+        let lost = core.queue.unsettled();
         if lost > 0 {
             tracing::error!(server = %core.settings, lost, "closed with invalidations not carried out");
         }
@@ -136,7 +148,7 @@ impl ValkeyBackend {
     #[must_use]
     pub fn stats(&self) -> BackendStats {
         BackendStats {
-            retries_pending: self.core().queue.pending() as u64,
+            retries_pending: self.core().queue.unsettled() as u64,
             ..self.core().counters.snapshot()
         }
     }

@@ -39,6 +39,8 @@ pub(super) struct RetryQueue {
     inner: Mutex<Inner>,
     /// How many jobs wait; read without the lock on every successful write.
     pending: AtomicUsize,
+    /// How many have been taken out and are being carried out.
+    taken: AtomicUsize,
     limit: usize,
 }
 
@@ -62,6 +64,7 @@ impl RetryQueue {
         Self {
             inner: Mutex::default(),
             pending: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
             limit,
         }
     }
@@ -72,6 +75,17 @@ impl RetryQueue {
 
     pub(super) fn pending(&self) -> usize {
         self.pending.load(Ordering::Acquire)
+    }
+
+    /// Jobs not settled yet: those that wait and those being carried out.
+    pub(super) fn unsettled(&self) -> usize {
+        // In this order, against that of `take`: a job on its way from one to the other is seen.
+        self.pending() + self.taken.load(Ordering::Acquire)
+    }
+
+    /// `count` jobs taken out are done, lost or back in the queue.
+    pub(super) fn settle(&self, count: usize) {
+        self.taken.fetch_sub(count, Ordering::AcqRel);
     }
 
     /// Takes a job in; `false` if there is no room.
@@ -115,7 +129,7 @@ impl RetryQueue {
         }
     }
 
-    /// Takes up to `most` jobs out.
+    /// Takes up to `most` jobs out, to be [settled](Self::settle).
     pub(super) fn take(&self, most: usize) -> Vec<Job> {
         let mut inner = self.lock();
         let targets: Vec<Target> = inner.jobs.keys().take(most).cloned().collect();
@@ -126,6 +140,7 @@ impl RetryQueue {
         for (target, condition) in &jobs {
             inner.bytes -= cost(target, condition);
         }
+        self.taken.fetch_add(jobs.len(), Ordering::AcqRel);
         self.pending.store(inner.jobs.len(), Ordering::Release);
         jobs
     }

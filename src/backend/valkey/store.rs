@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::{Cmd, Value as Reply};
 use tokio::sync::MutexGuard;
 
-use super::link::Voiding;
+use super::guard::Voiding;
 use super::{Condition, RetryGuard, Target, Undecodable, ValkeyBackend, remove, script};
 use crate::backend::codec::{self, Decoded};
 use crate::backend::generation::Ticket;

@@ -1,0 +1,262 @@
+//! The task that keeps the link alive: connect, publish, watch, carry out what waits.
+//!
+//! Attempts to connect overlap, so that one that hangs does not hide the server's return.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use backon::BackoffBuilder;
+use redis::aio::{AsyncPushSender, SendError};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind};
+use tokio::task::JoinSet;
+
+use super::fault::{kind_of, translate};
+use super::guard::Batch;
+use super::link::{Core, Live, Peer};
+use super::remove;
+use crate::error::{Error, ErrorKind, Result, RetryClass};
+
+/// The longest pause between two attempts to connect: with it the first success comes within a second
+/// of the server's return.
+const MAX_PAUSE: Duration = Duration::from_millis(400);
+/// After a refused password there is no hurry.
+const AUTH_PAUSE: Duration = Duration::from_secs(5);
+/// Attempts under way at once.
+const MAX_ATTEMPTS: usize = 3;
+/// How soon waiting invalidations are tried again on a connection that works.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+impl Core {
+    /// One attempt: connect, authenticate, choose the database, PING. Not yet published.
+    async fn attempt(self: Arc<Self>) -> Result<Live> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let dead = Arc::new(AtomicBool::new(false));
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.settings.connect_timeout))
+            .set_response_timeout(Some(self.settings.response_timeout))
+            .set_push_sender(Hook {
+                core: Arc::downgrade(&self),
+                id,
+                dead: Arc::clone(&dead),
+            });
+        let work = async {
+            let mut connection = self
+                .client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await?;
+            // PING must be answered; who we are is worth knowing, but rules may forbid the question.
+            let mut hello = redis::pipe();
+            hello.cmd("PING").cmd("CLIENT").arg("INFO");
+            let mut replies = connection
+                .send_packed_commands(&hello, 0, 2)
+                .await?
+                .into_iter();
+            if let Some(pong) = replies.next() {
+                pong.extract_error()?;
+            }
+            Ok(Live {
+                id,
+                connection,
+                dead,
+                peer: replies.next().and_then(Peer::read),
+            })
+        };
+        match tokio::time::timeout(self.settings.connect_timeout, work).await {
+            Ok(Ok(live)) => Ok(live),
+            Ok(Err(error)) if kind_of(&error) == ErrorKind::Timeout => Err(self.too_slow()),
+            Ok(Err(error)) => Err(translate(&self.settings, error)),
+            Err(_) => Err(self.too_slow()),
+        }
+    }
+
+    fn too_slow(&self) -> Error {
+        Error::timeout(format!(
+            "no connection to {} within {:?}",
+            self.settings, self.settings.connect_timeout
+        ))
+    }
+
+    fn pauses() -> impl Iterator<Item = Duration> {
+        backon::ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(25))
+            .with_max_delay(MAX_PAUSE / 2)
+            // Jitter adds up to the delay once more: never above MAX_PAUSE.
+            .with_jitter()
+            .without_max_times()
+            .build()
+    }
+
+    /// The first connection: a bounded number of attempts, an error that waiting cannot mend at once.
+    pub(super) async fn connect_first(self: &Arc<Self>) -> Result<()> {
+        let mut pauses = Self::pauses();
+        let mut attempt = 1;
+        loop {
+            match Arc::clone(self).attempt().await {
+                Ok(live) => {
+                    self.up(live);
+                    return Ok(());
+                }
+                Err(error)
+                    if attempt >= self.settings.connect_attempts
+                        || error.retry_class() == RetryClass::Never =>
+                {
+                    return Err(error);
+                }
+                Err(error) => {
+                    tracing::debug!(server = %self.settings, attempt, %error, "could not connect");
+                }
+            }
+            attempt += 1;
+            tokio::time::sleep(pauses.next().unwrap_or(MAX_PAUSE)).await;
+        }
+    }
+
+    /// Attempts until one succeeds or the service is closed (`None`).
+    async fn reconnect(self: &Arc<Self>) -> Option<Live> {
+        let mut pauses = Self::pauses();
+        let mut attempts = JoinSet::new();
+        loop {
+            if self.is_closed() {
+                return None;
+            }
+            if attempts.len() < MAX_ATTEMPTS {
+                attempts.spawn(Arc::clone(self).attempt());
+            }
+            let mut pause = pauses.next().unwrap_or(MAX_PAUSE);
+            let until = tokio::time::Instant::now() + MAX_PAUSE;
+            // A hanging attempt gets company after a while; a failed one a successor after the pause.
+            match tokio::time::timeout_at(until, attempts.join_next()).await {
+                Ok(Some(Ok(Ok(live)))) => return Some(live),
+                Ok(Some(Ok(Err(error)))) => {
+                    if error.kind() == ErrorKind::Auth {
+                        pause = AUTH_PAUSE;
+                    }
+                    self.note(error);
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = self.until_closed() => return None,
+                    }
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    async fn until_closed(&self) {
+        while !self.is_closed() {
+            self.wake.notified().await;
+        }
+    }
+
+    /// The supervisor: runs until the service is closed or its last handle is dropped.
+    async fn supervise(self: &Arc<Self>) {
+        while !self.is_closed() {
+            if !self.is_up() {
+                let Some(mut live) = self.reconnect().await else {
+                    return;
+                };
+                self.bury(&mut live).await;
+                // What was invalidated meanwhile goes before anybody can read it.
+                self.drain(&mut live).await;
+                if self.is_closed() {
+                    return;
+                }
+                self.up(live);
+                tracing::info!(server = %self.settings, "connected to the cache server");
+                continue;
+            }
+            let pause = match self.queue.pending() {
+                0 => self.settings.ping_interval,
+                _ => RETRY_PAUSE.min(self.settings.ping_interval),
+            };
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+            let Ok(mut live) = self.live() else {
+                continue;
+            };
+            if let Err(error) = self.send(&mut live, &redis::cmd("PING")).await {
+                // A server that answers, if only with an error (LOADING, BUSY), is there.
+                if error.kind() == ErrorKind::Timeout {
+                    self.down(live.id, error);
+                }
+                continue;
+            }
+            if self.queue.pending() > 0 {
+                self.drain(&mut live).await;
+            }
+        }
+    }
+
+    /// Has the server close the connections that we have given up. Requests of theirs that timed out may
+    /// still be on their way, and a late SET would bring back what has been invalidated since. A server
+    /// that does not allow it leaves that to the TTL.
+    async fn bury(&self, live: &mut Live) {
+        for peer in self.take_given_up() {
+            if let Err(error) = self.send(live, &peer.kill_command()).await {
+                tracing::debug!(server = %self.settings, %error, "an old connection could not be closed at the server");
+            }
+        }
+    }
+
+    /// Carries out what waits in the queue, until it is empty or the server refuses.
+    pub(super) async fn drain(&self, live: &mut Live) {
+        while self.queue.pending() > 0 {
+            let mut batch = Batch::take(self, 500);
+            let count = batch.jobs().len();
+            match remove::carry_out(self, live, batch.jobs()).await {
+                Ok(()) => {
+                    add_many(&self.counters.retries_done, count);
+                    batch.settle();
+                }
+                Err(error) if error.retry_class() == RetryClass::Never => {
+                    tracing::error!(server = %self.settings, %error, count, "invalidations were refused for good");
+                    add_many(&self.counters.retries_lost, count);
+                    batch.settle();
+                }
+                // Dropped unsettled: back into the queue.
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Lowers the flag when the supervisor ends, for whatever reason.
+pub(super) struct Supervision(pub(super) Arc<Core>);
+
+impl Supervision {
+    pub(super) async fn run(self) {
+        self.0.supervise().await;
+    }
+}
+
+impl Drop for Supervision {
+    fn drop(&mut self) {
+        self.0.supervised.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Hears from the connection's task that the connection is gone.
+struct Hook {
+    core: Weak<Core>,
+    id: u64,
+    dead: Arc<AtomicBool>,
+}
+
+impl AsyncPushSender for Hook {
+    fn send(&self, info: PushInfo) -> std::result::Result<(), SendError> {
+        if info.kind == PushKind::Disconnection {
+            self.dead.store(true, Ordering::SeqCst);
+            if let Some(core) = self.core.upgrade() {
+                core.down(self.id, core.gone());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn add_many(counter: &AtomicU64, count: usize) {
+    counter.fetch_add(count as u64, Ordering::Relaxed);
+}

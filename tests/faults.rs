@@ -1,0 +1,18 @@
+//! Real servers, real faults: what callers see while the server is away, refuses or lies, and after.
+//!
+//! Every test starts its own server and fails when none is found.
+
+#[path = "faults/common.rs"]
+mod common;
+#[path = "faults/leases.rs"]
+mod leases;
+#[path = "faults/load.rs"]
+mod load;
+#[path = "faults/outage.rs"]
+mod outage;
+#[path = "faults/refusals.rs"]
+mod refusals;
+#[path = "faults/retry.rs"]
+mod retry;
+#[path = "faults/setup.rs"]
+mod setup;
