@@ -160,6 +160,17 @@ fn ticks(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A time to live in whole ticks, rounded up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticks(u64);
+
+impl Ticks {
+    pub(crate) fn of(ttl: Duration) -> Self {
+        let part = u64::from(ttl.subsec_nanos()).div_ceil(NANOS_PER_TICK);
+        Self(ttl.as_secs().saturating_mul(1_000).saturating_add(part))
+    }
+}
+
 /// When an entry expires: 48 bits of ticks (8,900 years), all ones = never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Deadline(u64);
@@ -168,12 +179,15 @@ impl Deadline {
     pub(crate) const BITS: u32 = 48;
     pub(crate) const NEVER: Self = Self((1 << Self::BITS) - 1);
 
-    /// `ttl` after tick `now`. Rounds up, and adds the tick that is under way, so that an entry never expires
-    /// early by rounding; saturates to [`Self::NEVER`] (T28).
-    pub(crate) fn after(now: u64, ttl: Duration) -> Self {
-        let ttl = ttl.as_nanos().div_ceil(u128::from(NANOS_PER_TICK));
-        let at = u128::from(now) + ttl + 1;
-        Self(u64::try_from(at).unwrap_or(u64::MAX).min(Self::NEVER.0))
+    /// `ttl` ticks after tick `now`. Adds the tick that is under way, so that an entry never expires early by
+    /// rounding; saturates to [`Self::NEVER`] (T28).
+    #[inline]
+    pub(crate) fn after(now: u64, ttl: Ticks) -> Self {
+        Self(
+            now.saturating_add(ttl.0)
+                .saturating_add(1)
+                .min(Self::NEVER.0),
+        )
     }
 
     #[inline(always)]
@@ -198,7 +212,7 @@ mod tests {
 
     #[test]
     fn deadlines_round_up_and_never_come_early() {
-        let d = Deadline::after(10, Duration::from_micros(1500));
+        let d = Deadline::after(10, Ticks::of(Duration::from_micros(1500)));
         assert!(
             !d.has_passed(12),
             "10 + 1.5 ms, and tick 10 may be almost over"
@@ -208,7 +222,7 @@ mod tests {
 
     #[test]
     fn t28_huge_ttls_saturate_to_never() {
-        let d = Deadline::after(u64::MAX - 1, Duration::MAX);
+        let d = Deadline::after(u64::MAX - 1, Ticks::of(Duration::MAX));
         assert_eq!(d, Deadline::NEVER);
         assert!(!d.has_passed(u64::MAX));
     }

@@ -169,7 +169,7 @@ where
             index,
             clock: self.clock.unwrap_or_else(CoarseTicker::clock),
             ticking: OnceLock::new(),
-            ttl: self.ttl,
+            ttl: self.ttl.into(),
             board,
             locals: Locals::new(),
             batch,

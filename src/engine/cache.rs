@@ -10,7 +10,7 @@ use super::thread::{DOMAIN, Here, here};
 use super::unbounded::Unbounded;
 use crate::load::Group;
 use crate::sync::{Arc, OnceLock};
-use crate::time::{Clock, CoarseTicker, Deadline};
+use crate::time::{Clock, CoarseTicker, Deadline, Ticks};
 use std::any::TypeId;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
@@ -40,12 +40,31 @@ pub struct TtlCache<K, V, S = ahash::RandomState> {
     pub(super) clock: Clock,
     /// Keeps the process-wide ticker going from the first deadline on.
     pub(super) ticking: OnceLock<CoarseTicker>,
-    pub(super) ttl: Option<Duration>,
+    pub(super) ttl: Life,
     pub(super) board: Arc<Board>,
     pub(super) locals: Locals<K, V>,
     /// Unlinked entries a thread collects before it pays for a heavy fence.
     pub(super) batch: usize,
     pub(super) loads: Group<K, V, Lease>,
+}
+
+/// How long an entry is to live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// Not at all: it takes the place of what was there, and is not kept.
+    None,
+    For(Ticks),
+    Forever,
+}
+
+impl From<Option<Duration>> for Life {
+    fn from(ttl: Option<Duration>) -> Self {
+        match ttl {
+            Some(Duration::ZERO) => Self::None,
+            None | Some(Duration::MAX) => Self::Forever,
+            Some(ttl) => Self::For(Ticks::of(ttl)),
+        }
+    }
 }
 
 pub(super) enum Index<K, V, S> {
@@ -169,26 +188,28 @@ where
         V: Clone,
     {
         let here = here();
-        let local = self.local(&here);
-        let value = match &self.index {
-            Index::Bounded(hasher, bounded) => {
-                let hash = hash_of(hasher, key);
-                let _guard = here.slot().enter();
-                let now = bounded.at(self.clock.tick());
-                // SAFETY: the guard is open for as long as the entry is used.
-                unsafe { bounded.get(hash, now, |k| k.borrow() == key) }.map(|e| V::clone(&e.value))
+        let counters = &self.local(&here).counters;
+        let tick = self.clock.tick();
+        if let Index::Bounded(hasher, bounded) = &self.index {
+            let hash = hash_of(hasher, key);
+            let guard = here.slot().enter();
+            // SAFETY: the guard is open for as long as the entry is used.
+            if let Some(entry) =
+                unsafe { bounded.get(hash, bounded.at(tick), |k| k.borrow() == key) }
+            {
+                let value = V::clone(&entry.value);
+                drop(guard);
+                counters.hits.add(1);
+                return Some(value);
             }
-            Index::Unbounded(map) => map.get(key, self.clock.tick()),
-            Index::Nothing(_) => None,
-        };
-        let counters = &local.counters;
-        if value.is_some() {
-            &counters.hits
-        } else {
-            &counters.misses
+        } else if let Index::Unbounded(map) = &self.index
+            && let Some(value) = map.get(key, tick)
+        {
+            counters.hits.add(1);
+            return Some(value);
         }
-        .add(1);
-        value
+        counters.misses.add(1);
+        None
     }
 
     /// Whether a live entry is there. Neither a use nor a hit or miss. O(1).
@@ -231,12 +252,12 @@ where
     /// Stores a value for `ttl`, rounded up to whole milliseconds. `Duration::ZERO`: do not keep it, and drop what was
     /// there. More than 8,900 years is for ever.
     pub fn set_with_ttl(&self, key: K, value: V, ttl: Duration) {
-        self.store(key, value, Some(ttl), None);
+        self.store(key, value, Some(ttl).into(), None);
     }
 
     /// Stores a value without expiry. It can still be evicted.
     pub fn set_forever(&self, key: K, value: V) {
-        self.store(key, value, None, None);
+        self.store(key, value, Life::Forever, None);
     }
 
     /// Takes a lease on a key, to be taken before its value is loaded from elsewhere.
@@ -270,18 +291,12 @@ where
         value: V,
         ttl: Option<Duration>,
     ) -> bool {
-        self.store(key, value, ttl, Some(&lease))
+        self.store(key, value, ttl.into(), Some(&lease))
     }
 
     #[inline]
-    pub(super) fn store(
-        &self,
-        key: K,
-        value: V,
-        ttl: Option<Duration>,
-        lease: Option<&Lease>,
-    ) -> bool {
-        if ttl == Some(Duration::ZERO) {
+    pub(super) fn store(&self, key: K, value: V, life: Life, lease: Option<&Lease>) -> bool {
+        if life == Life::None {
             if lease.is_some_and(|lease| !self.lease_is_valid(lease)) {
                 return false;
             }
@@ -294,13 +309,13 @@ where
         if lease.is_some_and(|lease| !lease.is_of(&self.board) || !self.board.covers(lease, hash)) {
             return false;
         }
-        let (deadline, tick) = match ttl {
-            None | Some(Duration::MAX) => (Deadline::NEVER, self.clock.tick()),
-            Some(ttl) => {
+        let (deadline, tick) = match life {
+            Life::For(ticks) => {
                 self.ticking.get_or_init(CoarseTicker::new);
                 let tick = self.tick_for_write(local);
-                (Deadline::after(tick, ttl), tick)
+                (Deadline::after(tick, ticks), tick)
             }
+            _ => (Deadline::NEVER, self.clock.tick()),
         };
         let stored = match &self.index {
             Index::Bounded(_, bounded) => {

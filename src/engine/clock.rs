@@ -104,6 +104,7 @@ pub(crate) enum Choice<K, V> {
 /// An entry in front of the hand.
 type Found<'g, K, V> = (Lane, Word<K, V>, &'g Entry<K, V>);
 
+#[inline]
 fn bump(word: &AtomicU64) {
     word.store(
         word.load(Ordering::Relaxed).wrapping_add(1),
@@ -139,6 +140,7 @@ impl Clock {
     }
 
     /// S never wants the whole cache, and never less than one place.
+    #[inline]
     fn s_limit(capacity: i64) -> i64 {
         ((capacity - 1) * ENTRY).max(ENTRY)
     }
@@ -150,10 +152,12 @@ impl Clock {
     }
 
     /// Epochs since `then`.
+    #[inline]
     fn idle(&self, then: u32) -> u32 {
         self.epoch().wrapping_sub(then) & Usage::MAX_EPOCH
     }
 
+    #[inline]
     fn dates(&self) -> Dates {
         Dates {
             evictions: self.mood.evictions.load(Ordering::Relaxed),
@@ -162,15 +166,18 @@ impl Clock {
         }
     }
 
+    #[inline]
     fn m_len(&self) -> i64 {
         self.hand.in_m.load(Ordering::Relaxed)
     }
 
     /// How many entries M may have.
+    #[inline]
     fn m_share(&self) -> i64 {
         (self.capacity - self.mood.s_target.load(Ordering::Relaxed).div_euclid(ENTRY)).max(1)
     }
 
+    #[inline]
     fn shift(&self, by: i64) {
         let (c, limit) = (self.capacity * ENTRY, Self::s_limit(self.capacity));
         let target = self.mood.s_target.load(Ordering::Relaxed) + by;
@@ -182,6 +189,7 @@ impl Clock {
     }
 
     /// Widens (+1) or narrows (-1) the horizon by 4 / capacity of itself.
+    #[inline]
     fn widen(&self, sign: i64) {
         let c = self.capacity;
         let horizon = self.mood.horizon.load(Ordering::Relaxed);
@@ -193,6 +201,7 @@ impl Clock {
     }
 
     /// Counts a miss and looks the key up among the ghosts.
+    #[inline]
     pub(crate) fn arrive(&self, hash: Hash) -> Arrival {
         let misses = self.mood.misses.load(Ordering::Relaxed) + 1;
         if misses >= self.epoch_length {

@@ -68,6 +68,7 @@ pub(crate) enum Phase {
 pub(crate) struct PhaseWord(AtomicU8);
 
 impl PhaseWord {
+    #[inline]
     pub(crate) fn new(phase: Phase) -> Self {
         Self(AtomicU8::new(phase as u8))
     }
@@ -86,6 +87,7 @@ impl PhaseWord {
     /// PENDING → `to`; returns the phase that stands afterwards.
     ///
     /// SeqCst: the exchange is one half of the Dekker pair between two inserts of one key (table I2).
+    #[inline]
     pub(crate) fn decide(&self, to: Phase) -> Phase {
         match self.0.compare_exchange(
             Phase::Pending as u8,
@@ -112,6 +114,7 @@ impl Usage {
     /// Epochs are kept modulo 2^30.
     pub(crate) const MAX_EPOCH: u32 = u32::MAX >> 2;
 
+    #[inline]
     pub(crate) fn new(uses: u32, epoch: u32) -> Self {
         Self(AtomicU32::new(uses | epoch << 2))
     }
@@ -127,14 +130,17 @@ impl Usage {
         }
     }
 
+    #[inline]
     pub(crate) fn uses(&self) -> u32 {
         self.0.load(Ordering::Relaxed) & Self::MAX_USES
     }
 
+    #[inline]
     pub(crate) fn last_access(&self) -> u32 {
         self.0.load(Ordering::Relaxed) >> 2
     }
 
+    #[inline]
     pub(crate) fn set_uses(&self, uses: u32) {
         let old = self.0.load(Ordering::Relaxed);
         self.0
@@ -157,6 +163,7 @@ impl Due {
         Self(deadline.bits() | u64::from(generation) << Deadline::BITS)
     }
 
+    #[inline]
     pub(crate) fn deadline(self) -> Deadline {
         Deadline::from_bits(self.0 & Deadline::NEVER.bits())
     }
@@ -196,6 +203,7 @@ pub(crate) struct Entry<K, V> {
 }
 
 impl<K, V> Entry<K, V> {
+    #[inline]
     pub(crate) fn new(phase: Phase, hash: Hash, due: Due, key: K, value: V) -> Self {
         Self {
             phase: PhaseWord::new(phase),
@@ -283,6 +291,7 @@ impl<K, V> Word<K, V> {
         Self::pack(entry, LEAVING)
     }
 
+    #[inline]
     pub(crate) fn kind(self) -> Kind {
         match self.0.addr() & KIND {
             _ if self.0.is_null() => Kind::Empty,
@@ -295,8 +304,9 @@ impl<K, V> Word<K, V> {
     /// Whether this is the place of an entry whose hash has this tag.
     #[inline(always)]
     pub(crate) fn has_tag(self, hash: Hash) -> bool {
-        let a = self.0.addr();
-        a & KIND == 0 && a >> 48 == usize::from(hash.tag()) && a & ADDRESS != 0
+        // With the tag taken out, what is left of an entry word is an address: 48 bits, low two clear, not null.
+        let rest = self.0.addr() ^ usize::from(hash.tag()) << 48;
+        rest >> 48 == 0 && rest & KIND == 0 && rest != 0
     }
 
     #[inline(always)]

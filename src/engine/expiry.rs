@@ -21,10 +21,12 @@ pub(crate) struct Expiry {
     groups: Box<[AtomicU64]>,
 }
 
+#[inline]
 fn invert(deadline: Deadline) -> u64 {
     Deadline::NEVER.bits() - deadline.bits()
 }
 
+#[inline]
 fn is_due(inverted: u64, now: u64) -> bool {
     inverted != 0 && Deadline::from_bits(Deadline::NEVER.bits() - inverted).has_passed(now)
 }
@@ -56,6 +58,7 @@ impl Expiry {
         }
     }
 
+    #[inline]
     fn note(&self, group: usize, inverted: u64) {
         dekker_fence();
         // Lowest level first: whoever sees a due word above finds the cause below.

@@ -44,6 +44,7 @@ impl Board {
         }
     }
 
+    #[inline]
     fn stripe(&self, hash: Hash) -> usize {
         hash.low as usize & (self.stripes.len() - 1)
     }
@@ -64,6 +65,7 @@ impl Board {
     }
 
     /// Whether the lease was taken on a key of this hash's stripe.
+    #[inline]
     pub(crate) fn covers(&self, lease: &Lease, hash: Hash) -> bool {
         lease.stripe == self.stripe(hash)
     }
@@ -86,6 +88,7 @@ impl Board {
 
 impl Lease {
     /// Whether nothing has voided it yet, `clears` being the cache's clear generation now.
+    #[inline]
     pub(crate) fn is_valid(&self, clears: u64) -> bool {
         dekker_fence();
         self.board.stripes[self.stripe].load(Ordering::SeqCst) == self.stripe_generation
@@ -93,6 +96,7 @@ impl Lease {
             && clears == self.clears
     }
 
+    #[inline]
     pub(crate) fn is_of(&self, board: &Arc<Board>) -> bool {
         Arc::ptr_eq(&self.board, board)
     }

@@ -23,11 +23,13 @@ impl Ring {
         })
     }
 
+    #[inline]
     fn place(&self, position: u32) -> &AtomicU32 {
         &self.places[position as usize & (self.places.len() - 1)]
     }
 
     /// Takes the next position; `note` stores it in the entry before others can read it from the ring.
+    #[inline]
     pub(crate) fn push(&self, lane: Lane, note: impl FnOnce(u32)) {
         let position = self.tail.fetch_add(1, Ordering::Relaxed);
         note(position);
@@ -36,6 +38,7 @@ impl Ring {
     }
 
     /// The oldest position and the lane it names; `None` if the ring is empty.
+    #[inline]
     pub(crate) fn pop(&self) -> Option<(u32, Lane)> {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
@@ -59,6 +62,7 @@ impl Ring {
     }
 
     /// Whether a position has been popped already.
+    #[inline]
     pub(crate) fn has_passed(&self, position: u32) -> bool {
         let ahead = position.wrapping_sub(self.head.load(Ordering::Relaxed));
         ahead > u32::MAX / 2

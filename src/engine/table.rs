@@ -16,6 +16,9 @@ use crate::sync::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 
 pub(crate) const LANES: usize = 7;
 
+/// How far along its path a search trusts hints before it compares tags.
+const HINTED_BUCKETS: usize = 3;
+
 /// How full the table is when the cache is: with five of seven lanes taken, 4 % of the entries live outside their
 /// home bucket (Poisson).
 const ENTRIES_PER_BUCKET: usize = 5;
@@ -38,11 +41,14 @@ pub(crate) struct Table<K, V> {
 pub(crate) struct Lane(pub(crate) u32);
 
 impl Lane {
+    #[inline(always)]
     pub(crate) fn new(bucket: usize, position: usize) -> Self {
-        Self(
-            u32::try_from(bucket * LANES + position)
-                .expect("the builder bounds the number of lanes"),
-        )
+        debug_assert!(u32::try_from(bucket * LANES + position).is_ok());
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the builder bounds the number of lanes"
+        )]
+        Self((bucket * LANES + position) as u32)
     }
 
     pub(crate) fn bucket(self) -> usize {
@@ -141,23 +147,48 @@ impl<K, V> Table<K, V> {
         hash: Hash,
         mut is_it: impl FnMut(&K) -> bool,
     ) -> Option<(Lane, Word<K, V>, &'g Entry<K, V>)> {
-        let at = self.home(hash);
-        let bucket = &self.buckets[at];
-        let mut found = matching(bucket.hints.load(Ordering::Relaxed), hash.hint());
-        while found != 0 {
-            let position = found.trailing_zeros() as usize / 8;
-            found &= found - 1;
-            let word = Word(bucket.lanes[position].load(Ordering::Acquire));
-            if word.has_tag(hash) {
-                // SAFETY: an entry word, loaded inside the caller's guard.
-                let entry = unsafe { word.deref() };
-                if is_it(&entry.key) && entry.phase.load() == Phase::Live {
-                    return Some((Lane::new(at, position), word, entry));
+        // SAFETY: the same contract.
+        unsafe {
+            self.find_hinted(hash, &mut is_it)
+                .or_else(|| self.find_by_lanes(hash, &mut is_it))
+        }
+    }
+
+    /// [`find`](Self::find) that may overlook a key whose hint is lost.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`.
+    #[inline(always)]
+    pub(crate) unsafe fn find_hinted<'g>(
+        &self,
+        hash: Hash,
+        is_it: &mut impl FnMut(&K) -> bool,
+    ) -> Option<(Lane, Word<K, V>, &'g Entry<K, V>)> {
+        let mut at = self.home(hash);
+        for _ in 0..HINTED_BUCKETS {
+            let bucket = &self.buckets[at];
+            let mut found = matching(bucket.hints.load(Ordering::Relaxed), hash.hint());
+            while found != 0 {
+                let position = found.trailing_zeros() as usize / 8;
+                found &= found - 1;
+                // SAFETY: `matching` sets bits of the seven lanes only.
+                let lane = unsafe { bucket.lanes.get_unchecked(position) };
+                let word = Word(lane.load(Ordering::Acquire));
+                if word.has_tag(hash) {
+                    // SAFETY: an entry word, loaded inside the caller's guard.
+                    let entry = unsafe { word.deref() };
+                    if is_it(&entry.key) && entry.phase.load() == Phase::Live {
+                        return Some((Lane::new(at, position), word, entry));
+                    }
                 }
             }
+            if self.passed[at].load(Ordering::Relaxed) == 0 {
+                break;
+            }
+            at = self.after(at);
         }
-        // SAFETY: the same contract.
-        unsafe { self.find_by_lanes(hash, &mut is_it) }
+        None
     }
 
     /// [`find`](Self::find) without trust in hints; repairs the hint of what it finds.

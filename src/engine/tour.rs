@@ -47,11 +47,13 @@ impl Tour {
         }
     }
 
+    #[inline]
     pub(crate) fn lanes(&self) -> u32 {
         Lane::new(self.buckets as usize, 0).0
     }
 
     /// The lane after `at`: within the bucket, then in the next bucket of the tour.
+    #[inline]
     pub(crate) fn next(&self, at: Lane) -> Lane {
         if (at.0 as usize + 1).is_multiple_of(LANES) {
             let bucket = at.bucket() as u64 + self.stride;
@@ -67,6 +69,7 @@ impl Tour {
     }
 
     /// How many buckets the tour visits from `hand` until it comes to `lane`.
+    #[inline]
     pub(crate) fn buckets_ahead(&self, hand: Lane, lane: Lane) -> u64 {
         let between = lane.bucket() as u64 + self.buckets - hand.bucket() as u64;
         between % self.buckets * self.phase % self.buckets

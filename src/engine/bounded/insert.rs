@@ -67,8 +67,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             self.board.void(hash);
         }
         let stored = loop {
+            // A key that its hint hides is found by the insert when it looks for rivals.
             // SAFETY: inside the guard that every caller of this type is in.
-            let found = unsafe { self.table.find(hash, |k| *k == key) };
+            let found = unsafe { self.table.find_hinted(hash, &mut |k| *k == key) };
             let end = match (found, lease) {
                 (Some((lane, word, old)), None) => {
                     self.overwrite(local, (lane, word, old), key, value, deadline)
