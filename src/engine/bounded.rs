@@ -116,7 +116,7 @@ impl<K, V> Bounded<K, V> {
         if !entry.settled.load(Ordering::Acquire) {
             self.ledger.settle(entry, &self.table);
             let source = Lane(entry.aux.load(Ordering::Acquire));
-            if source.0 < self.table.lanes() {
+            if self.table.has(source) {
                 self.table.exchange(
                     source,
                     Word::moved(std::ptr::from_ref(entry).cast_mut()),

@@ -404,7 +404,7 @@ impl Clock {
             (entry.phase.load() == Phase::Live).then_some((lane, word, entry))
         };
         let candidate = self.hand.candidate.load(Ordering::Relaxed);
-        if candidate < self.tour.lanes()
+        if table.has(Lane(candidate))
             && let Some(found) = live(Lane(candidate))
             && found.2.queue.load(Ordering::Relaxed) & IN_M != 0
         {

@@ -301,6 +301,12 @@ impl<K, V> Word<K, V> {
         }
     }
 
+    /// Necessary for [`has_tag`](Self::has_tag), and cheaper.
+    #[inline(always)]
+    pub(crate) fn may_have_tag(self, hash: Hash) -> bool {
+        self.0.addr() >> 48 == usize::from(hash.tag())
+    }
+
     /// Whether this is the place of an entry whose hash has this tag.
     #[inline(always)]
     pub(crate) fn has_tag(self, hash: Hash) -> bool {

@@ -124,13 +124,12 @@ impl Expiry {
 
 #[cfg(all(test, not(tux_loom)))]
 mod tests {
-    use super::super::table::LANES;
     use super::*;
 
     #[test]
     fn the_due_group_is_found_and_others_are_not() {
         let index = Expiry::new(10_000).unwrap();
-        let lane = |group: usize| Lane(u32::try_from(group * BUCKETS * LANES + 3).unwrap());
+        let lane = |group: usize| Lane::new(group * BUCKETS, 3);
         for group in 0..index.groups() {
             index.record(lane(group), Deadline::from_bits(1_000));
         }

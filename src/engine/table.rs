@@ -36,23 +36,29 @@ pub(crate) struct Table<K, V> {
     passed: Box<[AtomicU8]>,
 }
 
-/// The number of a lane: bucket × 7 + position.
+/// The number of a lane: bucket × 8 + position, which is below 7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lane(pub(crate) u32);
 
 impl Lane {
     #[inline(always)]
     pub(crate) fn new(bucket: usize, position: usize) -> Self {
-        debug_assert!(u32::try_from(bucket * LANES + position).is_ok());
+        debug_assert!(position < 8 && u32::try_from(bucket << 3).is_ok());
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the builder bounds the number of lanes"
         )]
-        Self((bucket * LANES + position) as u32)
+        Self((bucket << 3 | position) as u32)
     }
 
+    #[inline(always)]
     pub(crate) fn bucket(self) -> usize {
-        self.0 as usize / LANES
+        self.0 as usize >> 3
+    }
+
+    #[inline(always)]
+    pub(crate) fn position(self) -> usize {
+        self.0 as usize & 7
     }
 }
 
@@ -74,8 +80,9 @@ impl<K, V> Table<K, V> {
         self.buckets.len()
     }
 
-    pub(crate) fn lanes(&self) -> u32 {
-        Lane::new(self.buckets.len(), 0).0
+    /// Whether there is such a lane.
+    pub(crate) fn has(&self, lane: Lane) -> bool {
+        lane.bucket() < self.buckets.len() && lane.position() < LANES
     }
 
     #[inline(always)]
@@ -83,6 +90,7 @@ impl<K, V> Table<K, V> {
         ((u64::from(hash.home) * self.buckets.len() as u64) >> 32) as usize
     }
 
+    #[inline]
     fn after(&self, bucket: usize) -> usize {
         if bucket + 1 == self.buckets.len() {
             0
@@ -91,6 +99,7 @@ impl<K, V> Table<K, V> {
         }
     }
 
+    #[inline]
     fn distance(&self, hash: Hash, lane: Lane) -> usize {
         let (home, at) = (self.home(hash), lane.bucket());
         if at >= home {
@@ -106,17 +115,16 @@ impl<K, V> Table<K, V> {
         Word(self.lane(lane).load(Ordering::Acquire))
     }
 
+    #[inline]
     fn lane(&self, lane: Lane) -> &AtomicPtr<Entry<K, V>> {
-        &self.buckets[lane.bucket()].lanes[lane.0 as usize % LANES]
+        &self.buckets[lane.bucket()].lanes[lane.position()]
     }
 
     /// Changes a lane from `from` to `to`, if it still holds `from`. Words with an address are unique while the
     /// caller's guard is open, so there is no ABA.
+    #[inline]
     pub(crate) fn exchange(&self, lane: Lane, from: Word<K, V>, to: Word<K, V>) -> bool {
-        // SeqCst (which includes Release of the entry's fields): the Dekker pair of two inserts of one key.
-        self.lane(lane)
-            .compare_exchange(from.0, to.0, Ordering::SeqCst, Ordering::Relaxed)
-            .is_ok()
+        exchange(self.lane(lane), from, to)
     }
 
     /// Asks the processor for the home bucket of `hash`.
@@ -233,9 +241,17 @@ impl<K, V> Table<K, V> {
     {
         let mut at = self.home(hash);
         for _ in 0..self.buckets.len() {
-            for (position, lane) in self.buckets[at].lanes.iter().enumerate() {
-                // SeqCst: the loads of the Dekker pair of two inserts of one key; plain loads on x86.
-                let word = Word(lane.load(Ordering::SeqCst));
+            // SeqCst: the loads of the Dekker pair of two inserts of one key; plain loads on x86.
+            let words: [_; LANES] =
+                std::array::from_fn(|i| Word(self.buckets[at].lanes[i].load(Ordering::SeqCst)));
+            let mut tagged = 0_u32;
+            for (position, word) in words.iter().enumerate() {
+                tagged |= u32::from(word.may_have_tag(hash)) << position;
+            }
+            while tagged != 0 {
+                let position = tagged.trailing_zeros() as usize;
+                tagged &= tagged - 1;
+                let word = words[position];
                 if word.has_tag(hash) {
                     // SAFETY: an entry word, loaded inside the caller's guard.
                     let entry = unsafe { word.deref() };
@@ -257,9 +273,7 @@ impl<K, V> Table<K, V> {
         for distance in 0..self.buckets.len() {
             for (position, lane) in self.buckets[at].lanes.iter().enumerate() {
                 // Relaxed: only a guess at a free lane; the exchange decides.
-                if lane.load(Ordering::Relaxed).is_null()
-                    && self.exchange(Lane::new(at, position), Word::EMPTY, word)
-                {
+                if lane.load(Ordering::Relaxed).is_null() && exchange(lane, Word::EMPTY, word) {
                     return Some(Lane::new(at, position));
                 }
             }
@@ -275,6 +289,7 @@ impl<K, V> Table<K, V> {
 
     /// Undoes the counting of an entry that has left `lane`. Called once, by whoever changed the lane from that
     /// entry to anything but an entry of the same key.
+    #[inline]
     pub(crate) fn departed(&self, hash: Hash, lane: Lane) {
         self.uncount(hash, self.distance(hash, lane));
     }
@@ -285,6 +300,7 @@ impl<K, V> Table<K, V> {
         let _ = passed.fetch_update(Ordering::SeqCst, Ordering::Relaxed, |n| n.checked_add(1));
     }
 
+    #[inline]
     fn uncount(&self, hash: Hash, buckets: usize) {
         let mut at = self.home(hash);
         for _ in 0..buckets {
@@ -299,7 +315,7 @@ impl<K, V> Table<K, V> {
     #[inline(always)]
     pub(crate) fn hint(&self, lane: Lane, hash: Hash) {
         let hints = &self.buckets[lane.bucket()].hints;
-        let shift = lane.0 as usize % LANES * 8;
+        let shift = lane.position() * 8;
         let old = hints.load(Ordering::Relaxed);
         let new = old & !(0xff << shift) | u64::from(hash.hint()) << shift;
         if new != old {
@@ -338,6 +354,13 @@ impl<K, V> Table<K, V> {
             }
         }
     }
+}
+
+#[inline(always)]
+fn exchange<K, V>(lane: &AtomicPtr<Entry<K, V>>, from: Word<K, V>, to: Word<K, V>) -> bool {
+    // SeqCst (which includes Release of the entry's fields): the Dekker pair of two inserts of one key.
+    lane.compare_exchange(from.0, to.0, Ordering::SeqCst, Ordering::Relaxed)
+        .is_ok()
 }
 
 /// A mask with bit 8i+7 set where byte i of `hints` equals `hint`; bytes above a match may be wrongly set, never
@@ -435,7 +458,7 @@ mod tests {
         let hash = Hash::new(0);
         let fake = Word::entry(std::ptr::without_provenance_mut(64), hash);
         let lanes: Vec<_> = std::iter::from_fn(|| table.claim(hash, fake)).collect();
-        assert_eq!(lanes.len(), table.lanes() as usize);
+        assert_eq!(lanes.len(), table.buckets() * LANES);
         let first: u32 = table
             .passed
             .iter()

@@ -48,14 +48,15 @@ impl Tour {
     }
 
     #[inline]
+    /// Steps of one lap.
     pub(crate) fn lanes(&self) -> u32 {
-        Lane::new(self.buckets as usize, 0).0
+        u32::try_from(self.buckets * LANES as u64).unwrap_or(u32::MAX)
     }
 
     /// The lane after `at`: within the bucket, then in the next bucket of the tour.
     #[inline]
     pub(crate) fn next(&self, at: Lane) -> Lane {
-        if (at.0 as usize + 1).is_multiple_of(LANES) {
+        if at.position() + 1 == LANES {
             let bucket = at.bucket() as u64 + self.stride;
             let bucket = if bucket >= self.buckets {
                 bucket - self.buckets
