@@ -46,6 +46,30 @@ fn l2_callers_that_miss_together_make_one_fetch() {
 }
 
 #[test]
+fn l2_many_keys_at_once_make_one_fetch_each() {
+    for cache in caches() {
+        let fetches: [AtomicU64; 50] = [const { AtomicU64::new(0) }; 50];
+        thread::scope(|scope| {
+            for caller in 0..CALLERS {
+                let (cache, fetches) = (&cache, &fetches);
+                scope.spawn(move || {
+                    for step in 0..50 {
+                        let key = (step + caller * 7) % 50;
+                        let value = cache.get_or_fetch(key, || {
+                            fetches[key as usize].fetch_add(1, SeqCst);
+                            thread::yield_now();
+                            key * 10
+                        });
+                        assert_eq!(value, key * 10);
+                    }
+                });
+            }
+        });
+        assert!(fetches.iter().all(|count| count.load(SeqCst) == 1));
+    }
+}
+
+#[test]
 fn l2_an_expired_value_is_fetched_once_again() {
     let ticker = ManualTicker::new();
     let cache = TtlCache::builder()
@@ -252,4 +276,66 @@ fn i8_no_stale_value_under_fetches_writes_and_evictions() {
             }
         });
     }
+}
+
+#[test]
+fn i8_changes_of_other_keys_leave_a_lease_alone() {
+    for cache in caches() {
+        let lease = cache.lease(&0);
+        let neighbour = cache.lease(&1);
+        for key in 2..5_000 {
+            cache.set(key, key);
+            cache.invalidate(&key);
+        }
+        assert!(cache.lease_is_valid(&lease));
+        cache.set(1, 1);
+        assert!(!cache.lease_is_valid(&neighbour));
+        // Unless both keys had to share a slot, which two keys never have to.
+        assert!(cache.lease_is_valid(&lease));
+        assert!(cache.set_leased(lease, 0, 7));
+        assert_eq!(cache.get(&0), Some(7));
+    }
+}
+
+#[test]
+fn i8_more_leases_than_slots_are_still_voided_by_their_own_key() {
+    let cache: TtlCache<u64, u64> = TtlCache::builder().max_size(100).shards(1).build().unwrap();
+    for round in 0..3 {
+        let leases: Vec<_> = (0..20).map(|key| cache.lease(&key)).collect();
+        // Backwards: those that had to share a slot come first.
+        for (key, lease) in (0..)
+            .zip(leases)
+            .collect::<Vec<(u64, _)>>()
+            .into_iter()
+            .rev()
+        {
+            if (key + round) % 3 == 0 {
+                cache.invalidate(&key);
+                assert!(!cache.lease_is_valid(&lease));
+                assert!(!cache.set_leased(lease, key, key));
+            } else {
+                let twin = cache.lease(&key);
+                assert!(cache.set_leased(twin, key, key), "nothing came between");
+                assert!(!cache.lease_is_valid(&lease), "of two, the later is void");
+            }
+        }
+    }
+    // All leases are gone: a slot is free again, and its neighbours' changes do not matter.
+    let lease = cache.lease(&0);
+    (1..50).for_each(|key| cache.set(key, key));
+    assert!(cache.lease_is_valid(&lease));
+}
+
+#[test]
+fn i8_leases_on_one_key_share_a_slot_and_fit_no_other_key() {
+    let cache: TtlCache<u64, u64> = TtlCache::builder().max_size(100).shards(1).build().unwrap();
+    let twins: Vec<_> = (0..8).map(|_| cache.lease(&0)).collect();
+    let others: Vec<_> = (1..4).map(|key| cache.lease(&key)).collect();
+    cache.set(0, 0);
+    assert!(twins.iter().all(|lease| !cache.lease_is_valid(lease)));
+    assert!(others.iter().all(|lease| cache.lease_is_valid(lease)));
+    for lease in others {
+        assert!(!cache.set_leased(lease, 9, 9), "a lease on another key");
+    }
+    assert_eq!(cache.get(&9), None);
 }

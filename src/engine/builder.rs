@@ -108,9 +108,9 @@ impl<K, V, S> TtlCacheBuilder<K, V, S> {
         }
     }
 
-    /// Into how many stripes (rounded up to a power of two; default 64) the lease generations are split. More stripes:
-    /// fewer loads that a change of another key voids, 8 bytes each. The table needs no such number: its buckets are
-    /// independent of each other.
+    /// Into how many stripes (rounded up to a power of two; default 64) the lease generations are split. Each is one
+    /// cache line and tells four keys apart. More stripes: fewer loads, of very many at once, that a change of another
+    /// key voids. The table needs no such number: its buckets are independent of each other.
     pub fn shards(self, shards: usize) -> Self {
         Self { shards, ..self }
     }
