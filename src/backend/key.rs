@@ -215,14 +215,21 @@ impl<'a> KeyRef<'a> {
     /// The owned key if it takes no allocation: all families but those with names or role lists.
     #[inline(always)]
     pub(crate) fn to_numeric_key(self) -> Option<Key> {
-        Some(Key(match self {
-            Self::GuildConfig { guild } => Repr::GuildConfig { guild },
-            Self::JailStatus { guild, user } => Repr::JailStatus { guild, user },
-            Self::Prefix { guild } => Repr::Prefix { guild },
-            Self::PermissionRanks { guild } => Repr::PermissionRanks { guild },
-            Self::PermissionAssignments { guild } => Repr::PermissionAssignments { guild },
+        let (family, guild, user) = match self {
+            Self::GuildConfig { guild } => (NumericFamily::GuildConfig, guild, 0),
+            Self::JailStatus { guild, user } => (NumericFamily::JailStatus, guild, user),
+            Self::Prefix { guild } => (NumericFamily::Prefix, guild, 0),
+            Self::PermissionRanks { guild } => (NumericFamily::PermissionRanks, guild, 0),
+            Self::PermissionAssignments { guild } => {
+                (NumericFamily::PermissionAssignments, guild, 0)
+            }
             _ => return None,
-        }))
+        };
+        Some(Key(Repr::Numeric(Numeric {
+            family,
+            guild,
+            user,
+        })))
     }
 
     /// A small number of the kind of key, mixed into the hash.
@@ -246,27 +253,24 @@ impl Hash for KeyRef<'_> {
     /// One 128-bit word for the numeric families, so that a hit's hash costs as much as that of a pair.
     #[inline(always)]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Snowflakes leave the top bits nearly constant; the tag goes there. Two kinds of keys that
-        // fall together are told apart by `Eq`.
-        let word =
-            |guild: u64, low: u64| u128::from(guild ^ (self.tag() << 59)) << 64 | u128::from(low);
+        let word = |guild, low| word(self.tag(), guild, low);
         match *self {
             Self::JailStatus { guild, user } => state.write_u128(word(guild, user)),
             Self::GuildConfig { guild }
             | Self::Prefix { guild }
             | Self::PermissionRanks { guild }
-            | Self::PermissionAssignments { guild } => state.write_u128(word(guild, self.tag())),
+            | Self::PermissionAssignments { guild } => state.write_u128(word(guild, 0)),
             Self::UserPermissionRank { guild, user, roles } => {
                 state.write_u128(word(guild, user));
                 roles.0.hash(state);
             }
             Self::CommandPermission { guild, command }
             | Self::CommandPermissionFallback { guild, command } => {
-                state.write_u128(word(guild, self.tag()));
+                state.write_u128(word(guild, 0));
                 command.hash(state);
             }
             Self::Other(other) => {
-                state.write_u128(word(0, self.tag()));
+                state.write_u128(word(0, 0));
                 other.0.hash(state);
             }
         }
@@ -306,22 +310,9 @@ pub struct Key(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    GuildConfig {
-        guild: u64,
-    },
-    JailStatus {
-        guild: u64,
-        user: u64,
-    },
-    Prefix {
-        guild: u64,
-    },
-    PermissionRanks {
-        guild: u64,
-    },
-    PermissionAssignments {
-        guild: u64,
-    },
+    /// The families whose keys are numbers: one shape for all, so that a look-up compares three words
+    /// and does not branch on the family. `user` is 0 where there is none.
+    Numeric(Numeric),
     UserPermissionRank {
         guild: u64,
         user: u64,
@@ -336,6 +327,47 @@ enum Repr {
         command: Arc<str>,
     },
     Other(Arc<str>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Numeric {
+    family: NumericFamily,
+    guild: u64,
+    user: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum NumericFamily {
+    GuildConfig = 1,
+    JailStatus = 2,
+    Prefix = 3,
+    PermissionRanks = 4,
+    PermissionAssignments = 5,
+}
+
+impl Numeric {
+    #[inline(always)]
+    fn as_key_ref(self) -> KeyRef<'static> {
+        let guild = self.guild;
+        match self.family {
+            NumericFamily::GuildConfig => KeyRef::GuildConfig { guild },
+            NumericFamily::JailStatus => KeyRef::JailStatus {
+                guild,
+                user: self.user,
+            },
+            NumericFamily::Prefix => KeyRef::Prefix { guild },
+            NumericFamily::PermissionRanks => KeyRef::PermissionRanks { guild },
+            NumericFamily::PermissionAssignments => KeyRef::PermissionAssignments { guild },
+        }
+    }
+}
+
+/// The one word that is hashed of a key's numbers. Snowflakes leave the top bits nearly constant; the tag
+/// goes there. Two kinds of keys that fall together are told apart by `Eq`.
+#[inline(always)]
+fn word(tag: u64, guild: u64, low: u64) -> u128 {
+    u128::from(guild ^ (tag << 59)) << 64 | u128::from(low)
 }
 
 impl Key {
@@ -364,16 +396,7 @@ impl Key {
     #[must_use]
     pub fn as_key_ref(&self) -> KeyRef<'_> {
         match &self.0 {
-            Repr::GuildConfig { guild } => KeyRef::GuildConfig { guild: *guild },
-            Repr::JailStatus { guild, user } => KeyRef::JailStatus {
-                guild: *guild,
-                user: *user,
-            },
-            Repr::Prefix { guild } => KeyRef::Prefix { guild: *guild },
-            Repr::PermissionRanks { guild } => KeyRef::PermissionRanks { guild: *guild },
-            Repr::PermissionAssignments { guild } => {
-                KeyRef::PermissionAssignments { guild: *guild }
-            }
+            Repr::Numeric(numeric) => numeric.as_key_ref(),
             Repr::UserPermissionRank { guild, user, roles } => KeyRef::UserPermissionRank {
                 guild: *guild,
                 user: *user,
@@ -403,14 +426,22 @@ impl Key {
 impl Hash for Key {
     #[inline(always)]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_key_ref().hash(state);
+        match &self.0 {
+            // The same word as `KeyRef` hashes, without telling the families apart.
+            Repr::Numeric(n) => state.write_u128(word(n.family as u64, n.guild, n.user)),
+            _ => self.as_key_ref().hash(state),
+        }
     }
 }
 
 impl PartialEq for Key {
     #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
-        self.as_key_ref() == other.as_key_ref()
+        match (&self.0, &other.0) {
+            (Repr::Numeric(a), Repr::Numeric(b)) => a == b,
+            (Repr::Numeric(_), _) | (_, Repr::Numeric(_)) => false,
+            _ => self.as_key_ref() == other.as_key_ref(),
+        }
     }
 }
 

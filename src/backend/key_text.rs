@@ -209,6 +209,32 @@ mod tests {
         assert_eq!(size_of::<Key>(), 40);
     }
 
+    /// `Key`, `KeyRef` and what both lend must hash alike, or a look-up by one misses the other.
+    #[test]
+    fn every_form_of_a_key_hashes_alike() {
+        use super::super::key::AsKeyRef;
+        use std::hash::{BuildHasher, RandomState};
+        let hasher = RandomState::new();
+        for text in [
+            "guild_config:1",
+            "jail_status:1:2",
+            "prefix:1",
+            "perm:permission_ranks:1",
+            "perm:permission_assignments:1",
+            "perm:user_permission_rank:1:2:(5, 9)",
+            "perm:command_permission:1:a",
+            "perm:command_permission_fallback:1:a",
+            "x",
+        ] {
+            let key = Key::parse(text);
+            let lent: &dyn AsKeyRef = &key;
+            let hash = hasher.hash_one(&key);
+            assert_eq!(hash, hasher.hash_one(key.as_key_ref()), "{text}");
+            assert_eq!(hash, hasher.hash_one(lent), "{text}");
+            assert_eq!(key.as_key_ref().to_key(), key, "{text}");
+        }
+    }
+
     fn near_keys() -> impl Strategy<Value = String> {
         let family = prop::sample::select(Family::ALL.map(Family::prefix).to_vec());
         let id = prop_oneof!["[0-9]{1,3}", "[0-9]{18,21}", "[+0 ]?[0-9]{0,2}"];
