@@ -11,6 +11,8 @@ pub mod error;
     reason = "the async half is used by the features above"
 )]
 mod load;
+#[cfg(feature = "backend")]
+pub mod managers;
 #[cfg(feature = "valkey")]
 pub mod service;
 #[allow(unused_imports, reason = "the shim offers the same to both builds")]
@@ -19,5 +21,7 @@ pub mod time;
 
 pub use engine::{Iter, Lease, Stats, TtlCache, TtlCacheBuilder, View};
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "backend")]
+pub use managers::{GuildConfigCacheManager, JailStatusCache, PermissionCache, PrefixCache};
 #[cfg(feature = "valkey")]
 pub use service::{CacheService, CacheSetup, get_cache_backend};

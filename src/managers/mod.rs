@@ -1,0 +1,113 @@
+//! What a bot uses: typed caches of guild configurations, jail status, prefixes and permissions.
+//!
+//! Each manager works on a [`Backend`](crate::backend::Backend): memory, Valkey, or a store of your own, and
+//! behaves the same on each. `get` tells a hit from "not cached" (`Ok(None)`) from an unavailable store
+//! (`Err`); `get_or_fetch` runs one load per key, however many tasks ask at once, and a load begun before a
+//! set or an invalidation never overwrites it: in this process exactly. Across processes that share a Valkey a
+//! load under way elsewhere may still put back an old value, which lives for at most one TTL.
+//!
+//! Make them with `new(backend)`, or use the process-wide `shared()` ones, which
+//! [`CacheSetup`](crate::CacheSetup) points at its backend.
+
+mod fetch;
+mod fetch_many;
+mod guild_config;
+mod ids;
+mod jail_status;
+mod options;
+mod permission;
+mod prefix;
+mod shape;
+mod slot;
+mod stale;
+mod stats;
+mod tier;
+
+pub use guild_config::{GuildConfig, GuildConfigCacheManager, GuildConfigUpdate, Missing, Unknown};
+pub use ids::{ChannelId, GuildId, RoleId, UserId};
+pub use jail_status::JailStatusCache;
+pub use options::{ManagerOptions, OnOutage, Scope};
+pub use permission::{
+    CommandPermission, CommandRule, GuildPermissions, MAX_RANK, PermissionAssignment,
+    PermissionCache, PermissionRank, PreWarm, Rows, WarmFailure, WarmProgress, WarmReport, Warmed,
+};
+pub use prefix::{Prefix, PrefixCache};
+pub use stale::Labelled;
+pub use stats::ManagerStats;
+
+use crate::backend::{Backend, InMemoryBackend};
+use crate::error::Result;
+
+/// Memory for a manager that has no backend: its entries live as long as the manager says.
+fn own_memory(entries: usize) -> Backend {
+    let memory = InMemoryBackend::builder()
+        .max_size(entries)
+        .per_entry_ttl(true)
+        .build();
+    match memory {
+        Ok(memory) => memory.into(),
+        Err(error) => unreachable!("{entries} entries are a sound size: {error}"),
+    }
+}
+
+/// One of each, on one backend.
+#[derive(Clone, Debug)]
+pub struct Managers {
+    /// Guild configurations.
+    pub guild_config: GuildConfigCacheManager,
+    /// Jail status.
+    pub jail_status: JailStatusCache,
+    /// Command prefixes.
+    pub prefix: PrefixCache,
+    /// Permissions and ranks.
+    pub permissions: PermissionCache,
+}
+
+impl Managers {
+    /// New ones, all on `backend`.
+    pub fn new(backend: impl Into<Backend>) -> Self {
+        let backend = backend.into();
+        Self {
+            guild_config: GuildConfigCacheManager::new(backend.clone()),
+            jail_status: JailStatusCache::new(backend.clone()),
+            prefix: PrefixCache::new(backend.clone()),
+            permissions: PermissionCache::new(backend),
+        }
+    }
+
+    /// The process-wide ones.
+    #[must_use]
+    pub fn shared() -> Self {
+        Self {
+            guild_config: GuildConfigCacheManager::shared().clone(),
+            jail_status: JailStatusCache::shared().clone(),
+            prefix: PrefixCache::shared().clone(),
+            permissions: PermissionCache::shared().clone(),
+        }
+    }
+
+    /// Points all of them at `backend`, for every holder.
+    pub fn set_backend(&self, backend: impl Into<Backend>) {
+        let backend = backend.into();
+        self.guild_config.set_backend(backend.clone());
+        self.jail_status.set_backend(backend.clone());
+        self.prefix.set_backend(backend.clone());
+        self.permissions.set_backend(backend);
+    }
+
+    /// The bot left `guild`: removes all that any of them holds about it; says how many entries went.
+    ///
+    /// # Errors
+    /// When one fails the others are still asked; the first error is returned. In Valkey what failed is
+    /// retried later by itself.
+    pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
+        let guild = guild.into();
+        let results = [
+            self.guild_config.invalidate(guild).await.map(usize::from),
+            self.prefix.invalidate(guild).await.map(usize::from),
+            self.jail_status.invalidate_guild(guild).await,
+            self.permissions.invalidate_guild(guild).await,
+        ];
+        results.into_iter().try_fold(0, |sum, removed| Ok(sum + removed?))
+    }
+}

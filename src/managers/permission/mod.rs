@@ -1,0 +1,179 @@
+//! Permissions: which rank a command asks for, and which rank a user has.
+//!
+//! | what | depends on | removed when |
+//! |---|---|---|
+//! | a command's rule | its row | the command, a parent or a child is invalidated |
+//! | a command's fallback | the rows of the command and its parents | as above, and when a rule of it or a parent is set |
+//! | ranks, assignments | the guild's rows | they are invalidated |
+//! | a user's rank | ranks, assignments, the user's roles | ranks or assignments are set or invalidated |
+//!
+//! What depends on something is removed before and after it is written, in that order: a load begun before
+//! either removal publishes nothing, and one begun after the second sees the new value.
+
+mod commands;
+mod ranks;
+mod roles;
+mod types;
+mod warm;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+pub use types::{
+    CommandPermission, CommandRule, GuildPermissions, MAX_RANK, PermissionAssignment,
+    PermissionRank, Rows,
+};
+pub use warm::{PreWarm, WarmFailure, WarmProgress, WarmReport, Warmed};
+
+use super::options::ManagerOptions;
+use super::own_memory;
+use super::stats::ManagerStats;
+use super::tier::{Shared, Tier, is_local, whole};
+use crate::backend::{Backend, Family, KeySet};
+use crate::error::Result;
+use types::UserRank;
+
+const TTL: Duration = Duration::from_secs(600);
+const USER_RANK_TTL: Duration = Duration::from_secs(300);
+/// Entries of a cache without a backend.
+const OWN_SIZE: usize = 10_000;
+
+/// Everything of this cache, family by family.
+pub(crate) const FAMILIES: [Family; 5] = [
+    Family::PermissionRanks,
+    Family::PermissionAssignments,
+    Family::UserPermissionRank,
+    Family::CommandPermission,
+    Family::CommandPermissionFallback,
+];
+
+/// Command permissions, ranks, assignments and the ranks of users. Clones share everything.
+///
+/// "No permission is set" is remembered as [`CommandRule::Unset`]; a miss is `Ok(None)`; an unavailable store
+/// is an error. None of them reads as one of the others (T36).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tux_cache::Error> {
+/// use tux_cache::managers::{CommandPermission, CommandRule, PermissionCache};
+/// # let guild = 1_u64;
+/// let permissions = PermissionCache::in_memory();
+/// let ban = CommandPermission { command_name: "ban".into(), required_rank: 3, ..Default::default() };
+/// permissions.set(guild, "ban", ban).await?;
+/// permissions.set(guild, "ping", CommandRule::Unset).await?;
+/// let effective = permissions.get_fallback(guild, "ban list").await?;
+/// assert_eq!(effective, None); // nobody has said yet whether "ban list" has a rule of its own
+/// let known = permissions.get_many(guild, &["ban", "ping", "kick"]).await?;
+/// assert_eq!(known[0].as_ref().and_then(CommandRule::required_rank), Some(3));
+/// assert_eq!(known[1], Some(CommandRule::Unset));
+/// assert_eq!(known[2], None);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct PermissionCache {
+    shared: Arc<Shared>,
+    commands: Arc<Tier<CommandRule>>,
+    ranks: Arc<Tier<Rows<PermissionRank>>>,
+    assignments: Arc<Tier<Rows<PermissionAssignment>>>,
+    user_ranks: Arc<Tier<UserRank>>,
+}
+
+impl PermissionCache {
+    /// On `backend`, with the guide's settings (600 s, ranks of users 300 s).
+    pub fn new(backend: impl Into<Backend>) -> Self {
+        Self::with_options(backend, ManagerOptions::new())
+    }
+
+    /// On `backend`, with other settings.
+    ///
+    /// # Panics
+    /// When [`keep_stale`](ManagerOptions::keep_stale) asks for absurdly many entries.
+    pub fn with_options(backend: impl Into<Backend>, options: ManagerOptions) -> Self {
+        Self::make(backend.into(), false, &options)
+    }
+
+    /// On memory of its own, 10,000 entries.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::make(own_memory(OWN_SIZE), true, &ManagerOptions::new())
+    }
+
+    /// The one of this process; in memory until [`set_backend`](Self::set_backend).
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<PermissionCache> = OnceLock::new();
+        SHARED.get_or_init(Self::in_memory)
+    }
+
+    fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
+        let shared = Shared::new(backend, owned, options);
+        let ttl = options.ttl.or(Some(TTL));
+        Self {
+            commands: Tier::new(&shared, ttl),
+            ranks: Tier::new(&shared, ttl),
+            assignments: Tier::new(&shared, ttl),
+            user_ranks: Tier::new(&shared, Some(options.user_rank_ttl.unwrap_or(USER_RANK_TTL))),
+            shared,
+        }
+    }
+
+    /// Replaces the backend for every holder. What memory of its own held is dropped.
+    pub fn set_backend(&self, backend: impl Into<Backend>) {
+        self.shared.set_backend(backend.into());
+    }
+
+    /// The backend.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.shared.slot.backend().clone()
+    }
+
+    /// Removes everything about a guild, as far as the [`Scope`](super::Scope) reaches; says how many went.
+    ///
+    /// # Errors
+    /// As [`Backend::delete_prefix`]; what can be removed is removed all the same.
+    ///
+    /// # Cancel safety
+    /// Once begun it is carried out, whether or not its caller stays.
+    pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
+        let guild = guild.into();
+        self.remove_sets(FAMILIES.map(|family| KeySet::Guild(family, guild)))
+            .await
+    }
+
+    /// Removes everything about every guild, as far as the [`Scope`](super::Scope) reaches.
+    ///
+    /// # Errors
+    /// As [`Backend::delete_prefix`]; what can be removed is removed all the same.
+    pub async fn clear_all(&self) -> Result<usize> {
+        self.remove_sets(FAMILIES.map(KeySet::Family)).await
+    }
+
+    async fn remove_sets(&self, sets: [KeySet<'static>; FAMILIES.len()]) -> Result<usize> {
+        let shared = Arc::clone(&self.shared);
+        whole(self.is_local(), async move {
+            let _void = warm::Void::all();
+            let (mut removed, mut first_error) = (0, None);
+            for set in sets {
+                match shared.remove_set(set).await {
+                    Ok(count) => removed += count,
+                    Err(error) => {
+                        first_error.get_or_insert(error);
+                    }
+                }
+            }
+            first_error.map_or(Ok(removed), Err)
+        })
+        .await
+    }
+
+    fn is_local(&self) -> bool {
+        is_local(self.shared.slot.backend())
+    }
+
+    /// What this cache counted.
+    #[must_use]
+    pub fn stats(&self) -> ManagerStats {
+        self.shared.stats()
+    }
+}

@@ -1,0 +1,269 @@
+//! Ranks, the roles that give them, and the ranks of users.
+
+use std::error::Error as StdError;
+use std::future::Future;
+
+use super::types::{MAX_RANK, PermissionAssignment, PermissionRank, Rows, UserRank};
+use super::{PermissionCache, roles, warm, whole};
+use crate::backend::{Family, KeyRef, KeySet};
+use crate::error::{Error, ErrorKind, Result};
+use crate::managers::stale::Labelled;
+
+impl PermissionCache {
+    /// The cached ranks of a guild.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    #[inline]
+    pub async fn get_ranks(&self, guild: impl Into<u64>) -> Result<Option<Rows<PermissionRank>>> {
+        let guild = guild.into();
+        self.ranks.get(KeyRef::PermissionRanks { guild }).await
+    }
+
+    /// The cached ranks, or what `load` returns.
+    ///
+    /// # Errors, panics, cancel safety
+    /// As [`get_or_fetch`](Self::get_or_fetch).
+    pub async fn get_or_fetch_ranks<F, Fut, R, E>(
+        &self,
+        guild: impl Into<u64>,
+        load: F,
+    ) -> Result<Rows<PermissionRank>>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: Into<Rows<PermissionRank>>,
+        E: StdError + Send + Sync + 'static,
+    {
+        let guild = guild.into();
+        let key = KeyRef::PermissionRanks { guild };
+        self.ranks.get_or_fetch(key, load).await
+    }
+
+    /// Writes the ranks of a guild and removes the ranks of its users.
+    ///
+    /// # Errors, cancel safety
+    /// As [`set`](Self::set).
+    pub async fn set_ranks(
+        &self,
+        guild: impl Into<u64>,
+        ranks: impl Into<Rows<PermissionRank>>,
+    ) -> Result<()> {
+        let (cache, guild, ranks) = (self.clone(), guild.into(), ranks.into());
+        whole(self.is_local(), async move {
+            let _void = warm::Void::guild(guild);
+            cache.remove_user_ranks(guild).await?;
+            cache.ranks.put(KeyRef::PermissionRanks { guild }, ranks).await?;
+            cache.remove_user_ranks(guild).await
+        })
+        .await
+    }
+
+    /// Removes a guild's ranks, their assignments, and the ranks of its users.
+    ///
+    /// # Errors, cancel safety
+    /// As [`invalidate`](Self::invalidate).
+    pub async fn invalidate_ranks(&self, guild: impl Into<u64>) -> Result<()> {
+        let (cache, guild) = (self.clone(), guild.into());
+        whole(self.is_local(), async move {
+            let _void = warm::Void::guild(guild);
+            let ranks = cache.shared.remove(KeyRef::PermissionRanks { guild }).await;
+            let key = KeyRef::PermissionAssignments { guild };
+            let assignments = cache.shared.remove(key).await;
+            let users = cache.remove_user_ranks(guild).await;
+            ranks.and(assignments).and(users)
+        })
+        .await
+    }
+
+    /// The cached assignments of a guild.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    #[inline]
+    pub async fn get_assignments(
+        &self,
+        guild: impl Into<u64>,
+    ) -> Result<Option<Rows<PermissionAssignment>>> {
+        let guild = guild.into();
+        let key = KeyRef::PermissionAssignments { guild };
+        self.assignments.get(key).await
+    }
+
+    /// The cached assignments, or what `load` returns.
+    ///
+    /// # Errors, panics, cancel safety
+    /// As [`get_or_fetch`](Self::get_or_fetch).
+    pub async fn get_or_fetch_assignments<F, Fut, R, E>(
+        &self,
+        guild: impl Into<u64>,
+        load: F,
+    ) -> Result<Rows<PermissionAssignment>>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: Into<Rows<PermissionAssignment>>,
+        E: StdError + Send + Sync + 'static,
+    {
+        let guild = guild.into();
+        let key = KeyRef::PermissionAssignments { guild };
+        self.assignments.get_or_fetch(key, load).await
+    }
+
+    /// Writes the assignments of a guild and removes the ranks of its users.
+    ///
+    /// # Errors, cancel safety
+    /// As [`set`](Self::set).
+    pub async fn set_assignments(
+        &self,
+        guild: impl Into<u64>,
+        assignments: impl Into<Rows<PermissionAssignment>>,
+    ) -> Result<()> {
+        let (cache, guild, assignments) = (self.clone(), guild.into(), assignments.into());
+        whole(self.is_local(), async move {
+            let _void = warm::Void::guild(guild);
+            cache.remove_user_ranks(guild).await?;
+            let key = KeyRef::PermissionAssignments { guild };
+            cache.assignments.put(key, assignments).await?;
+            cache.remove_user_ranks(guild).await
+        })
+        .await
+    }
+
+    /// Removes a guild's assignments and the ranks of its users: a role was given a rank, or lost it.
+    ///
+    /// # Errors, cancel safety
+    /// As [`invalidate`](Self::invalidate).
+    pub async fn invalidate_assignments(&self, guild: impl Into<u64>) -> Result<()> {
+        let (cache, guild) = (self.clone(), guild.into());
+        whole(self.is_local(), async move {
+            let _void = warm::Void::guild(guild);
+            let key = KeyRef::PermissionAssignments { guild };
+            let assignments = cache.shared.remove(key).await;
+            let users = cache.remove_user_ranks(guild).await;
+            assignments.and(users)
+        })
+        .await
+    }
+
+    /// The cached rank of a user who has these roles (in any order). In memory it allocates nothing for up
+    /// to 64 roles.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    #[inline]
+    pub async fn get_user_rank<R: Copy + Into<u64>>(
+        &self,
+        guild: impl Into<u64>,
+        user: impl Into<u64>,
+        roles: &[R],
+    ) -> Result<Option<u8>> {
+        let (guild, user) = (guild.into(), user.into());
+        let tier = &self.user_ranks;
+        let peeked = roles::with_sorted(roles, |roles| tier.peek(rank_key(guild, user, roles)));
+        let found = match peeked {
+            Some(found) => found,
+            None => {
+                let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
+                tier.get(key.as_key_ref()).await?
+            }
+        };
+        Ok(found.map(|UserRank(rank)| rank))
+    }
+
+    /// [`get_user_rank`](Self::get_user_rank), or, while the store is unavailable, what it said last,
+    /// labelled as stale.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), if nothing young enough is known.
+    pub async fn get_user_rank_or_stale<R: Copy + Into<u64>>(
+        &self,
+        guild: impl Into<u64>,
+        user: impl Into<u64>,
+        roles: &[R],
+    ) -> Result<Option<Labelled<u8>>> {
+        let (guild, user) = (guild.into(), user.into());
+        let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
+        let found = self.user_ranks.get_or_stale(key.as_key_ref()).await?;
+        Ok(found.map(|found| found.map(|UserRank(rank)| rank)))
+    }
+
+    /// The cached rank of a user who has these roles, or what `load` returns.
+    ///
+    /// # Errors
+    /// As [`get_or_fetch`](Self::get_or_fetch); also kind `Loader` when `load` returns a rank above
+    /// [`MAX_RANK`].
+    ///
+    /// # Panics, cancel safety
+    /// As [`get_or_fetch`](Self::get_or_fetch).
+    pub async fn get_or_fetch_user_rank<R, F, Fut, E>(
+        &self,
+        guild: impl Into<u64>,
+        user: impl Into<u64>,
+        roles: &[R],
+        load: F,
+    ) -> Result<u8>
+    where
+        R: Copy + Into<u64>,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<u8, E>> + Send + 'static,
+        E: StdError + Send + Sync + 'static,
+    {
+        let (guild, user) = (guild.into(), user.into());
+        let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
+        let load = move || async move {
+            let rank = load().await.map_err(Error::loader)?;
+            check(rank, ErrorKind::Loader)
+        };
+        let UserRank(rank) = self.user_ranks.get_or_load(key.as_key_ref(), load).await?;
+        Ok(rank)
+    }
+
+    /// Writes the rank of a user who has these roles.
+    ///
+    /// # Errors
+    /// Kind `Config` for a rank above [`MAX_RANK`]; as [`set`](Self::set).
+    pub async fn set_user_rank<R: Copy + Into<u64>>(
+        &self,
+        guild: impl Into<u64>,
+        user: impl Into<u64>,
+        roles: &[R],
+        rank: u8,
+    ) -> Result<()> {
+        let (guild, user) = (guild.into(), user.into());
+        let rank = check(rank, ErrorKind::Config)?;
+        let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
+        self.user_ranks.put(key.as_key_ref(), rank).await
+    }
+
+    /// Removes the ranks of one user, under whatever roles; says how many went.
+    ///
+    /// # Errors
+    /// As [`Backend::delete_prefix`](crate::backend::Backend::delete_prefix).
+    pub async fn invalidate_user(
+        &self,
+        guild: impl Into<u64>,
+        user: impl Into<u64>,
+    ) -> Result<usize> {
+        let (guild, user) = (guild.into(), user.into());
+        let set = KeySet::UserRanks { guild, user };
+        self.shared.remove_everywhere(set).await
+    }
+
+    async fn remove_user_ranks(&self, guild: u64) -> Result<()> {
+        let set = KeySet::Guild(Family::UserPermissionRank, guild);
+        self.shared.remove_everywhere(set).await.map(drop)
+    }
+}
+
+fn rank_key(guild: u64, user: u64, roles: crate::backend::Roles<'_>) -> KeyRef<'_> {
+    KeyRef::UserPermissionRank { guild, user, roles }
+}
+
+fn check(rank: u8, kind: ErrorKind) -> Result<UserRank> {
+    if rank <= MAX_RANK {
+        return Ok(UserRank(rank));
+    }
+    let text = format!("the rank {rank} is too high; a user's rank is 0 to {MAX_RANK}");
+    Err(Error::new(kind, text))
+}

@@ -1,0 +1,54 @@
+//! A member's roles as part of a key, sorted without allocating for all but a few members.
+
+use crate::backend::Roles;
+
+/// Room for the roles of nearly every member; Discord allows 250 per guild.
+const INLINE: usize = 64;
+
+/// Hands `f` the roles in strictly ascending order.
+#[inline]
+pub(crate) fn with_sorted<R: Copy + Into<u64>, T>(roles: &[R], f: impl FnOnce(Roles<'_>) -> T) -> T {
+    if roles.len() > INLINE {
+        let mut ids: Vec<u64> = roles.iter().map(|role| (*role).into()).collect();
+        return f(Roles::sort(&mut ids));
+    }
+    let mut ids = [0_u64; INLINE];
+    let ids = &mut ids[..roles.len()];
+    for (id, role) in ids.iter_mut().zip(roles) {
+        *id = (*role).into();
+    }
+    if let Some(roles) = Roles::new(ids) {
+        return f(roles);
+    }
+    ids.sort_unstable();
+    let mut kept = 1;
+    for at in 1..ids.len() {
+        if ids[at] != ids[kept - 1] {
+            ids[kept] = ids[at];
+            kept += 1;
+        }
+    }
+    match Roles::new(&ids[..kept]) {
+        Some(roles) => f(roles),
+        None => unreachable!("sorted, and no id twice"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(roles: &[u64]) -> Vec<u64> {
+        with_sorted(roles, |roles| roles.as_slice().to_vec())
+    }
+
+    #[test]
+    fn roles_are_sorted_and_unique_inline_and_beyond() {
+        assert!(sorted(&[]).is_empty());
+        assert_eq!(sorted(&[9, 5, 9, 1]), [1, 5, 9]);
+        let many: Vec<u64> = (0..200).map(|at| at * 7 % 100).collect();
+        assert_eq!(sorted(&many), (0..100).collect::<Vec<_>>());
+        let few: Vec<u64> = (0..INLINE as u64).rev().collect();
+        assert_eq!(sorted(&few), (0..INLINE as u64).collect::<Vec<_>>());
+    }
+}

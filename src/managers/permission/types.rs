@@ -1,0 +1,283 @@
+//! What the permission cache keeps, and its wire forms.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::backend::{CacheValue, Json, Scalar};
+use crate::managers::shape;
+use crate::managers::tier::Cached;
+
+/// The highest rank of a user.
+pub const MAX_RANK: u8 = 10;
+
+/// Which rank a command asks for in a guild.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandPermission {
+    /// The row's id.
+    pub id: u64,
+    /// The guild.
+    pub guild_id: u64,
+    /// The command's full name, `"a b c"` for a subcommand.
+    pub command_name: String,
+    /// The least rank that may use it.
+    pub required_rank: u8,
+    /// What an administrator wrote about it.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// ISO 8601 with offset.
+    #[serde(default)]
+    pub created_at: Option<String>,
+    /// ISO 8601 with offset.
+    #[serde(default)]
+    pub updated_at: Option<String>,
+}
+
+/// A rank of a guild.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PermissionRank {
+    /// The row's id.
+    pub id: u64,
+    /// The guild.
+    pub guild_id: u64,
+    /// Its number.
+    pub rank: u8,
+    /// Its name.
+    pub name: String,
+    /// What an administrator wrote about it.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// ISO 8601 with offset.
+    #[serde(default)]
+    pub created_at: Option<String>,
+    /// ISO 8601 with offset.
+    #[serde(default)]
+    pub updated_at: Option<String>,
+}
+
+/// A role that gives a rank.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PermissionAssignment {
+    /// The row's id.
+    pub id: u64,
+    /// The guild.
+    pub guild_id: u64,
+    /// The row's id of the [`PermissionRank`].
+    pub permission_rank_id: u64,
+    /// The role.
+    pub role_id: u64,
+    /// ISO 8601 with offset.
+    #[serde(default)]
+    pub created_at: Option<String>,
+    /// ISO 8601 with offset.
+    #[serde(default)]
+    pub updated_at: Option<String>,
+}
+
+/// What is known about a command's permission. "Not known" is a miss or an error, never one of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandRule {
+    /// The guild has none for this command.
+    Unset,
+    /// The guild has this one.
+    Set(Arc<CommandPermission>),
+}
+
+impl CommandRule {
+    /// The permission, if the guild has one.
+    #[must_use]
+    pub fn permission(&self) -> Option<&CommandPermission> {
+        match self {
+            Self::Unset => None,
+            Self::Set(permission) => Some(permission),
+        }
+    }
+
+    /// The rank asked for, if the guild asks for one.
+    #[must_use]
+    pub fn required_rank(&self) -> Option<u8> {
+        self.permission().map(|permission| permission.required_rank)
+    }
+}
+
+impl From<CommandPermission> for CommandRule {
+    fn from(permission: CommandPermission) -> Self {
+        Self::Set(Arc::new(permission))
+    }
+}
+
+impl From<Arc<CommandPermission>> for CommandRule {
+    fn from(permission: Arc<CommandPermission>) -> Self {
+        Self::Set(permission)
+    }
+}
+
+impl<P: Into<CommandRule>> From<Option<P>> for CommandRule {
+    fn from(permission: Option<P>) -> Self {
+        permission.map_or(Self::Unset, Into::into)
+    }
+}
+
+impl CacheValue for CommandRule {
+    fn to_json(&self) -> Json {
+        let inner = self.permission().map_or(Json::Null, row_json);
+        Json::Object(serde_json::Map::from_iter([("_v".to_owned(), inner)]))
+    }
+
+    fn from_json(json: &Json) -> Option<Self> {
+        shape::noted(match json.as_object().and_then(|object| object.get("_v")) {
+            Some(Json::Null) => Some(Self::Unset),
+            Some(row @ Json::Object(_)) => CommandPermission::deserialize(row).ok().map(Self::from),
+            _ => None,
+        })
+    }
+}
+
+impl Cached for CommandRule {}
+
+/// Rows of one guild that are kept together. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rows<R>(Arc<[R]>);
+
+impl<R> Deref for Rows<R> {
+    type Target = [R];
+    fn deref(&self) -> &[R] {
+        &self.0
+    }
+}
+
+impl<R> From<Vec<R>> for Rows<R> {
+    fn from(rows: Vec<R>) -> Self {
+        Self(rows.into())
+    }
+}
+
+impl<R> FromIterator<R> for Rows<R> {
+    fn from_iter<I: IntoIterator<Item = R>>(rows: I) -> Self {
+        Self(rows.into_iter().collect())
+    }
+}
+
+impl<'a, R> IntoIterator for &'a Rows<R> {
+    type Item = &'a R;
+    type IntoIter = std::slice::Iter<'a, R>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+/// A row with a wire form.
+pub(crate) trait Row:
+    Serialize + for<'de> Deserialize<'de> + Clone + Send + Sync + 'static
+{
+}
+impl Row for PermissionRank {}
+impl Row for PermissionAssignment {}
+
+impl<R: Row> CacheValue for Rows<R> {
+    fn to_json(&self) -> Json {
+        Json::Array(self.0.iter().map(row_json).collect())
+    }
+
+    /// One row of a wrong shape spoils the list: a rank that is left out could allow too much.
+    fn from_json(json: &Json) -> Option<Self> {
+        shape::noted(json.as_array().and_then(|rows| {
+            rows.iter()
+                .map(|row| if row.is_object() { R::deserialize(row).ok() } else { None })
+                .collect()
+        }))
+    }
+}
+
+impl<R: Row> Cached for Rows<R> {}
+
+/// Numbers, texts and `None` only: it cannot fail, and if it did, a reader would see a miss.
+fn row_json<R: Serialize>(row: &R) -> Json {
+    serde_json::to_value(row).unwrap_or(Json::Null)
+}
+
+/// A user's rank, 0 to 10.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UserRank(pub(crate) u8);
+
+impl UserRank {
+    fn read(rank: Option<i64>) -> Option<Self> {
+        let rank = u8::try_from(rank?).ok()?;
+        (rank <= MAX_RANK).then_some(Self(rank))
+    }
+}
+
+impl CacheValue for UserRank {
+    fn to_json(&self) -> Json {
+        Json::from(self.0)
+    }
+
+    fn from_json(json: &Json) -> Option<Self> {
+        shape::noted(Self::read(json.as_i64()))
+    }
+
+    fn to_scalar(&self) -> Option<Scalar> {
+        Some(Scalar::Int(self.0.into()))
+    }
+
+    fn from_scalar(scalar: Scalar) -> Option<Self> {
+        match scalar {
+            Scalar::Int(rank) => Self::read(Some(rank)),
+            _ => None,
+        }
+    }
+}
+
+impl Cached for UserRank {}
+
+/// Everything about one guild's permissions, for [pre-warming](super::PermissionCache::pre_warm_guild_cache).
+/// What is left out is not cached.
+#[derive(Clone, Debug, Default)]
+pub struct GuildPermissions {
+    /// The guild's ranks.
+    pub ranks: Option<Rows<PermissionRank>>,
+    /// The roles that give a rank.
+    pub assignments: Option<Rows<PermissionAssignment>>,
+    /// Permissions of commands by name; [`CommandRule::Unset`] for those known to have none.
+    pub commands: HashMap<String, CommandRule>,
+}
+
+impl GuildPermissions {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With these ranks.
+    #[must_use]
+    pub fn ranks(mut self, ranks: Vec<PermissionRank>) -> Self {
+        self.ranks = Some(ranks.into());
+        self
+    }
+
+    /// With these assignments.
+    #[must_use]
+    pub fn assignments(mut self, assignments: Vec<PermissionAssignment>) -> Self {
+        self.assignments = Some(assignments.into());
+        self
+    }
+
+    /// With what the database has for `names`: whichever of them has no row is known to have none.
+    #[must_use]
+    pub fn commands<N: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = N>,
+        rows: impl IntoIterator<Item = CommandPermission>,
+    ) -> Self {
+        for name in names {
+            self.commands.insert(name.into(), CommandRule::Unset);
+        }
+        for row in rows {
+            self.commands.insert(row.command_name.clone(), row.into());
+        }
+        self
+    }
+}

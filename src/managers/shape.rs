@@ -1,0 +1,58 @@
+//! Counting, per manager, the values whose shape is wrong.
+//!
+//! A read through a backend tells a wrong shape from an absent key only in the backend's own counter. In
+//! memory the decoding runs inside the look-up, so a flag of the thread says it; behind a socket the read
+//! runs inside a scope of the task that knows the manager's counters.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::sync::Arc;
+
+use super::stats::{Counters, Event};
+use crate::backend::{CacheValue, Json};
+
+thread_local! {
+    static WRONG: Cell<bool> = const { Cell::new(false) };
+}
+
+tokio::task_local! {
+    static READING: Arc<Counters>;
+}
+
+/// What a `from_json` of this layer ends with: notes that the shape was wrong.
+pub(crate) fn noted<T>(decoded: Option<T>) -> Option<T> {
+    if decoded.is_none() {
+        WRONG.set(true);
+    }
+    decoded
+}
+
+/// Whether a shape was wrong since the last call, on this thread.
+pub(crate) fn was_wrong() -> bool {
+    WRONG.replace(false)
+}
+
+/// A `T` read from a store that answers later.
+#[derive(Clone)]
+pub(crate) struct Read<T>(pub(crate) T);
+
+impl<T: CacheValue> CacheValue for Read<T> {
+    fn to_json(&self) -> Json {
+        self.0.to_json()
+    }
+
+    fn from_json(json: &Json) -> Option<Self> {
+        let value = T::from_json(json);
+        if value.is_none() {
+            was_wrong();
+            // Outside a scope nobody asked for the count.
+            let _ = READING.try_with(|counters| counters.add(Event::Undecodable));
+        }
+        value.map(Self)
+    }
+}
+
+/// Runs a read whose wrong shapes count for `counters`.
+pub(crate) async fn counting<F: Future>(counters: &Arc<Counters>, read: F) -> F::Output {
+    READING.scope(Arc::clone(counters), read).await
+}

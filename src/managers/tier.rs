@@ -1,0 +1,374 @@
+//! One type of value in the shared tier: what every manager is made of.
+//!
+//! Three outcomes are told apart throughout (T36): a value, absent, and unavailable (an error).
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::options::{ManagerOptions, OnOutage, Scope};
+use super::shape::{self, Read};
+use super::slot::Slot;
+use super::stale::{Labelled, LastKnown};
+use super::stats::{Counters, Event, ManagerStats};
+use crate::backend::{Backend, CacheValue, Key, KeyRef, KeySet, Lease, Peek, Value};
+use crate::error::{Error, ErrorKind, Result};
+use crate::load::{Group, LeaseSource};
+
+/// A value that a manager keeps.
+pub(crate) trait Cached: CacheValue {
+    /// Whether it answers every question about its key. Part of a value is a hit for `get`, not for
+    /// `get_or_fetch`.
+    fn is_whole(&self) -> bool {
+        true
+    }
+
+    /// Takes over from what stood under the key before what a load does not know.
+    #[must_use]
+    fn absorb(self, _before: Option<&Self>) -> Self {
+        self
+    }
+}
+
+/// What the tiers of one manager share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) slot: Slot,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) scope: Scope,
+    pub(crate) on_outage: OnOutage,
+    pub(crate) load_timeout: Option<Duration>,
+    pub(crate) last_known: Option<LastKnown>,
+}
+
+impl Shared {
+    /// # Panics
+    /// When the options ask to remember absurdly many stale values.
+    pub(crate) fn new(backend: Backend, owned: bool, options: &ManagerOptions) -> Arc<Self> {
+        let last_known = options.stale.map(|(age, entries)| {
+            LastKnown::new(age, entries).unwrap_or_else(|error| panic!("keep_stale: {error}"))
+        });
+        Arc::new(Self {
+            slot: Slot::new(backend, owned),
+            counters: Arc::new(Counters::default()),
+            scope: options.scope,
+            on_outage: options.on_outage,
+            load_timeout: options.load_timeout,
+            last_known,
+        })
+    }
+
+    pub(crate) fn stats(&self) -> ManagerStats {
+        self.counters.snapshot()
+    }
+
+    /// Replaces the backend; what was remembered of the old one is forgotten.
+    pub(crate) fn set_backend(&self, backend: Backend) {
+        self.slot.replace(backend);
+        self.forget_where(|_| true);
+    }
+
+    fn forget_where(&self, gone: impl Fn(&Key) -> bool) {
+        if let Some(known) = &self.last_known {
+            known.forget_where(gone);
+        }
+    }
+
+    /// Removes a set of keys, as far as the scope reaches; says how many went.
+    pub(crate) async fn remove_set(&self, set: KeySet<'_>) -> Result<usize> {
+        self.counters.add(Event::Invalidation);
+        let backend = self.slot.backend();
+        if self.scope == Scope::LocalOnly && !is_local(backend) {
+            // Everything this process remembers: sets are rare, and what is forgotten is only a fallback.
+            self.forget_where(|_| true);
+            return Ok(0);
+        }
+        self.remove_everywhere(set).await
+    }
+
+    /// The same whatever the scope: for removals that correctness asks for.
+    pub(crate) async fn remove_everywhere(&self, set: KeySet<'_>) -> Result<usize> {
+        self.forget_where(|_| true);
+        let removed = self.slot.backend().remove_set(&set).await;
+        // What a read learned while the removal was on its way.
+        self.forget_where(|_| true);
+        removed
+    }
+
+    pub(crate) async fn remove(&self, key: KeyRef<'_>) -> Result<bool> {
+        self.counters.add(Event::Invalidation);
+        self.forget(key);
+        let removed = self.slot.backend().remove(key).await;
+        self.forget(key);
+        removed
+    }
+
+    pub(crate) fn forget(&self, key: KeyRef<'_>) {
+        if let Some(known) = &self.last_known {
+            known.forget(key);
+        }
+    }
+}
+
+/// Whether the backend keeps its values in this process.
+pub(crate) fn is_local(backend: &Backend) -> bool {
+    match backend {
+        Backend::Memory(_) => true,
+        #[cfg(feature = "valkey")]
+        Backend::Fallback(fallback) => !fallback.has_moved(),
+        _ => false,
+    }
+}
+
+/// How many publications can be under way without waiting for one another.
+const PUBLISHERS: usize = 128;
+
+/// One type of value, its TTL and its loads under way.
+pub(crate) struct Tier<T> {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) group: Group<Key, T, Lease>,
+    /// Held while a loaded value is being stored, striped by key. A load that begins meanwhile looks into
+    /// the store only afterwards, so that it finds the value instead of loading it again.
+    pub(crate) publishers: Box<[Mutex<()>]>,
+}
+
+impl<T: Cached> Tier<T> {
+    pub(crate) fn new(shared: &Arc<Shared>, ttl: Option<Duration>) -> Arc<Self> {
+        Arc::new(Self {
+            shared: Arc::clone(shared),
+            ttl,
+            group: Group::new(),
+            publishers: (0..PUBLISHERS).map(|_| Mutex::new(())).collect(),
+        })
+    }
+
+    #[inline(always)]
+    pub(crate) fn backend(&self) -> &Backend {
+        self.shared.slot.backend()
+    }
+
+    #[inline(always)]
+    pub(crate) fn count(&self, event: Event) {
+        self.shared.counters.add(event);
+    }
+
+    /// The value under `key`.
+    #[inline]
+    pub(crate) async fn get(&self, key: KeyRef<'_>) -> Result<Option<T>> {
+        match self.peek(key) {
+            Some(found) => Ok(found),
+            None => {
+                let found = self.ask(self.backend(), key).await;
+                self.count_found(&found, |found| usize::from(found.is_some()), 1);
+                found
+            }
+        }
+    }
+
+    /// A look-up that answers at once, as memory does; `None` when only [`get`](Self::get) can tell.
+    #[inline]
+    pub(crate) fn peek(&self, key: KeyRef<'_>) -> Option<Option<T>> {
+        match self.backend().peek::<T>(key) {
+            Peek::Hit(value) => {
+                self.count(Event::Hit);
+                Some(Some(value))
+            }
+            Peek::Miss => {
+                self.missed();
+                Some(None)
+            }
+            Peek::Ask => None,
+        }
+    }
+
+    /// A look-up in memory found nothing, or a wrong shape.
+    #[cold]
+    fn missed(&self) {
+        self.count(Event::Miss);
+        if shape::was_wrong() {
+            self.count(Event::Undecodable);
+        }
+    }
+
+    pub(crate) fn count_found<F>(
+        &self,
+        found: &Result<F>,
+        hits: impl FnOnce(&F) -> usize,
+        asked: usize,
+    ) {
+        match found {
+            Ok(found) => {
+                let hits = hits(found);
+                self.shared.counters.add_many(Event::Hit, hits as u64);
+                self.shared
+                    .counters
+                    .add_many(Event::Miss, (asked - hits) as u64);
+            }
+            Err(_) => self
+                .shared
+                .counters
+                .add_many(Event::Unavailable, asked as u64),
+        }
+    }
+
+    /// Asks a store that answers later. Counts only wrong shapes.
+    pub(crate) async fn ask(&self, backend: &Backend, key: KeyRef<'_>) -> Result<Option<T>> {
+        let known = self.shared.last_known.as_ref().map(|known| (known, known.lease(key)));
+        let read = backend.get_as::<Read<T>>(key);
+        let found = shape::counting(&self.shared.counters, read)
+            .await?
+            .map(|Read(value)| value);
+        if let (Some((known, lease)), Some(value)) = (known, &found) {
+            known.learn(lease, value);
+        }
+        Ok(found)
+    }
+
+    /// Several values, in order; one round trip in Valkey.
+    pub(crate) async fn get_many(&self, keys: &[KeyRef<'_>]) -> Result<Vec<Option<T>>> {
+        let found = self.ask_many(self.backend(), keys).await;
+        self.count_found(&found, |found| found.iter().flatten().count(), keys.len());
+        found
+    }
+
+    /// The same uncounted, but for wrong shapes.
+    pub(crate) async fn ask_many(
+        &self,
+        backend: &Backend,
+        keys: &[KeyRef<'_>],
+    ) -> Result<Vec<Option<T>>> {
+        if is_local(backend) {
+            let peek = |key: &KeyRef<'_>| match backend.peek::<T>(*key) {
+                Peek::Hit(value) => Some(Some(value)),
+                Peek::Miss => {
+                    if shape::was_wrong() {
+                        self.count(Event::Undecodable);
+                    }
+                    Some(None)
+                }
+                // Moved over to the server just now.
+                Peek::Ask => None,
+            };
+            if let Some(values) = keys.iter().map(peek).collect() {
+                return Ok(values);
+            }
+        }
+        let known: Option<Vec<_>> = self
+            .shared
+            .last_known
+            .as_ref()
+            .map(|known| keys.iter().map(|key| known.lease(*key)).collect());
+        let read = backend.get_many_as::<Read<T>>(keys);
+        let found: Vec<Option<T>> = shape::counting(&self.shared.counters, read)
+            .await?
+            .into_iter()
+            .map(|found| found.map(|Read(value)| value))
+            .collect();
+        if let (Some(known), Some(leases)) = (&self.shared.last_known, known) {
+            for (lease, value) in leases.into_iter().zip(&found) {
+                if let Some(value) = value {
+                    known.learn(lease, value);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// [`get`](Self::get), or what was remembered if the store is unavailable (T36).
+    pub(crate) async fn get_or_stale(&self, key: KeyRef<'_>) -> Result<Option<Labelled<T>>> {
+        match self.get(key).await {
+            Ok(found) => Ok(found.map(Labelled::Fresh)),
+            Err(error) if error.is_unavailable() => {
+                let known = self.shared.last_known.as_ref();
+                let stale = known.and_then(|known| known.recall(key)).ok_or(error)?;
+                self.count(Event::StaleAnswer);
+                Ok(Some(stale))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a value and voids the loads of its key.
+    pub(crate) async fn put(&self, key: KeyRef<'_>, value: T) -> Result<()> {
+        self.count(Event::Set);
+        self.shared.forget(key);
+        self.backend().put(key, value, self.ttl).await?;
+        self.shared.forget(key);
+        Ok(())
+    }
+
+    /// Read, merge, write, as often as it takes. `merge` sees whatever stands there, of any shape.
+    pub(crate) async fn update(
+        &self,
+        key: KeyRef<'_>,
+        merge: impl FnMut(Option<&Value>) -> Value + Send,
+    ) -> Result<()> {
+        self.count(Event::Set);
+        self.shared.forget(key);
+        self.backend().update(key, self.ttl, merge).await?;
+        self.shared.forget(key);
+        Ok(())
+    }
+
+    /// Whether a load may go on although the store could not be read: `Ok(true)` if its value may be kept.
+    pub(crate) fn load_despite(&self, error: Error) -> Result<bool> {
+        match error.kind() {
+            // A list or the like under our key is a wrong shape: the value loaded takes its place.
+            ErrorKind::WrongType => {
+                self.count(Event::Undecodable);
+                Ok(true)
+            }
+            ErrorKind::InvalidKey | ErrorKind::Config => Err(error),
+            _ if self.shared.on_outage == OnOutage::Fail => Err(error),
+            _ => Ok(false),
+        }
+    }
+
+    pub(crate) fn publisher(&self, key: &Key) -> usize {
+        // Fixed seeds: any spread does, and one key must stay on one stripe.
+        ahash::RandomState::with_seeds(1, 2, 3, 4).hash_one(key) as usize % self.publishers.len()
+    }
+}
+
+impl<T: Cached> LeaseSource<Key> for Tier<T> {
+    type Lease = Lease;
+
+    fn lease(&self, key: &Key) -> Lease {
+        self.backend().lease(key.as_key_ref())
+    }
+
+    fn is_valid(&self, lease: &Lease) -> bool {
+        self.backend().lease_is_valid(lease)
+    }
+}
+
+impl<T> fmt::Debug for Tier<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tier")
+            .field("backend", &self.shared.slot)
+            .field("ttl", &self.ttl)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs several writes that belong together so that a caller who goes away leaves none of them out: in
+/// memory they never wait, elsewhere they run in a task of their own.
+pub(crate) async fn whole<R: Send + 'static>(
+    local: bool,
+    writes: impl Future<Output = Result<R>> + Send + 'static,
+) -> Result<R> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) if !local => match runtime.spawn(writes).await {
+            Ok(result) => result,
+            Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+            Err(_) => Err(Error::unavailable(
+                "the write was ended because its tokio runtime shut down",
+            )),
+        },
+        _ => writes.await,
+    }
+}
