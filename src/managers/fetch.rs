@@ -48,11 +48,7 @@ impl<T: Cached> Tier<T> {
     }
 
     /// The same with a loader whose error is told as it is.
-    pub(crate) async fn get_or_load<F, Fut>(
-        self: &Arc<Self>,
-        key: KeyRef<'_>,
-        load: F,
-    ) -> Result<T>
+    pub(crate) async fn get_or_load<F, Fut>(self: &Arc<Self>, key: KeyRef<'_>, load: F) -> Result<T>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T>> + Send + 'static,
@@ -121,9 +117,9 @@ impl<T: Cached> Tier<T> {
                 "loading {key} took longer than {:?}",
                 self.shared.load_timeout.unwrap_or_default()
             )),
-            FlightError::Failed(_) => error.downcast().unwrap_or_else(|| {
-                Error::new(ErrorKind::Loader, format!("loading {key} failed"))
-            }),
+            FlightError::Failed(_) => error
+                .downcast()
+                .unwrap_or_else(|| Error::new(ErrorKind::Loader, format!("loading {key} failed"))),
             FlightError::Abandoned => {
                 if let Some(task) = task
                     && let Err(failed) = task.await
@@ -140,11 +136,7 @@ impl<T: Cached> Tier<T> {
     }
 
     /// The task of a flight's leader.
-    async fn lead(
-        self: Arc<Self>,
-        guard: Guard<T>,
-        load: impl Future<Output = Result<T>> + Send,
-    ) {
+    async fn lead(self: Arc<Self>, guard: Guard<T>, load: impl Future<Output = Result<T>> + Send) {
         let key = guard.key().clone();
         let backend = self.backend().clone();
         // The guard's own lease was taken before this one and says whether others may join; this one is
@@ -193,7 +185,10 @@ impl<T: Cached> Tier<T> {
     }
 
     /// Runs a loader within its time; `None` when it took longer.
-    pub(crate) async fn timed<R>(&self, load: impl Future<Output = Result<R>>) -> Option<Result<R>> {
+    pub(crate) async fn timed<R>(
+        &self,
+        load: impl Future<Output = Result<R>>,
+    ) -> Option<Result<R>> {
         self.count(Event::Load);
         let result = match self.shared.load_timeout {
             Some(limit) => tokio::time::timeout(limit, load).await.ok(),
@@ -211,7 +206,11 @@ impl<T: Cached> Tier<T> {
         match stored {
             Ok(stored) => {
                 for stored in stored {
-                    self.count(if *stored { Event::Published } else { Event::Overtaken });
+                    self.count(if *stored {
+                        Event::Published
+                    } else {
+                        Event::Overtaken
+                    });
                 }
             }
             Err(error) => {

@@ -40,7 +40,10 @@ impl<T: Cached> Tier<T> {
                 vec![None; keys.len()]
             }
         };
-        if found.iter().all(|found| found.as_ref().is_some_and(T::is_whole)) {
+        if found
+            .iter()
+            .all(|found| found.as_ref().is_some_and(T::is_whole))
+        {
             return Ok(found.into_iter().flatten().collect());
         }
         let mut known = HashMap::with_capacity(keys.len());
@@ -193,7 +196,10 @@ impl<T: Cached> Tier<T> {
         for stripe in &stripes {
             drop(self.publishers[*stripe].lock().await);
         }
-        let refs: Vec<KeyRef<'_>> = guards.iter().map(|guard| guard.key().as_key_ref()).collect();
+        let refs: Vec<KeyRef<'_>> = guards
+            .iter()
+            .map(|guard| guard.key().as_key_ref())
+            .collect();
         let looked = self.ask_many(&backend, &refs).await;
         drop(refs);
         let (before, keep) = match looked {
@@ -259,8 +265,10 @@ impl<T: Cached> Tier<T> {
         if !entries.is_empty() {
             let mut publishing = Vec::new();
             // In ascending order: no two of these wait for each other in a circle.
-            let mut stripes: Vec<usize> =
-                entries.iter().map(|(_, key, _)| self.publisher(key)).collect();
+            let mut stripes: Vec<usize> = entries
+                .iter()
+                .map(|(_, key, _)| self.publisher(key))
+                .collect();
             stripes.sort_unstable();
             stripes.dedup();
             for stripe in stripes {

@@ -153,7 +153,10 @@ impl JailStatusCache {
         guild: impl Into<u64>,
         user: impl Into<u64>,
     ) -> Result<Option<Labelled<bool>>> {
-        let found = self.tier.get_or_stale(key(guild.into(), user.into())).await?;
+        let found = self
+            .tier
+            .get_or_stale(key(guild.into(), user.into()))
+            .await?;
         Ok(found.map(|found| found.map(|Jailed(jailed)| jailed)))
     }
 
@@ -217,7 +220,10 @@ impl JailStatusCache {
     /// # Errors
     /// As [`Backend::delete`]; in Valkey it is then also retried by itself.
     pub async fn invalidate(&self, guild: impl Into<u64>, user: impl Into<u64>) -> Result<bool> {
-        self.tier.shared.remove(key(guild.into(), user.into())).await
+        self.tier
+            .shared
+            .remove(key(guild.into(), user.into()))
+            .await
     }
 
     /// Removes every status of a guild, as far as the [`Scope`](super::Scope) reaches; says how many went.

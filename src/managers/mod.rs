@@ -108,6 +108,8 @@ impl Managers {
             self.jail_status.invalidate_guild(guild).await,
             self.permissions.invalidate_guild(guild).await,
         ];
-        results.into_iter().try_fold(0, |sum, removed| Ok(sum + removed?))
+        results
+            .into_iter()
+            .try_fold(0, |sum, removed| Ok(sum + removed?))
     }
 }

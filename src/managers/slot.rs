@@ -88,12 +88,21 @@ mod tests {
         let slot = Slot::new(own.clone().into(), true);
         let before = slot.backend();
         let key = KeyRef::Prefix { guild: 1 };
-        before.put(key, crate::backend::Json::from("!"), None).await.unwrap();
+        before
+            .put(key, crate::backend::Json::from("!"), None)
+            .await
+            .unwrap();
         let other = InMemoryBackend::new(Duration::from_secs(300), Some(10));
         slot.replace(other.clone().into());
         assert!(own.is_empty());
-        slot.backend().put(key, crate::backend::Json::from("?"), None).await.unwrap();
-        before.put(key, crate::backend::Json::from("!"), None).await.unwrap();
+        slot.backend()
+            .put(key, crate::backend::Json::from("?"), None)
+            .await
+            .unwrap();
+        before
+            .put(key, crate::backend::Json::from("!"), None)
+            .await
+            .unwrap();
         assert_eq!((own.len(), other.len()), (1, 1));
         slot.replace(own.into());
         assert_eq!(other.len(), 1, "a backend of somebody else is left alone");

@@ -217,7 +217,11 @@ impl<T: Cached> Tier<T> {
 
     /// Asks a store that answers later. Counts only wrong shapes.
     pub(crate) async fn ask(&self, backend: &Backend, key: KeyRef<'_>) -> Result<Option<T>> {
-        let known = self.shared.last_known.as_ref().map(|known| (known, known.lease(key)));
+        let known = self
+            .shared
+            .last_known
+            .as_ref()
+            .map(|known| (known, known.lease(key)));
         let read = backend.get_as::<Read<T>>(key);
         let found = shape::counting(&self.shared.counters, read)
             .await?

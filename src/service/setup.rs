@@ -4,19 +4,20 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
 use super::{CacheService, URL_VARIABLE, url_from_env};
-use crate::backend::{
-    Backend, FallbackBackend, Family, InMemoryBackend, KeySet, ValkeyBackend, ValkeySettings,
-};
+use crate::backend::{Backend, FallbackBackend, InMemoryBackend, ValkeyBackend, ValkeySettings};
 use crate::error::{Error, ErrorKind, Result};
+use crate::managers::Managers;
 
-/// A bot's caches: the service and the one backend that every consumer gets.
+/// A bot's caches: the service, the one backend that every consumer gets, and the managers on it. The
+/// process-wide `shared()` managers work on it too, unless told otherwise
+/// ([`leave_shared`](CacheSetupBuilder::leave_shared)).
 ///
 /// ```no_run
 /// # async fn start() -> Result<(), tux_cache::Error> {
 /// use tux_cache::CacheSetup;
 /// let setup = CacheSetup::from_env().await; // never fails; one log line says which backend and why
-/// let backend = setup.backend();
-/// # let _ = backend;
+/// let jailed = setup.managers().jail_status.get(1_u64, 2_u64).await?;
+/// # let _ = jailed;
 /// let strict = CacheSetup::from_env().require_valkey().await?; // no server is an error
 /// # let _ = strict; Ok(())
 /// # }
@@ -25,6 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct CacheSetup {
     service: CacheService,
     backend: Backend,
+    managers: Managers,
     /// Why there is no server now.
     problem: Option<Error>,
 }
@@ -41,6 +43,7 @@ impl CacheSetup {
         CacheSetupBuilder {
             address: Address::Env,
             fallback: None,
+            leave_shared: false,
         }
     }
 
@@ -48,6 +51,12 @@ impl CacheSetup {
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.backend.clone()
+    }
+
+    /// The managers on this backend.
+    #[must_use]
+    pub fn managers(&self) -> &Managers {
+        &self.managers
     }
 
     /// The service underneath.
@@ -73,25 +82,14 @@ impl CacheSetup {
         }
     }
 
-    /// The bot left `guild`: removes everything cached for it, in every family of keys, and voids every
-    /// load under way. Returns how many entries went.
+    /// The bot left `guild`: removes everything cached for it, over all managers, and voids every load under
+    /// way. Returns how many entries went.
     ///
     /// # Errors
-    /// When one family fails the others are still removed; the first error is returned. In Valkey what
-    /// failed is retried later by itself.
+    /// When one manager fails the others are still asked; the first error is returned. In Valkey what failed
+    /// is retried later by itself.
     pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
-        let guild = guild.into();
-        let mut removed = 0;
-        let mut first_error = None;
-        for family in Family::ALL {
-            match self.backend.remove_set(&KeySet::Guild(family, guild)).await {
-                Ok(count) => removed += count,
-                Err(error) => {
-                    first_error.get_or_insert(error);
-                }
-            }
-        }
-        first_error.map_or(Ok(removed), Err)
+        self.managers.invalidate_guild(guild).await
     }
 
     /// [`CacheService::close`].
@@ -106,6 +104,7 @@ impl CacheSetup {
 pub struct CacheSetupBuilder {
     address: Address,
     fallback: Option<InMemoryBackend>,
+    leave_shared: bool,
 }
 
 #[derive(Debug)]
@@ -137,6 +136,12 @@ impl CacheSetupBuilder {
     /// The in-memory backend to use without a server. Default: 300 s, 10,000 entries.
     pub fn fallback(mut self, memory: InMemoryBackend) -> Self {
         self.fallback = Some(memory);
+        self
+    }
+
+    /// Leaves the process-wide `shared()` managers on the backend they have.
+    pub fn leave_shared(mut self) -> Self {
+        self.leave_shared = true;
         self
     }
 
@@ -172,8 +177,13 @@ impl CacheSetupBuilder {
                 Some(error)
             }
         };
+        let backend = service.backend();
+        if !self.leave_shared {
+            Managers::shared().set_backend(backend.clone());
+        }
         CacheSetup {
-            backend: service.backend(),
+            managers: Managers::new(backend.clone()),
+            backend,
             service,
             problem,
         }

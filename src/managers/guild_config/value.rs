@@ -7,7 +7,12 @@ use crate::managers::shape;
 use crate::managers::tier::Cached;
 
 /// The four fields that are understood, in the order of the wire.
-const NAMES: [&str; 4] = ["audit_log_id", "mod_log_id", "jail_role_id", "jail_channel_id"];
+const NAMES: [&str; 4] = [
+    "audit_log_id",
+    "mod_log_id",
+    "jail_role_id",
+    "jail_channel_id",
+];
 
 /// Fields of the stored object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

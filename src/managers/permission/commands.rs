@@ -37,7 +37,9 @@ impl PermissionCache {
         guild: impl Into<u64>,
         command: &str,
     ) -> Result<Option<Labelled<CommandRule>>> {
-        self.commands.get_or_stale(rule(guild.into(), command)).await
+        self.commands
+            .get_or_stale(rule(guild.into(), command))
+            .await
     }
 
     /// The cached rules of several commands, in their order; one round trip in Valkey.
@@ -112,7 +114,9 @@ impl PermissionCache {
                     .into_iter()
                     .map(|row| (row.command_name.clone(), row.into()))
                     .collect();
-                let rules = names.iter().map(|name| rows.remove(name).unwrap_or(CommandRule::Unset));
+                let rules = names
+                    .iter()
+                    .map(|name| rows.remove(name).unwrap_or(CommandRule::Unset));
                 Ok(rules.collect::<Vec<_>>())
             });
             future
@@ -306,6 +310,9 @@ mod tests {
         assert_eq!(nearest(vec![Some(CommandRule::Unset), None]), None);
         let line = vec![Some(CommandRule::Unset), Some(set.clone()), None];
         assert_eq!(nearest(line), Some(set));
-        assert_eq!(nearest(vec![Some(CommandRule::Unset)]), Some(CommandRule::Unset));
+        assert_eq!(
+            nearest(vec![Some(CommandRule::Unset)]),
+            Some(CommandRule::Unset)
+        );
     }
 }

@@ -112,7 +112,10 @@ impl PermissionCache {
             commands: Tier::new(&shared, ttl),
             ranks: Tier::new(&shared, ttl),
             assignments: Tier::new(&shared, ttl),
-            user_ranks: Tier::new(&shared, Some(options.user_rank_ttl.unwrap_or(USER_RANK_TTL))),
+            user_ranks: Tier::new(
+                &shared,
+                Some(options.user_rank_ttl.unwrap_or(USER_RANK_TTL)),
+            ),
             shared,
         }
     }

@@ -53,7 +53,10 @@ impl PermissionCache {
         whole(self.is_local(), async move {
             let _void = warm::Void::guild(guild);
             cache.remove_user_ranks(guild).await?;
-            cache.ranks.put(KeyRef::PermissionRanks { guild }, ranks).await?;
+            cache
+                .ranks
+                .put(KeyRef::PermissionRanks { guild }, ranks)
+                .await?;
             cache.remove_user_ranks(guild).await
         })
         .await

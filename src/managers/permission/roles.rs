@@ -7,7 +7,10 @@ const INLINE: usize = 64;
 
 /// Hands `f` the roles in strictly ascending order.
 #[inline]
-pub(crate) fn with_sorted<R: Copy + Into<u64>, T>(roles: &[R], f: impl FnOnce(Roles<'_>) -> T) -> T {
+pub(crate) fn with_sorted<R: Copy + Into<u64>, T>(
+    roles: &[R],
+    f: impl FnOnce(Roles<'_>) -> T,
+) -> T {
     if roles.len() > INLINE {
         let mut ids: Vec<u64> = roles.iter().map(|role| (*role).into()).collect();
         return f(Roles::sort(&mut ids));

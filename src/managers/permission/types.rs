@@ -185,7 +185,13 @@ impl<R: Row> CacheValue for Rows<R> {
     fn from_json(json: &Json) -> Option<Self> {
         shape::noted(json.as_array().and_then(|rows| {
             rows.iter()
-                .map(|row| if row.is_object() { R::deserialize(row).ok() } else { None })
+                .map(|row| {
+                    if row.is_object() {
+                        R::deserialize(row).ok()
+                    } else {
+                        None
+                    }
+                })
                 .collect()
         }))
     }

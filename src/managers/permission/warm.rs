@@ -154,7 +154,9 @@ impl PermissionCache {
         let cache = self.clone();
         // In a task: a caller that goes away does not stop a store half-way.
         let storing = runtime.spawn(async move {
-            cache.store(&backend, guild, before, whole_guild, loaded).await
+            cache
+                .store(&backend, guild, before, whole_guild, loaded)
+                .await
         });
         match storing.await {
             Ok(stored) => stored,
@@ -186,11 +188,19 @@ impl PermissionCache {
         };
         let mut leased: Vec<(Lease, KeyRef<'_>, Value)> = entries
             .iter_mut()
-            .map(|(key, value)| (backend.lease(key.as_key_ref()), key.as_key_ref(), value.clone()))
+            .map(|(key, value)| {
+                (
+                    backend.lease(key.as_key_ref()),
+                    key.as_key_ref(),
+                    value.clone(),
+                )
+            })
             .collect();
         // Only now: a change before this moved it, a change after this voids the leases above.
         let unchanged = generation(guild).load(Ordering::SeqCst) == before
-            && whole_guild.iter().all(|lease| backend.lease_is_valid(lease));
+            && whole_guild
+                .iter()
+                .all(|lease| backend.lease_is_valid(lease));
         if !unchanged {
             let counters = &self.shared.counters;
             counters.add_many(Event::Overtaken, warmed.loaded as u64);
@@ -198,7 +208,11 @@ impl PermissionCache {
         }
         let [ranks_lease, assignments_lease] = whole_guild;
         if let Some(ranks) = loaded.ranks {
-            leased.push((ranks_lease, KeyRef::PermissionRanks { guild }, Value::new(ranks)));
+            leased.push((
+                ranks_lease,
+                KeyRef::PermissionRanks { guild },
+                Value::new(ranks),
+            ));
         }
         if let Some(assignments) = loaded.assignments {
             let key = KeyRef::PermissionAssignments { guild };
@@ -329,10 +343,13 @@ where
             };
             let (id, result) = match finished {
                 Ok((id, result)) => (id, result),
-                Err(failed) => (failed.id(), Err(Error::new(
-                    ErrorKind::Loader,
-                    "the loader panicked, or its tokio runtime shut down",
-                ))),
+                Err(failed) => (
+                    failed.id(),
+                    Err(Error::new(
+                        ErrorKind::Loader,
+                        "the loader panicked, or its tokio runtime shut down",
+                    )),
+                ),
             };
             let Some(at) = under_way.iter().position(|(task, _)| *task == id) else {
                 continue;
