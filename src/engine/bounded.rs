@@ -30,6 +30,8 @@ use super::ledger::Ledger;
 use super::local::{Local, Retired};
 use super::table::{Lane, Table};
 use crate::sync::{Arc, AtomicU64, CachePadded, Ordering};
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 mod insert;
 mod read;
@@ -194,35 +196,28 @@ impl<K, V> Bounded<K, V> {
 impl<K, V> Drop for Bounded<K, V> {
     /// Exclusive access: no operation is under way, so entries stand in lanes as ENTRY only.
     fn drop(&mut self) {
-        /// Goes on with the next entry when a drop panics (I9).
-        struct Rest<'t, K, V>(&'t Table<K, V>, usize);
-        impl<K, V> Rest<'_, K, V> {
-            fn run(&mut self) {
-                while self.1 < self.0.buckets() {
-                    let mut entry = None;
-                    self.0.each_in(self.1, |lane, word| {
-                        if word.kind() == Kind::Entry && entry.is_none() {
-                            self.0.exchange(lane, word, Word::EMPTY);
-                            entry = Some(word.address());
-                        }
-                    });
-                    match entry {
-                        // SAFETY: made by `Box`, unlinked just now, and nobody else is left.
-                        Some(entry) => unsafe {
-                            let mut entry = Box::from_raw(entry);
-                            std::mem::ManuallyDrop::drop(&mut entry.value);
-                        },
-                        None => self.1 += 1,
+        let mut panicked = None;
+        for bucket in 0..self.table.buckets() {
+            self.table.each_in(bucket, |_, word| {
+                if word.kind() == Kind::Entry {
+                    // The other values are dropped also when one of the drops panics (I9).
+                    let dropped = catch_unwind(AssertUnwindSafe(|| {
+                        // SAFETY: made by `Box`; nobody else is left, and no lane is looked at twice.
+                        let mut entry = unsafe { Box::from_raw(word.address()) };
+                        // SAFETY: a live entry has its value.
+                        unsafe { ManuallyDrop::drop(&mut entry.value) };
+                    }));
+                    if let Err(panic) = dropped {
+                        panicked.get_or_insert(panic);
                     }
                 }
-            }
+            });
         }
-        impl<K, V> Drop for Rest<'_, K, V> {
-            fn drop(&mut self) {
-                self.run();
-            }
+        if let Some(panic) = panicked
+            && !std::thread::panicking()
+        {
+            resume_unwind(panic);
         }
-        Rest(&self.table, 0).run();
     }
 }
 

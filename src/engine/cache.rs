@@ -297,11 +297,13 @@ where
     #[inline]
     pub(super) fn store(&self, key: K, value: V, life: Life, lease: Option<&Lease>) -> bool {
         if life == Life::None {
-            if lease.is_some_and(|lease| !self.lease_is_valid(lease)) {
-                return false;
-            }
-            self.invalidate(&key);
-            return true;
+            return match lease {
+                None => {
+                    self.invalidate(&key);
+                    true
+                }
+                Some(lease) => self.invalidate_leased(&key, lease),
+            };
         }
         let here = here();
         let local = self.local(&here);
@@ -352,6 +354,27 @@ where
         };
         local.collect(&DOMAIN);
         went
+    }
+
+    /// Removes the key if the lease holds.
+    fn invalidate_leased(&self, key: &K, lease: &Lease) -> bool {
+        let here = here();
+        let local = self.local(&here);
+        let hash = self.hash(key);
+        if !lease.is_of(&self.board) || !self.board.covers(lease, hash) {
+            return false;
+        }
+        let tick = self.clock.tick();
+        let held = match &self.index {
+            Index::Bounded(_, bounded) => {
+                let _guard = here.slot().enter();
+                bounded.remove_leased(local, hash, tick, lease, |k| k == key)
+            }
+            Index::Unbounded(map) => map.remove_leased(local, key, tick, lease),
+            Index::Nothing(_) => lease.is_valid(0),
+        };
+        local.collect(&DOMAIN);
+        held
     }
 
     /// Removes every live entry whose key matches and voids all loads under way; returns how many went. O(capacity).
@@ -455,7 +478,7 @@ where
                 .map(|group| {
                     // A guard a group, so that a long sweep holds nothing back.
                     let _guard = here.slot().enter();
-                    bounded.sweep_group(local, group, bounded.at(tick))
+                    bounded.sweep_group(local, group, tick)
                 })
                 .sum(),
             Index::Unbounded(map) => map.sweep(local, tick),
@@ -476,8 +499,9 @@ where
         });
         for id in left {
             if let Some(slot) = DOMAIN.adopt(id) {
-                self.locals.of(slot, self.batch).collect_now(&DOMAIN);
-                DOMAIN.release(slot);
+                // Given back also when a drop panics.
+                let adopted = Here::adopted(slot);
+                self.local(&adopted).collect_now(&DOMAIN);
             }
         }
     }

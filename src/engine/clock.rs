@@ -28,6 +28,10 @@ const IN_M: u8 = 1;
 const OLD: u8 = 2;
 /// The hand passes it over once more.
 const GRACE: u8 = 4;
+/// It was published under a lease, which may yet turn out void.
+pub(crate) const LEASED: u8 = 8;
+/// It has left its lane: it is not counted in M any more.
+const GONE: u8 = 16;
 
 /// Misses per epoch are capacity / 16.
 const EPOCHS_PER_CAPACITY: usize = 16;
@@ -252,28 +256,46 @@ impl Clock {
         };
         entry.usage.set_uses(0);
         entry.mark.store(self.epoch(), Ordering::Relaxed);
-        entry.queue.store(IN_M | old | grace, Ordering::Relaxed);
-        self.hand.in_m.fetch_add(1, Ordering::Relaxed);
+        // One atomic step with `leave`, so that the entry is counted in M as often as it is taken out again.
+        let before = entry.queue.fetch_or(IN_M | old | grace, Ordering::Relaxed);
+        if before & (IN_M | GONE) == 0 {
+            self.hand.in_m.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
-    /// An entry left by other means than eviction.
-    pub(crate) fn gone<K, V>(&self, entry: &Entry<K, V>) {
-        if entry.queue.load(Ordering::Relaxed) & IN_M != 0 {
+    /// Marks an entry that has left its lane, and takes it out of the count of M; returns its flags.
+    fn leave<K, V>(&self, entry: &Entry<K, V>) -> u8 {
+        let queue = entry.queue.fetch_or(GONE, Ordering::Relaxed);
+        if queue & (IN_M | GONE) == IN_M {
+            self.hand.in_m.fetch_sub(1, Ordering::Relaxed);
+        }
+        queue
+    }
+
+    /// `new` has taken the place of `old` in its lane and inherited its standing.
+    pub(crate) fn overwritten<K, V>(&self, old: &Entry<K, V>, new: &Entry<K, V>) {
+        // `old` goes out of the count and `new` comes in; nothing changes unless `old` was promoted meanwhile.
+        let queue = old.queue.fetch_or(GONE, Ordering::Relaxed);
+        if queue & IN_M != 0 && new.queue.fetch_or(IN_M, Ordering::Relaxed) & (IN_M | GONE) == GONE
+        {
+            // `new` has gone already, and was not in M as far as its remover knew.
             self.hand.in_m.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
+    /// An entry left by other means than eviction.
+    pub(crate) fn gone<K, V>(&self, entry: &Entry<K, V>) {
+        self.leave(entry);
+    }
+
     /// An entry was evicted: it becomes a ghost.
     pub(crate) fn evicted<K, V>(&self, entry: &Entry<K, V>) {
-        let queue = entry.queue.load(Ordering::Relaxed);
+        let queue = self.leave(entry);
         bump(&self.mood.evictions);
         if queue & IN_M == 0 {
             bump(&self.mood.s_evictions);
-        } else {
-            self.hand.in_m.fetch_sub(1, Ordering::Relaxed);
-            if queue & OLD != 0 {
-                self.widen(-1);
-            }
+        } else if queue & OLD != 0 {
+            self.widen(-1);
         }
         let idle = self.idle(entry.usage.last_access());
         self.ghosts
@@ -333,7 +355,9 @@ impl Clock {
             }
             // SAFETY: an entry word, loaded inside the caller's guard.
             let entry = unsafe { word.deref() };
+            // Unsettled: its number is that of a lane.
             if entry.phase.load() != Phase::Live
+                || !entry.settled.load(Ordering::Acquire)
                 || entry.queue.load(Ordering::Relaxed) & IN_M != 0
                 || entry.aux.load(Ordering::Acquire) != position
             {
@@ -435,7 +459,7 @@ impl Clock {
             if entry.usage.uses() > 0 {
                 self.pass(entry);
             } else if queue & GRACE != 0 {
-                entry.queue.store(queue & !GRACE, Ordering::Relaxed);
+                entry.queue.fetch_and(!GRACE, Ordering::Relaxed);
             } else {
                 self.hand.candidate.store(at, Ordering::Relaxed);
                 return (Some(found), None);
@@ -461,7 +485,8 @@ impl Clock {
 
     /// The hand passes a used entry of M: its second chance.
     fn pass<K, V>(&self, entry: &Entry<K, V>) {
-        if entry.queue.load(Ordering::Relaxed) & OLD != 0 {
+        let queue = entry.queue.load(Ordering::Relaxed);
+        if queue & OLD != 0 {
             // Came back from far behind, and was used: look further back.
             self.widen(1);
         }
@@ -473,7 +498,9 @@ impl Clock {
             self.shift(USED_LATE);
         }
         entry.mark.store(self.epoch(), Ordering::Relaxed);
-        entry.queue.store(IN_M, Ordering::Relaxed);
+        if queue & (OLD | GRACE) != 0 {
+            entry.queue.fetch_and(!(OLD | GRACE), Ordering::Relaxed);
+        }
         entry.usage.set_uses(entry.usage.uses().saturating_sub(1));
     }
 }

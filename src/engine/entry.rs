@@ -226,8 +226,11 @@ impl<K, V> Entry<K, V> {
         self.usage.copy_from(&old.usage);
         self.mark
             .store(old.mark.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.aux
-            .store(old.aux.load(Ordering::Relaxed), Ordering::Relaxed);
+        // Acquire: an unsettled entry's number is that of the lane its room came from, not a place in the ring.
+        if old.settled.load(Ordering::Acquire) {
+            self.aux
+                .store(old.aux.load(Ordering::Acquire), Ordering::Relaxed);
+        }
     }
 }
 

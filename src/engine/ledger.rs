@@ -220,6 +220,11 @@ impl<K, V> Ledger<K, V> {
         }
     }
 
+    /// Carries the current record out, whatever it is. Call inside a guard.
+    pub(crate) fn resolve_current(&self, table: &Table<K, V>) {
+        self.resolve(self.current().1, table);
+    }
+
     /// Carries the current record out if it admits `entry` (G3). Call inside a guard.
     pub(crate) fn settle(&self, entry: *const Entry<K, V>, table: &Table<K, V>) {
         let (_, record) = self.current();

@@ -160,11 +160,13 @@ impl<K, V> Local<K, V> {
             return true;
         }
         let mut panicked = None;
+        let mut sealed = false;
         loop {
             let batch = {
                 // SAFETY: owner; the borrow ends before user code (drops) runs.
                 let garbage = unsafe { self.garbage() };
-                if !garbage.fresh.is_empty() && panicked.is_none() {
+                // Once a call: what drops unlink meanwhile waits for the next one.
+                if !garbage.fresh.is_empty() && !std::mem::replace(&mut sealed, true) {
                     let capacity = garbage.batch;
                     let fresh = std::mem::replace(&mut garbage.fresh, Vec::with_capacity(capacity));
                     garbage.sealed.push_back((domain.seal(), fresh));

@@ -203,9 +203,11 @@ impl Slot {
         let depth = self.depth.get();
         self.depth.set(depth + 1);
         if depth == 0 {
-            // Relaxed: only this thread writes it; the fence below orders it before the reads that follow.
             let state = self.state.load(Ordering::Relaxed);
-            self.state.store(state.wrapping_add(1), Ordering::Relaxed);
+            // Release: a reclaimer that reads this number must see that the reads of the guard before it are over,
+            // and a relaxed store would not continue that release. The fence below orders it before the reads that
+            // follow.
+            self.state.store(state.wrapping_add(1), Ordering::Release);
             if self.light {
                 compiler_fence(Ordering::SeqCst);
             } else {

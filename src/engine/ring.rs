@@ -7,6 +7,9 @@
 use super::table::{Lane, zeroed};
 use crate::sync::{AtomicU32, CachePadded, Ordering};
 
+/// By how much a late view of the tail may lie behind the head.
+const LATE: u32 = 1 << 20;
+
 pub(crate) struct Ring {
     places: Box<[AtomicU32]>,
     head: CachePadded<AtomicU32>,
@@ -43,7 +46,8 @@ impl Ring {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             let waiting = self.tail.load(Ordering::Relaxed).wrapping_sub(head);
-            if waiting == 0 || waiting > u32::MAX / 2 {
+            // A tail seen late may lie a little behind the head; anything more is a tail far ahead.
+            if waiting == 0 || waiting > u32::MAX - LATE {
                 return None;
             }
             // Overrun: skip what has been overwritten.

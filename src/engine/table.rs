@@ -348,7 +348,9 @@ impl<K, V> Table<K, V> {
     /// Visits the lanes of one bucket that are not empty.
     pub(crate) fn each_in(&self, bucket: usize, mut visit: impl FnMut(Lane, Word<K, V>)) {
         for (position, lane) in self.buckets[bucket].lanes.iter().enumerate() {
-            let word = Word(lane.load(Ordering::Acquire));
+            // SeqCst: one half of two Dekker pairs, of a predicate invalidation with a leased publication (I8) and of a
+            // sweep with the recording of a deadline (I6).
+            let word = Word(lane.load(Ordering::SeqCst));
             if word.kind() != Kind::Empty {
                 visit(Lane::new(bucket, position), word);
             }

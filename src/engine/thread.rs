@@ -34,6 +34,15 @@ pub(crate) struct Here {
 }
 
 impl Here {
+    /// The slot of an ended thread, to be given back.
+    pub(crate) fn adopted(slot: &'static Slot) -> Self {
+        Self {
+            slot,
+            borrowed: true,
+            not_send: std::marker::PhantomData,
+        }
+    }
+
     pub(crate) fn slot(&self) -> &'static Slot {
         self.slot
     }

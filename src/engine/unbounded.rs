@@ -6,7 +6,7 @@
 use super::entry::{Due, Hash, Phase, PhaseWord};
 use super::lease::{Board, Lease};
 use super::local::Local;
-use crate::sync::{Arc, AtomicU64, CachePadded, Ordering, dekker_fence};
+use crate::sync::{Arc, AtomicU64, CachePadded, Ordering, dekker_fence, fence};
 use crate::time::Deadline;
 use papaya::{Guard, LocalGuard, Operation};
 use std::borrow::Borrow;
@@ -138,49 +138,79 @@ where
         lease: Option<&Lease>,
     ) -> bool {
         let guard = self.map.guard();
-        let phase = match lease {
-            None => {
-                self.board.void(hash);
-                Phase::Live
-            }
-            Some(lease) if !lease.is_valid(self.clears()) => {
-                local.counters.voided.add(1);
-                return false;
-            }
-            Some(_) => Phase::Pending,
-        };
         let stamp = self.written.fetch_add(1, Ordering::Relaxed);
-        let slot = Slot {
+        let due = Due::new(deadline, 0);
+        let slot = |phase| Slot {
             phase: PhaseWord::new(phase),
-            due: Due::new(deadline, 0),
+            due,
             stamp,
             value,
         };
+        let stored = match lease {
+            None => {
+                self.board.void(hash);
+                let old = self.map.insert(key, slot(Phase::Live), &guard);
+                dekker_fence();
+                self.board.void(hash);
+                let overwrote = old.is_some_and(|old| old.is_current(tick));
+                let counters = &local.counters;
+                if overwrote {
+                    &counters.overwrites
+                } else {
+                    &counters.insertions
+                }
+                .add(1);
+                true
+            }
+            Some(lease) => {
+                let stored = self.set_leased(&key, slot(Phase::Pending), lease, &guard);
+                let counters = &local.counters;
+                if stored {
+                    &counters.insertions
+                } else {
+                    &counters.voided
+                }
+                .add(1);
+                stored
+            }
+        };
+        // After the write: a sweep in between must not forget it.
         let inverted = Deadline::NEVER.bits() - deadline.bits();
         if self.earliest.load(Ordering::Relaxed) < inverted {
             self.earliest.fetch_max(inverted, Ordering::Relaxed);
         }
-        let overwrote = self
-            .map
-            .insert(key.clone(), slot, &guard)
-            .is_some_and(|old| old.is_current(tick));
-        dekker_fence();
-        let stored = match lease {
-            None => true,
-            Some(lease) => self.commit(&key, stamp, lease, &guard),
-        };
-        if stored {
-            // A leased set is a set: of two leases on a key, the later one is void.
-            self.board.void(hash);
-        }
-        let counters = &local.counters;
-        match (stored, overwrote) {
-            (true, true) => counters.overwrites.add(1),
-            (true, false) => counters.insertions.add(1),
-            (false, _) => counters.voided.add(1),
-        }
         self.sweep_if_due(local, tick);
         stored
+    }
+
+    /// A slot goes in as PENDING, and only where there is none: one that is there is taken out first, if the lease
+    /// still holds. So a void lease never displaces what voided it.
+    fn set_leased(&self, key: &K, slot: Slot<V>, lease: &Lease, guard: &impl Guard) -> bool {
+        let (stamp, mut slot) = (slot.stamp, slot);
+        loop {
+            if !self.holds(lease) {
+                return false;
+            }
+            match self.map.try_insert(key.clone(), slot, guard) {
+                Ok(_) => return self.commit(key, stamp, lease, guard),
+                Err(occupied) => {
+                    let other = occupied.current.stamp;
+                    slot = occupied.not_inserted;
+                    // Checked after the slot was seen: whoever voids the lease from now on changes that slot.
+                    if !self.holds(lease) {
+                        return false;
+                    }
+                    self.remove_if(key, guard, |slot| slot.stamp == other);
+                }
+            }
+        }
+    }
+
+    /// Whether the lease is valid. papaya's own accesses are acquire and release, so the order of this check after them
+    /// needs a fence of its own (the other half is in the invalidations).
+    fn holds(&self, lease: &Lease) -> bool {
+        fence(Ordering::SeqCst);
+        lease.is_valid(self.clears())
     }
 
     /// PENDING → LIVE if the lease still holds; otherwise the slot goes.
@@ -189,12 +219,36 @@ where
             // A later write has replaced it: that one counts.
             return false;
         };
-        if lease.is_valid(self.clears()) && slot.phase.decide(Phase::Live) == Phase::Live {
+        if self.holds(lease) && slot.phase.decide(Phase::Live) == Phase::Live {
             return true;
         }
         slot.phase.decide(Phase::Cancelled);
         self.remove_if(key, guard, |slot| slot.stamp == stamp);
         false
+    }
+
+    /// Removes the key if the lease still holds; false if it does not.
+    pub(crate) fn remove_leased(
+        &self,
+        local: &Local<K, V>,
+        key: &K,
+        tick: u64,
+        lease: &Lease,
+    ) -> bool {
+        let guard = self.map.guard();
+        loop {
+            let found = self.map.get(key, &guard);
+            if !self.holds(lease) {
+                return false;
+            }
+            let Some(slot) = found else { return true };
+            if self.remove_if(key, &guard, |other| other.stamp == slot.stamp) {
+                if slot.is_current(tick) {
+                    local.counters.invalidations.add(1);
+                }
+                return true;
+            }
+        }
     }
 
     /// Removes the key's slot if it `matches`.
@@ -221,6 +275,7 @@ where
         Q: StdHash + Eq + ?Sized,
     {
         self.board.void(hash);
+        fence(Ordering::SeqCst);
         let guard = self.map.guard();
         let went = self.map.remove(key, &guard).is_some_and(|slot| {
             slot.phase.decide(Phase::Cancelled);
@@ -240,6 +295,7 @@ where
         mut matches: impl FnMut(&K) -> bool,
     ) -> usize {
         self.board.void_all();
+        fence(Ordering::SeqCst);
         let guard = self.map.guard();
         let mut count = 0;
         for (key, slot) in self.map.iter(&guard) {
@@ -259,7 +315,7 @@ where
 
     pub(crate) fn clear(&self, local: &Local<K, V>) {
         self.clears.fetch_add(1, Ordering::SeqCst);
-        dekker_fence();
+        fence(Ordering::SeqCst);
         let guard = self.map.guard();
         let mut count = 0;
         for (key, slot) in self.map.iter(&guard) {

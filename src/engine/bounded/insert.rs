@@ -1,11 +1,13 @@
 //! `set`: overwrite in place, or publish, look for rivals, find a room, go live.
 
-use super::Bounded;
+use super::remove::CLEARS_PER_SWEEP;
+use super::{Bounded, Instant};
+use crate::engine::clock::LEASED;
 use crate::engine::entry::{Due, Entry, Hash, Phase, Usage, Word};
 use crate::engine::lease::Lease;
 use crate::engine::local::{Local, Retired};
 use crate::engine::table::Lane;
-use crate::sync::{Ordering, dekker_fence, spin_hint};
+use crate::sync::{AtomicU8, Ordering, dekker_fence, spin_hint};
 use crate::time::Deadline;
 use std::mem::ManuallyDrop;
 
@@ -35,10 +37,27 @@ impl<K, V> Published<'_, K, V> {
     }
 
     /// Takes the dead entry out of its lane and retires it.
-    fn bury(self, retired: Retired<K, V>) {
+    fn bury(self, end: End<K, V>) -> End<K, V> {
         self.cache.unlink_dead(self.lane, self.word, self.entry());
-        self.local.retire(retired);
+        self.local.retire(Retired::Entry(self.entry));
         std::mem::forget(self);
+        end
+    }
+
+    /// The same, to start again with its value, which was never visible.
+    fn take_back(self) -> End<K, V>
+    where
+        K: Clone,
+    {
+        // Others may still compare the key, so that is copied; a panic there drops the entry as a whole.
+        let key = self.entry().key.clone();
+        // SAFETY: the entry is dead; nobody reads the value of an entry that was never live, and the husk is dropped
+        // without it.
+        let value = unsafe { ManuallyDrop::into_inner((&raw const (*self.entry).value).read()) };
+        self.cache.unlink_dead(self.lane, self.word, self.entry());
+        self.local.retire(Retired::Husk(self.entry));
+        std::mem::forget(self);
+        End::Again(key, value)
     }
 }
 
@@ -66,13 +85,28 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         if lease.is_none() {
             self.board.void(hash);
         }
+        let mut again = false;
         let stored = loop {
-            // A key that its hint hides is found by the insert when it looks for rivals.
+            // A key that its hint hides is found by the insert when it looks for rivals; then this looks at every lane.
             // SAFETY: inside the guard that every caller of this type is in.
-            let found = unsafe { self.table.find_hinted(hash, &mut |k| *k == key) };
+            let found = unsafe {
+                if again {
+                    self.table.find(hash, |k| *k == key)
+                } else {
+                    self.table.find_hinted(hash, &mut |k| *k == key)
+                }
+            };
+            again = true;
             let end = match (found, lease) {
                 (Some((lane, word, old)), None) => {
-                    self.overwrite(local, (lane, word, old), key, value, deadline)
+                    let generation = self.at(0).generation();
+                    self.overwrite(
+                        local,
+                        (lane, word, old),
+                        key,
+                        value,
+                        Due::new(deadline, generation),
+                    )
                 }
                 // Whoever changed the key since the lease bumped its generation before; whoever does so from now on
                 // changes this very lane, and the exchange fails.
@@ -80,7 +114,16 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                     if !lease.is_valid(self.clears.load(Ordering::SeqCst)) {
                         break false;
                     }
-                    self.overwrite(local, found, key, value, deadline)
+                    // In the lease's generation: cleared since, it is dead at birth.
+                    let due = Due::new(
+                        deadline,
+                        Instant {
+                            tick,
+                            clears: lease.clears,
+                        }
+                        .generation(),
+                    );
+                    self.overwrite(local, found, key, value, due)
                 }
                 (None, lease) => self.insert(local, hash, key, value, deadline, tick, lease),
             };
@@ -106,15 +149,16 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         (lane, word, old): (Lane, Word<K, V>, &Entry<K, V>),
         key: K,
         value: V,
-        deadline: Deadline,
+        due: Due,
     ) -> End<K, V> {
         let hash = old.hash;
-        let due = Due::new(deadline, self.at(0).generation());
         let entry = Entry::new(Phase::Live, hash, due, key, value);
         entry.inherit(old);
         let entry = local.allocate(entry);
         if self.table.exchange(lane, word, Word::entry(entry, hash)) {
-            self.expiry.record(lane, deadline);
+            self.expiry.record(lane, due.deadline());
+            // SAFETY: live and perhaps gone again, but not freed while our guard is open.
+            self.clock.overwritten(old, unsafe { &*entry });
             self.retire(local, old);
             local.counters.overwrites.add(1);
             End::Done
@@ -152,6 +196,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             value,
         );
         entry.usage = Usage::new(0, self.clock.epoch());
+        if lease.is_some() {
+            entry.queue = AtomicU8::new(LEASED);
+        }
         let entry = local.allocate(entry);
         let word = Word::entry(entry, hash);
         let lane = self
@@ -167,48 +214,37 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             lane,
             word,
         };
-        let mut arrival = self.clock.arrive(hash);
-        loop {
-            let rival = self.overtake_rivals(hash, lane, &published.entry().key);
-            if let Some(lease) = lease
-                && !lease.is_valid(self.clears.load(Ordering::SeqCst))
-            {
-                published.entry().phase.decide(Phase::Cancelled);
-                published.bury(Retired::Entry(entry));
-                return End::Void;
-            }
-            let live = match rival {
-                // The key's own live entry is the victim: room and key pass on in one exchange (I2).
-                Some((place, word, old)) => {
-                    match self.take_room(local, published.entry(), entry, place, word, old) {
-                        None => continue,
-                        Some(live) => {
-                            self.clock.gone(old);
-                            local.counters.overwrites.add(1);
-                            self.retire(local, old);
-                            live
-                        }
-                    }
-                }
-                None => {
-                    let live = self.find_room(local, published.entry(), entry, &mut arrival, now);
-                    local.counters.insertions.add(1);
-                    live
-                }
+        let clears = self.clears.load(Ordering::SeqCst);
+        if clears.wrapping_sub(now.clears) >= CLEARS_PER_SWEEP {
+            // Stopped for so many clears that its generation may come round again: begin anew.
+            published.entry().phase.decide(Phase::Cancelled);
+            return match lease {
+                Some(_) => published.bury(End::Void),
+                None => published.take_back(),
             };
-            if live {
-                std::mem::forget(published);
-                // SAFETY: live and perhaps gone again, but not freed while our guard is open.
-                self.clock.place(unsafe { &*entry }, lane, &arrival);
-                self.expiry.record(lane, deadline);
-                return End::Done;
-            }
-            if rival.is_none() {
-                // It had no room to lose, but counts as inserted; so it counts as evicted.
-                local.counters.evictions.add(1);
-            }
-            return self.killed(published, hash);
         }
+        if let Some((lane, ..)) = self.overtake_rivals(hash, lane, &published.entry().key) {
+            // The key lives already, and is overwritten in place: a look-up must never miss it meanwhile.
+            self.table.hint(lane, hash);
+            published.entry().phase.decide(Phase::Cancelled);
+            return published.take_back();
+        }
+        if lease.is_some_and(|lease| !lease.is_valid(self.clears.load(Ordering::SeqCst))) {
+            published.entry().phase.decide(Phase::Cancelled);
+            return published.bury(End::Void);
+        }
+        local.counters.insertions.add(1);
+        let mut arrival = self.clock.arrive(hash);
+        if self.find_room(local, published.entry(), entry, &mut arrival, now) {
+            std::mem::forget(published);
+            // SAFETY: live and perhaps gone again, but not freed while our guard is open.
+            self.clock.place(unsafe { &*entry }, lane, &arrival);
+            self.expiry.record(lane, deadline);
+            return End::Done;
+        }
+        // It never had a room, or lost it, but it counts as inserted; so it counts as evicted.
+        local.counters.evictions.add(1);
+        self.killed(published, hash)
     }
 
     /// Kills every other PENDING entry of the key and returns its LIVE one, if there is one (I2).
@@ -240,30 +276,28 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
 
     /// What to do about an own entry that somebody killed.
     fn killed(&self, published: Published<'_, K, V>, hash: Hash) -> End<K, V> {
-        let entry = published.entry;
         if published.entry().phase.load() == Phase::Overtaken {
             let mut overwritten = false;
             // SAFETY: inside the guard that every caller of this type is in.
             unsafe {
                 self.table.scan(hash, |lane, _, other| {
                     overwritten |= lane != published.lane
-                        && matches!(other.phase.load(), Phase::Pending | Phase::Live)
+                        && match other.phase.load() {
+                            Phase::Live => true,
+                            // A leased one may yet turn out void.
+                            Phase::Pending => other.queue.load(Ordering::Relaxed) & LEASED == 0,
+                            _ => false,
+                        }
                         && other.key == published.entry().key;
                     !overwritten
                 });
             }
             if !overwritten {
-                // Two inserts killed each other. The value was never visible, so it can be taken out again.
-                let key = published.entry().key.clone();
-                // SAFETY: the entry is dead; nobody reads the value of an entry that was never live, and the husk is
-                // dropped without it.
-                let value = unsafe { ManuallyDrop::take(&mut (*entry).value) };
-                published.bury(Retired::Husk(entry));
+                // Two inserts killed each other.
                 spin_hint();
-                return End::Again(key, value);
+                return published.take_back();
             }
         }
-        published.bury(Retired::Entry(entry));
-        End::Done
+        published.bury(End::Done)
     }
 }

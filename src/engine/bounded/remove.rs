@@ -1,14 +1,18 @@
 //! Invalidation, clear and the sweeping of what has expired or was cleared.
 
-use super::{Bounded, Instant};
+use super::Bounded;
 use crate::engine::entry::{Entry, Hash, Kind, Phase, Word};
+use crate::engine::lease::Lease;
 use crate::engine::local::Local;
 use crate::engine::table::Lane;
 use crate::sync::{Ordering, dekker_fence};
 use crate::time::Deadline;
 
 /// Clears between two full sweeps: a quarter of the generations that 16 bits tell apart.
-const CLEARS_PER_SWEEP: u64 = 1 << 14;
+pub(super) const CLEARS_PER_SWEEP: u64 = 1 << 14;
+
+/// Groups that one insert looks at for expired entries before it turns to the clock.
+const DUE_GROUPS: usize = 16;
 
 impl<K, V> Bounded<K, V> {
     /// Takes a LIVE entry out of its lane and gives its room back. True if this call did it.
@@ -68,6 +72,36 @@ impl<K, V> Bounded<K, V> {
         went
     }
 
+    /// Removes the key if the lease still holds; false if it does not.
+    pub(crate) fn remove_leased(
+        &self,
+        local: &Local<K, V>,
+        hash: Hash,
+        tick: u64,
+        lease: &Lease,
+        mut is_it: impl FnMut(&K) -> bool,
+    ) -> bool {
+        loop {
+            // SAFETY: inside the guard that every caller of this type is in.
+            let found = unsafe { self.table.find(hash, &mut is_it) };
+            if !lease.is_valid(self.clears.load(Ordering::SeqCst)) {
+                return false;
+            }
+            // Whoever changes the key from now on changes this very lane.
+            let Some((lane, word, entry)) = found else {
+                return true;
+            };
+            if self.remove(local, lane, word, entry) {
+                if self.at(tick).sees(entry) {
+                    local.counters.invalidations.add(1);
+                } else {
+                    self.count_dead(local, entry);
+                }
+                return true;
+            }
+        }
+    }
+
     /// Removes every current entry whose key matches; voids every lease. O(lanes).
     pub(crate) fn invalidate_matching(
         &self,
@@ -84,16 +118,17 @@ impl<K, V> Bounded<K, V> {
                     if word.kind() == Kind::Entry {
                         // SAFETY: an entry word, loaded inside the caller's guard.
                         let entry = unsafe { word.deref() };
+                        // Expired ones go too: a lease taken before may be about to overwrite one in place.
                         if !matches(&entry.key) {
                         } else if entry.phase.decide(Phase::Cancelled) != Phase::Live {
                             self.unlink_dead(lane, word, entry);
+                        } else if !self.remove(local, lane, word, entry) {
+                            lost_a_race = true;
                         } else if self.at(tick).sees(entry) {
-                            if self.remove(local, lane, word, entry) {
-                                local.counters.invalidations.add(1);
-                                count += 1;
-                            } else {
-                                lost_a_race = true;
-                            }
+                            local.counters.invalidations.add(1);
+                            count += 1;
+                        } else {
+                            self.count_dead(local, entry);
                         }
                     }
                 });
@@ -113,8 +148,9 @@ impl<K, V> Bounded<K, V> {
             if (now.clears + 1).is_multiple_of(CLEARS_PER_SWEEP) {
                 // An entry that is 2^14 or more clears old must be gone before its generation comes round again. Each
                 // clear at this boundary sweeps by itself, so none relies on another that may have stopped.
+                self.end_generations(local);
                 for group in 0..self.groups() {
-                    self.sweep_group(local, group, now);
+                    self.sweep_group(local, group, 0);
                 }
             }
             // SeqCst: a publisher that re-checks its lease after this sees it (I8).
@@ -134,8 +170,27 @@ impl<K, V> Bounded<K, V> {
         }
     }
 
-    /// Reclaims what has expired or was cleared in one group; returns how many went.
-    pub(crate) fn sweep_group(&self, local: &Local<K, V>, group: usize, now: Instant) -> usize {
+    /// Kills PENDING entries of earlier generations; their owners would let them live dead, and the next round of the
+    /// generations would revive them.
+    fn end_generations(&self, local: &Local<K, V>) {
+        for bucket in 0..self.buckets() {
+            self.table.each_in(bucket, |lane, word| {
+                if word.kind() == Kind::Entry {
+                    // SAFETY: an entry word, loaded inside the caller's guard.
+                    let entry = unsafe { word.deref() };
+                    if !entry.due.is_of(self.at(0).generation())
+                        && entry.phase.decide(Phase::Cancelled) == Phase::Live
+                    {
+                        return;
+                    }
+                }
+                self.resolve(local, lane, word);
+            });
+        }
+    }
+
+    /// Reclaims what has expired at `tick` or was cleared in one group; returns how many went.
+    pub(crate) fn sweep_group(&self, local: &Local<K, V>, group: usize, tick: u64) -> usize {
         self.expiry.reset(group);
         let (mut earliest, mut count) = (Deadline::NEVER, 0);
         for bucket in self.group(group) {
@@ -143,17 +198,19 @@ impl<K, V> Bounded<K, V> {
                 if word.kind() == Kind::Entry {
                     // SAFETY: an entry word, loaded inside the caller's guard.
                     let entry = unsafe { word.deref() };
-                    if entry.phase.load() == Phase::Live && !now.sees(entry) {
-                        if self.remove(local, lane, word, entry) {
+                    if entry.phase.load() == Phase::Live {
+                        // The generation is read after the lane: one that differs is older, never newer.
+                        if self.at(tick).sees(entry) {
+                            earliest = earliest.min(entry.due.deadline());
+                        } else if self.remove(local, lane, word, entry) {
                             self.count_dead(local, entry);
                             count += 1;
                         }
-                    } else {
-                        earliest = earliest.min(entry.due.deadline());
+                        return;
                     }
-                } else {
-                    self.resolve(local, lane, word);
+                    // A PENDING entry's deadline is recorded by its owner once it lives.
                 }
+                self.resolve(local, lane, word);
             });
         }
         self.expiry.keep(group, earliest);
@@ -169,16 +226,22 @@ impl<K, V> Bounded<K, V> {
     }
 
     /// Reclaims some dead entries if there are any: after a clear the next unswept group, otherwise one that is due.
-    pub(super) fn reclaim_some(&self, local: &Local<K, V>, now: Instant) -> bool {
-        while now.clears > 0 {
+    pub(super) fn reclaim_some(&self, local: &Local<K, V>, tick: u64) -> bool {
+        loop {
             let swept = self.swept.load(Ordering::Relaxed);
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "compared as 32 bits on both sides"
             )]
-            let (clears, next, current) = ((swept >> 32) as u32, swept as u32, now.clears as u32);
-            let next = if clears == current { next } else { 0 };
-            if next as usize >= self.groups() {
+            let (clears, next, current) =
+                ((swept >> 32) as u32, swept as u32, self.at(0).clears as u32);
+            let next = match current.wrapping_sub(clears).cast_signed() {
+                0 => next,
+                1.. => 0,
+                // Another thread knows of a later clear: it goes on.
+                _ => break,
+            };
+            if current == 0 || next as usize >= self.groups() {
                 break;
             }
             let claimed = u64::from(current) << 32 | u64::from(next + 1);
@@ -187,14 +250,18 @@ impl<K, V> Bounded<K, V> {
                 .swept
                 .compare_exchange(swept, claimed, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
-                && self.sweep_group(local, next as usize, now) > 0
+                && self.sweep_group(local, next as usize, tick) > 0
             {
                 return true;
             }
         }
-        while self.expiry.is_due(now.tick) {
-            match self.expiry.find_due(now.tick) {
-                Some(group) if self.sweep_group(local, group, now) > 0 => return true,
+        // A group may be due for an entry that has gone since: then it is in order now, and the next one is tried.
+        for _ in 0..DUE_GROUPS {
+            if !self.expiry.is_due(tick) {
+                break;
+            }
+            match self.expiry.find_due(tick) {
+                Some(group) if self.sweep_group(local, group, tick) > 0 => return true,
                 Some(_) => {}
                 None => break,
             }

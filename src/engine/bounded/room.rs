@@ -36,7 +36,7 @@ impl<K, V> Bounded<K, V> {
                 }
             }
             // Expired and cleared entries make room before live ones (I6).
-            if self.reclaim_some(local, now) {
+            if self.reclaim_some(local, now.tick) {
                 continue;
             }
             match self.clock.choose(&self.table, arrival, now) {
@@ -51,7 +51,11 @@ impl<K, V> Bounded<K, V> {
                         return live;
                     }
                 }
-                Choice::None => self.resolve_all(local),
+                Choice::None => {
+                    if let Some(live) = self.last_resort(local, newcomer, address) {
+                        return live;
+                    }
+                }
             }
             if newcomer.phase.load() != Phase::Pending {
                 return false;
@@ -81,6 +85,9 @@ impl<K, V> Bounded<K, V> {
         self.table.departed(victim.hash, lane);
         if newcomer.phase.decide(Phase::Live) == Phase::Live {
             self.table.exchange(lane, moved, Word::EMPTY);
+            // The number of a lane must not be taken for a place in the ring. Release: who sees the entry settled sees
+            // the lane cleared and the number gone.
+            newcomer.aux.store(u32::MAX, Ordering::Release);
             newcomer.settled.store(true, Ordering::Release);
             Some(true)
         } else {
@@ -95,14 +102,38 @@ impl<K, V> Bounded<K, V> {
         }
     }
 
-    /// Carries out everything that stopped threads have left in the table.
+    /// The clock has found nobody: the rooms are with entries that stopped threads have not handed to it yet. Carries
+    /// out everything that such threads have left, and takes the room of any live entry. `None`: look again.
     #[cold]
-    fn resolve_all(&self, local: &Local<K, V>) {
+    fn last_resort(
+        &self,
+        local: &Local<K, V>,
+        newcomer: &Entry<K, V>,
+        address: *mut Entry<K, V>,
+    ) -> Option<bool> {
+        self.ledger.resolve_current(&self.table);
         for bucket in 0..self.buckets() {
+            let mut found = None;
             self.table.each_in(bucket, |lane, word| {
                 self.resolve(local, lane, word);
+                if found.is_none() && word.kind() == Kind::Entry {
+                    // SAFETY: an entry word, loaded inside the caller's guard.
+                    let entry: &Entry<K, V> = unsafe { word.deref() };
+                    if entry.phase.load() == Phase::Live {
+                        found = Some((lane, word, entry));
+                    }
+                }
             });
+            if let Some((lane, word, victim)) = found
+                && let Some(live) = self.take_room(local, newcomer, address, lane, word, victim)
+            {
+                self.clock.evicted(victim);
+                local.counters.evictions.add(1);
+                self.retire(local, victim);
+                return Some(live);
+            }
         }
+        None
     }
 
     /// Takes a lane on the hash's path from an entry that is not live: stopped inserts have filled the table.
