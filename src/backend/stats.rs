@@ -14,14 +14,15 @@ pub struct BackendStats {
     pub timeouts: u64,
     /// Requests refused at once because the server was known to be away.
     pub refused: u64,
-    /// Failed invalidations taken into the retry queue.
+    /// Removals taken into the retry queue: of keys whose invalidation failed, and of keys whose write
+    /// failed, because what the server holds under them is outdated.
     pub retries_queued: u64,
-    /// Invalidations that a retry carried out.
+    /// Removals that a retry carried out.
     pub retries_done: u64,
-    /// Invalidations lost because the queue was full or the service closed: a stale value may live for
+    /// Removals lost because the queue was full or the service closed: a stale value may live for
     /// its TTL.
     pub retries_lost: u64,
-    /// Invalidations that wait in the queue now.
+    /// Removals that wait in the queue now, or are being carried out.
     pub retries_pending: u64,
 }
 

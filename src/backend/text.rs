@@ -27,7 +27,8 @@ impl Backend {
     /// or no expiry with [`per_entry_ttl`](super::InMemoryBackend::per_entry_ttl); Valkey: no expiry).
     ///
     /// # Errors
-    /// As [`get`](Self::get); also `TooLarge`, `ReadOnly`, `OutOfMemory`.
+    /// As [`get`](Self::get); also `TooLarge`, `ReadOnly`, `OutOfMemory`. In Valkey a write that an outage
+    /// prevented has its key removed later: what stood there before is outdated.
     pub async fn set(
         &self,
         key: &str,

@@ -59,6 +59,44 @@ async fn t37_a_failed_invalidation_reaches_the_server_before_anybody_reads_again
     );
 }
 
+/// "Jailed" could not be written: the "not jailed" of before must not be read as if nothing had happened.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t37_a_failed_write_does_not_leave_the_outdated_value() {
+    let server = server();
+    let proxy = FaultProxy::start(&server).unwrap();
+    let valkey = connect(&proxy.url("valkey")).await;
+    let b = Backend::from(valkey.clone());
+    for key in ["jail_status:1:2", "jail_status:1:3", "guild_config:1"] {
+        b.set(key, false, None).await.unwrap();
+    }
+    proxy.set(Fault::Refuse);
+    until("the loss is noticed", SLACK, async || {
+        !valkey.is_connected()
+    })
+    .await;
+    b.set("jail_status:1:2", true, None).await.unwrap_err();
+    b.set_many(&[("jail_status:1:3", json!(true), None)])
+        .await
+        .unwrap_err();
+    let config = tux_cache::backend::KeyRef::GuildConfig { guild: 1 };
+    let snapshot = b.snapshot(config).await;
+    assert!(snapshot.unwrap_err().is_unavailable());
+    proxy.set(Fault::Pass);
+    let keys = ["jail_status:1:2", "jail_status:1:3", "guild_config:1"];
+    let mut found = Vec::new();
+    until("a success", Duration::from_secs(3), async || {
+        match b.get_many(&keys).await {
+            Ok(values) => {
+                found = values;
+                true
+            }
+            Err(_) => false,
+        }
+    })
+    .await;
+    assert_eq!(found, [None, None, Some(json!(false))]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t37_the_queue_is_bounded_and_what_is_lost_is_counted() {
     let server = server();

@@ -32,7 +32,8 @@ use crate::error::Result;
 ///
 /// While the server is away every call fails within the response timeout, at once when the loss is
 /// known; the backend reconnects by itself. An error is never a miss. A removal that fails is repeated
-/// until it gets through, see [`BackendStats`].
+/// until it gets through; so is the removal of a key whose write failed, for what the server holds under
+/// it is outdated ([`BackendStats`]).
 #[derive(Clone)]
 pub struct ValkeyBackend {
     handle: Arc<Handle>,
@@ -159,12 +160,18 @@ impl ValkeyBackend {
 
     /// Queues the removal of a key without trying it now: something of this process shadowed it.
     pub(crate) fn remove_later(&self, wire_key: String) {
+        if self.core().is_closed() {
+            return;
+        }
         self.core()
             .retry_later((Target::Key(wire_key), Condition::Always));
     }
 
     /// [`remove_later`](Self::remove_later) for a prefix.
     pub(crate) fn remove_prefix_later(&self, wire_prefix: String) {
+        if self.core().is_closed() {
+            return;
+        }
         self.core()
             .retry_later((Target::Prefix(wire_prefix), Condition::Always));
     }

@@ -37,6 +37,15 @@ fn set_command(key: &str, text: &[u8], ttl: Option<Duration>) -> Cmd {
     cmd
 }
 
+/// A write or removal that an outage kept from the server leaves a value there that its caller knows to be
+/// outdated: it is removed later. One that was answered, or refused for good, is over.
+fn settle<T>(guard: RetryGuard<'_>, result: &Result<T>) {
+    match result {
+        Err(error) if error.retry_class() != RetryClass::Never => drop(guard),
+        _ => guard.disarm(),
+    }
+}
+
 fn bytes(reply: Reply) -> Result<Option<Vec<u8>>> {
     match reply {
         Reply::BulkString(bytes) => Ok(Some(bytes)),
@@ -173,8 +182,10 @@ impl ValkeyBackend {
         }
         let core = self.core();
         let _bump = Voiding::new(core, key);
-        core.request(&set_command(key, text.as_bytes(), ttl))
-            .await?;
+        let guard = RetryGuard::new(core, (Target::Key(key.to_owned()), Condition::Always));
+        let result = core.request(&set_command(key, text.as_bytes(), ttl)).await;
+        settle(guard, &result);
+        result?;
         core.queue.forget(key);
         Ok(())
     }
@@ -209,21 +220,28 @@ impl ValkeyBackend {
             return Ok(());
         }
         let core = self.core();
-        let mut live = core.live()?;
-        let _bumps: Vec<_> = entries
-            .iter()
-            .map(|(key, ..)| Voiding::new(core, key))
-            .collect();
+        let (mut voiding, mut guards) = (Vec::new(), Vec::new());
         let mut pipeline = redis::pipe();
         for (key, text, ttl) in entries {
+            voiding.push(Voiding::new(core, key));
+            let target = Target::Key(key.clone());
+            guards.push(RetryGuard::new(core, (target, Condition::Always)));
             pipeline.add_command(set_command(key, text.as_bytes(), *ttl));
         }
+        // On an error here every guard queues its key.
+        let mut live = core.live()?;
         let replies = core.send_many(&mut live, &pipeline).await?;
-        for ((key, ..), reply) in entries.iter().zip(replies) {
-            reply?;
-            core.queue.forget(key);
+        let mut first_error = None;
+        for (((key, ..), reply), guard) in entries.iter().zip(replies).zip(guards) {
+            settle(guard, &reply);
+            match reply {
+                Ok(_) => core.queue.forget(key),
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
         }
-        Ok(())
+        first_error.map_or(Ok(()), Err)
     }
 
     pub(in crate::backend) async fn remove(&self, key: KeyRef<'_>) -> Result<bool> {
@@ -240,19 +258,10 @@ impl ValkeyBackend {
             remove::unlink(core, &mut live, &[&key]).await
         }
         .await;
-        match result {
-            Ok(count) => {
-                guard.disarm();
-                core.queue.forget(&key);
-                Ok(count > 0)
-            }
-            Err(error) => {
-                if error.retry_class() == RetryClass::Never {
-                    guard.disarm();
-                }
-                Err(error)
-            }
-        }
+        settle(guard, &result);
+        let count = result?;
+        core.queue.forget(&key);
+        Ok(count > 0)
     }
 
     pub(super) async fn remove_wire_prefix(&self, prefix: String) -> Result<usize> {
@@ -265,12 +274,7 @@ impl ValkeyBackend {
             remove::by_prefix(core, &mut live, &prefix).await
         }
         .await;
-        if match &result {
-            Ok(_) => true,
-            Err(error) => error.retry_class() == RetryClass::Never,
-        } {
-            guard.disarm();
-        }
+        settle(guard, &result);
         result
     }
 
@@ -410,11 +414,16 @@ impl ValkeyBackend {
     ) -> Result<bool> {
         let text = self.encode(new)?;
         let core = self.core();
-        let mut live = core.live()?;
         let _bump = Voiding::new(core, key);
+        let guard = RetryGuard::new(core, (Target::Key(key.to_owned()), Condition::Always));
         let seconds = seconds(ttl).map(|s| s.to_string()).unwrap_or_default();
-        let written =
-            script::compare_and_set(core, &mut live, key, old, text.as_bytes(), &seconds).await?;
+        let result = async {
+            let mut live = core.live()?;
+            script::compare_and_set(core, &mut live, key, old, text.as_bytes(), &seconds).await
+        }
+        .await;
+        settle(guard, &result);
+        let written = result?;
         if written {
             core.queue.forget(key);
         }
