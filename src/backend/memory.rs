@@ -1,5 +1,6 @@
 //! The in-memory backend: one shared [`TtlCache`] for everything one process caches.
 
+use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -196,18 +197,23 @@ impl InMemoryBackend {
     }
 
     /// Runs `f` on the entry, if there is one.
-    #[inline]
+    #[inline(always)]
     fn entry<R>(&self, key: KeyRef<'_>, f: impl FnOnce(&Value) -> R) -> Option<R> {
-        let view = self.shared.cache.pin();
-        // Keys of numbers are made on the stack and compared directly; names are borrowed.
         match key.to_numeric_key() {
-            Some(key) => view.get(&key).map(f),
-            None => view.get(&key as &dyn AsKeyRef).map(f),
+            // Made on the stack and compared directly. It owns nothing: there is nothing to drop.
+            Some(key) => self.shared.cache.get_with(&*ManuallyDrop::new(key), f),
+            None => self.named_entry(key, f),
         }
     }
 
-    /// A typed read: no allocation, no text, no JSON on a typed hit.
+    /// [`entry`](Self::entry) of a key with a name or roles, which are borrowed.
     #[inline]
+    fn named_entry<R>(&self, key: KeyRef<'_>, f: impl FnOnce(&Value) -> R) -> Option<R> {
+        self.shared.cache.get_with(&key as &dyn AsKeyRef, f)
+    }
+
+    /// A typed read: no allocation, no text, no JSON on a typed hit.
+    #[inline(always)]
     pub(super) fn read<T: CacheValue, R>(
         &self,
         key: KeyRef<'_>,

@@ -102,7 +102,7 @@ impl Value {
 
     /// Runs `f` on the value as a `T`, decoding it if it is kept in another form. `None` when its shape
     /// is not that of a `T`.
-    #[inline]
+    #[inline(always)]
     pub fn with<T: CacheValue, R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
         match &self.0 {
             Repr::Scalar(scalar) => match T::from_scalar(*scalar) {

@@ -187,6 +187,16 @@ where
         Q: StdHash + Eq + ?Sized,
         V: Clone,
     {
+        self.get_with(key, V::clone)
+    }
+
+    /// [`get`](Self::get) that lends the value instead of copying it. `read` runs inside the guard: it must not wait.
+    #[inline(always)]
+    pub(crate) fn get_with<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
         let here = here();
         let counters = &self.local(&here).counters;
         let tick = self.clock.tick();
@@ -197,13 +207,13 @@ where
             if let Some(entry) =
                 unsafe { bounded.get(hash, bounded.at(tick), |k| k.borrow() == key) }
             {
-                let value = V::clone(&entry.value);
+                let value = read(&entry.value);
                 drop(guard);
                 counters.hits.add(1);
                 return Some(value);
             }
         } else if let Index::Unbounded(map) = &self.index
-            && let Some(value) = map.get(key, tick)
+            && let Some(value) = map.peek_with(key, tick, read)
         {
             counters.hits.add(1);
             return Some(value);

@@ -90,15 +90,6 @@ where
     }
 
     #[inline]
-    pub(crate) fn get<Q>(&self, key: &Q, tick: u64) -> Option<V>
-    where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
-        V: Clone,
-    {
-        self.peek_with(key, tick, V::clone)
-    }
-
     pub(crate) fn peek_with<Q, R>(
         &self,
         key: &Q,

@@ -151,7 +151,10 @@ async fn a_replica_is_read_only_and_what_fails_there_is_retried() {
         ErrorKind::ReadOnly
     );
     assert_eq!(b.delete("k").await.unwrap_err().kind(), ErrorKind::ReadOnly);
-    assert!((1..=2).contains(&b.stats().retries_pending), "queued, or being tried");
+    assert!(
+        (1..=2).contains(&b.stats().retries_pending),
+        "queued, or being tried"
+    );
     // Promoted: the invalidation gets through by itself.
     replica.command(&["REPLICAOF", "NO", "ONE"]).unwrap();
     until("the retry", Duration::from_secs(3), async || {
