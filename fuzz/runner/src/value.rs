@@ -1,0 +1,42 @@
+//! Values that know their number and are counted while they live.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// How many values of one run are alive.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally(Arc<AtomicI64>);
+
+impl Tally {
+    pub(crate) fn value(&self, id: u64) -> Value {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Value {
+            id,
+            tally: self.clone(),
+        }
+    }
+
+    pub(crate) fn alive(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One value: every write has its own number.
+#[derive(Debug)]
+pub(crate) struct Value {
+    pub(crate) id: u64,
+    tally: Tally,
+}
+
+impl Clone for Value {
+    fn clone(&self) -> Self {
+        self.tally.value(self.id)
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        let before = self.tally.0.fetch_sub(1, Ordering::Relaxed);
+        assert!(before > 0, "I4: value {} was dropped twice", self.id);
+    }
+}
