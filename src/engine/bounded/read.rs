@@ -87,14 +87,15 @@ impl<K, V> Bounded<K, V> {
         });
     }
 
-    /// Current entries, O(lanes). Exact while nothing is written.
+    /// Current entries, O(lanes). Exact while nothing is written; never more than are resident (I1), though the walk
+    /// may have met an entry, then its eviction, then the newcomer further on.
     pub(crate) fn len(&self, now: Instant) -> usize {
         let mut len = 0;
         for bucket in 0..self.buckets() {
             // SAFETY: inside the guard that every caller of this type is in.
             unsafe { self.each_in_bucket(bucket, now, |_| len += 1) };
         }
-        len
+        len.min(self.resident())
     }
 
     pub(crate) fn is_empty(&self, now: Instant) -> bool {
