@@ -335,7 +335,16 @@ where
                 bounded.set(local, hash, key, value, deadline, tick, lease)
             }
             Index::Unbounded(map) => map.set(local, hash, key, value, deadline, tick, lease),
-            Index::Nothing(_) => true,
+            Index::Nothing(_) => {
+                // Nothing is kept, but loads under way are overtaken all the same: nobody may join them any more.
+                let valid = lease.is_none_or(|lease| lease.is_valid(0));
+                if valid {
+                    self.board.void(hash);
+                } else {
+                    local.counters.voided.add(1);
+                }
+                valid
+            }
         };
         local.collect(&DOMAIN);
         stored

@@ -45,7 +45,7 @@ impl Op {
             8..=15 => Op::Set(input.key(keys)?),
             16..=18 => Op::SetWithTtl(input.key(keys)?, input.ttl()?),
             19 => Op::SetForever(input.key(keys)?),
-            20 | 21 => Op::Scan(input.key(keys)?, input.byte()? % 32),
+            20 | 21 => Op::Scan(input.key(keys)?, input.byte()? % 16),
             22 | 23 => Op::Invalidate(input.key(keys)?),
             24 => {
                 let modulus = 2 + u16::from(input.byte()?) % 5;
