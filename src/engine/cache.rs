@@ -67,6 +67,10 @@ impl From<Option<Duration>> for Life {
     }
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per cache, and the large one is read on every hit"
+)]
 pub(super) enum Index<K, V, S> {
     /// Capacity 0.
     Nothing(S),
@@ -204,9 +208,8 @@ where
             let hash = hash_of(hasher, key);
             let guard = here.slot().enter();
             // SAFETY: the guard is open for as long as the entry is used.
-            if let Some(entry) =
-                unsafe { bounded.get(hash, bounded.at(tick), |k| k.borrow() == key) }
-            {
+            let found = unsafe { bounded.get(hash, bounded.at(tick), |k| k.borrow() == key) };
+            if let Some(entry) = found {
                 let value = read(&entry.value);
                 drop(guard);
                 counters.hits.add(1);

@@ -18,7 +18,7 @@ use super::bounded::Instant;
 use super::entry::{Entry, Hash, Kind, Phase, Usage, Word};
 use super::ghost::{Dates, Ghost, Ghosts, REACH};
 use super::ring::Ring;
-use super::table::{Lane, Table};
+use super::table::{Found, Lane, Table};
 use super::tour::Tour;
 use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, CachePadded, Ordering};
 
@@ -105,8 +105,8 @@ pub(crate) enum Choice<K, V> {
     None,
 }
 
-/// An entry in front of the hand.
-type Found<'g, K, V> = (Lane, Word<K, V>, &'g Entry<K, V>);
+/// The candidate, or the last entry of M that was passed.
+type Turn<'g, K, V> = (Option<Found<'g, K, V>>, Option<Found<'g, K, V>>);
 
 #[inline]
 fn bump(word: &AtomicU64) {
@@ -413,11 +413,7 @@ impl Clock {
 
     /// Turns the hand to M's next unused entry, if one is near, and the last entry of M it passed otherwise. The
     /// candidate stays one until it leaves or is used.
-    fn turn<'g, K, V>(
-        &self,
-        table: &Table<K, V>,
-        now: Instant,
-    ) -> (Option<Found<'g, K, V>>, Option<Found<'g, K, V>>) {
+    fn turn<'g, K, V>(&self, table: &Table<K, V>, now: Instant) -> Turn<'g, K, V> {
         let live = |lane| {
             let word = table.load(lane);
             if word.kind() != Kind::Entry {

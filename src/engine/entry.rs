@@ -123,8 +123,8 @@ impl Usage {
     #[inline(always)]
     pub(crate) fn touch(&self, epoch: u32) {
         let old = self.0.load(Ordering::Relaxed);
-        let new =
-            (old & Self::MAX_USES) + u32::from(old & Self::MAX_USES < Self::MAX_USES) | epoch << 2;
+        let new = ((old & Self::MAX_USES) + u32::from(old & Self::MAX_USES < Self::MAX_USES))
+            | (epoch << 2);
         if new != old {
             self.0.store(new, Ordering::Relaxed);
         }
@@ -182,20 +182,22 @@ impl Due {
 }
 
 /// A key and its value with what the table, the clock and the expiry index know of them (32 bytes).
+///
+/// What a hit reads stands together at the end: for small keys and values it is 32 bytes, mostly in one cache line.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Entry<K, V> {
+    /// The clock's time stamp: when it entered its queue, or began its lap.
+    pub(crate) mark: AtomicU32,
+    /// Until settled: the lane the room comes from. Afterwards: the position in the ring of new entries.
+    pub(crate) aux: AtomicU32,
+    pub(crate) hash: Hash,
     pub(crate) phase: PhaseWord,
     /// The source of this entry's room no longer names it (see `bounded::settle`).
     pub(crate) settled: AtomicBool,
     /// Queue and ghost flags of the clock.
     pub(crate) queue: AtomicU8,
     pub(crate) usage: Usage,
-    /// The clock's time stamp: when it entered its queue, or began its lap.
-    pub(crate) mark: AtomicU32,
-    /// Until settled: the lane the room comes from. Afterwards: the position in the ring of new entries.
-    pub(crate) aux: AtomicU32,
-    pub(crate) hash: Hash,
     pub(crate) due: Due,
     pub(crate) key: K,
     /// Dropped with the entry, unless its owner took it out again before it ever went live.

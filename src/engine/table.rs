@@ -62,6 +62,9 @@ impl Lane {
     }
 }
 
+/// An entry and where it stands.
+pub(crate) type Found<'g, K, V> = (Lane, Word<K, V>, &'g Entry<K, V>);
+
 /// The most entries a bounded cache may be built for.
 pub(crate) const MAX_CAPACITY: usize = 1 << 31;
 
@@ -154,7 +157,7 @@ impl<K, V> Table<K, V> {
         &self,
         hash: Hash,
         mut is_it: impl FnMut(&K) -> bool,
-    ) -> Option<(Lane, Word<K, V>, &'g Entry<K, V>)> {
+    ) -> Option<Found<'g, K, V>> {
         // SAFETY: the same contract.
         unsafe {
             self.find_hinted(hash, &mut is_it)
@@ -172,7 +175,7 @@ impl<K, V> Table<K, V> {
         &self,
         hash: Hash,
         is_it: &mut impl FnMut(&K) -> bool,
-    ) -> Option<(Lane, Word<K, V>, &'g Entry<K, V>)> {
+    ) -> Option<Found<'g, K, V>> {
         let mut at = self.home(hash);
         for _ in 0..HINTED_BUCKETS {
             let bucket = &self.buckets[at];
@@ -209,7 +212,7 @@ impl<K, V> Table<K, V> {
         &self,
         hash: Hash,
         is_it: &mut dyn FnMut(&K) -> bool,
-    ) -> Option<(Lane, Word<K, V>, &'g Entry<K, V>)> {
+    ) -> Option<Found<'g, K, V>> {
         let mut result = None;
         // SAFETY: the same contract.
         unsafe {

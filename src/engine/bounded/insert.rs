@@ -6,7 +6,7 @@ use crate::engine::clock::LEASED;
 use crate::engine::entry::{Due, Entry, Hash, Phase, Usage, Word};
 use crate::engine::lease::Lease;
 use crate::engine::local::{Local, Retired};
-use crate::engine::table::Lane;
+use crate::engine::table::{Found, Lane};
 use crate::sync::{AtomicU8, Ordering, dekker_fence, spin_hint};
 use crate::time::Deadline;
 use std::mem::ManuallyDrop;
@@ -72,6 +72,10 @@ impl<K, V> Drop for Published<'_, K, V> {
 
 impl<K: Eq + Clone, V> Bounded<K, V> {
     /// Stores a value; with a `lease` only if that is still valid (I8). False: the lease was void.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one write, passed on once"
+    )]
     pub(crate) fn set(
         &self,
         local: &Local<K, V>,
@@ -146,7 +150,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     fn overwrite(
         &self,
         local: &Local<K, V>,
-        (lane, word, old): (Lane, Word<K, V>, &Entry<K, V>),
+        (lane, word, old): Found<'_, K, V>,
         key: K,
         value: V,
         due: Due,
@@ -248,12 +252,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     }
 
     /// Kills every other PENDING entry of the key and returns its LIVE one, if there is one (I2).
-    fn overtake_rivals<'g>(
-        &self,
-        hash: Hash,
-        own: Lane,
-        key: &K,
-    ) -> Option<(Lane, Word<K, V>, &'g Entry<K, V>)>
+    fn overtake_rivals<'g>(&self, hash: Hash, own: Lane, key: &K) -> Option<Found<'g, K, V>>
     where
         K: 'g,
         V: 'g,
