@@ -1,4 +1,37 @@
-//! # tux-cache
+//! The caching system of a Discord bot, re-made as a lock-free engine.
+//!
+//! - [`TtlCache`]: a concurrent map whose entries expire and whose size is bounded, exactly and at every instant.
+//! - `backend`: the same entries in memory, in Valkey, or in a store of your own.
+//! - `managers`: typed, async caches for what a bot looks up on every message.
+//! - `service`: connects to Valkey, keeps the connection, and hands the managers out.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tux_cache::TtlCache;
+//!
+//! let ranks = TtlCache::new(Duration::from_secs(300), 10_000);
+//! ranks.set((1_u64, 2_u64), 7);
+//! assert_eq!(ranks.get(&(1, 2)), Some(7));
+//! assert_eq!(ranks.get_or_fetch((1, 3), || 5), 5);
+//! ```
+//!
+//! # Features
+//!
+//! Without default features the crate is the engine alone: synchronous, without a runtime. `backend` brings backends and
+//! managers (tokio, serde), `valkey` the Valkey store and the service (redis, rustls); both are on by default.
+//! `twilight-model` and `serenity` let their ids be used as keys.
+//!
+//! # Consistency
+//!
+//! Operations on one key of a bounded cache are linearizable as *a map that may forget*: a `get` that starts after a `set`
+//! returned sees that value, a later one, or nothing if the entry was evicted, expired, invalidated or cleared since. It
+//! never sees a value after its invalidation returned, nor one past its deadline by more than the ticker's lag and a tick.
+//! Walks over all entries are weakly consistent.
+//!
+//! # What can block
+//!
+//! On bounded caches nothing waits for another thread but `get_or_fetch` and its kin, which wait for the one that loads the
+//! same key. Unbounded caches inherit papaya's progress: reads never wait, writes may help the map to grow.
 #![warn(missing_docs)]
 
 #[cfg(feature = "backend")]

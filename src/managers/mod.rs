@@ -1,6 +1,6 @@
 //! What a bot uses: typed caches of guild configurations, jail status, prefixes and permissions.
 //!
-//! Each manager works on a [`Backend`](crate::backend::Backend): memory, Valkey, or a store of your own, and
+//! Each manager works on a [`Backend`]: memory, Valkey, or a store of your own, and
 //! behaves the same on each. `get` tells a hit from "not cached" (`Ok(None)`) from an unavailable store
 //! (`Err`); `get_or_fetch` runs one load per key, however many tasks ask at once, and a load begun before a
 //! set or an invalidation never overwrites it: in this process exactly. Across processes that share a Valkey a
