@@ -1,0 +1,99 @@
+//! What a cache costs beyond its keys and values, by a counting allocator, and that it stays there.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tux_cache::TtlCache;
+
+/// Counts the bytes that are allocated now.
+struct Live;
+
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: hands every request on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Live {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+    unsafe fn dealloc(&self, address: *mut u8, layout: Layout) {
+        BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's contract.
+        unsafe { System.dealloc(address, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Live = Live;
+
+fn live() -> usize {
+    BYTES.load(Ordering::Relaxed)
+}
+
+fn cache(entries: usize) -> TtlCache<u64, u64> {
+    TtlCache::builder().max_size(entries).build().unwrap()
+}
+
+fn bytes_per_entry(entries: usize) -> f64 {
+    let before = live();
+    let cache = cache(entries);
+    (0..2 * entries as u64).for_each(|key| cache.set(key, key));
+    assert_eq!(cache.len(), entries);
+    (live() - before) as f64 / entries as f64 - 16.0
+}
+
+/// One test, so that no other one allocates meanwhile.
+#[test]
+fn memory_per_entry_is_bounded_and_flat() {
+    // Also just above a power of two.
+    for entries in [100_000, 131_073] {
+        let bytes = bytes_per_entry(entries);
+        println!("{entries} entries u64 -> u64: {bytes:.1} bytes each beyond key and value");
+        assert!(
+            bytes <= 72.0,
+            "{bytes:.1} bytes an entry beyond key and value"
+        );
+    }
+
+    let cache = cache(10_000);
+    let churn = |from: u64, n: u64| {
+        for key in from..from + n {
+            cache.set(key, key);
+            if key % 7 == 0 {
+                cache.invalidate(&key.saturating_sub(3));
+            }
+        }
+    };
+    churn(0, 200_000);
+    let before = live();
+    churn(1_000_000, 1_000_000);
+    let after = live();
+    assert!(
+        after <= before + before / 100,
+        "churn grew {before} to {after} bytes"
+    );
+
+    // A reader that stays inside a view holds back what is unlinked meanwhile, which the statistics show.
+    let view = cache.pin();
+    churn(3_000_000, 100_000);
+    let held = cache.stats().unreclaimed;
+    assert!(held >= 100_000, "only {held} held back by an open view");
+    drop(view);
+    churn(4_000_000, 20_000);
+    let left = cache.stats().unreclaimed;
+    assert!(
+        left <= 2_000,
+        "{left} still held back after the view was closed"
+    );
+    // What may stay is the thread's pool: two batches of entries.
+    assert!(
+        live() <= after + after / 10,
+        "memory did not come back: {} against {after}",
+        live()
+    );
+}
