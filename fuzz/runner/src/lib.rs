@@ -6,6 +6,8 @@
 //!   a full cache, and each one that goes is counted as an eviction.
 //! - [`unbounded`]: the same without a bound: nothing may go missing at all.
 //! - [`ops_mt`]: two or three threads; each key has one writer, so that everybody knows what may be read.
+//! - [`wire`]: values and keys as another process may have written them, and URLs.
+//! - [`traces`]: trace files of every format and packing.
 //!
 //! A target panics when the cache and the model disagree. `TARGETS` names them all, so that the replay of the
 //! committed corpora cannot forget one.
@@ -15,14 +17,27 @@ mod model;
 mod ops;
 mod sequential;
 mod threads;
+// Its own tests run where it lives.
+#[cfg(not(test))]
+mod trace_files;
 mod value;
+mod wire;
 
 pub use sequential::{ops, unbounded};
 pub use threads::ops_mt;
+#[cfg(not(test))]
+pub use trace_files::traces;
+pub use wire::wire;
 
 /// What a target runs on one input.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its file in `fuzz_targets/` and its folder in `corpus/`.
-pub const TARGETS: &[(&str, Target)] =
-    &[("ops", ops), ("ops_mt", ops_mt), ("unbounded", unbounded)];
+#[cfg(not(test))]
+pub const TARGETS: &[(&str, Target)] = &[
+    ("ops", ops),
+    ("ops_mt", ops_mt),
+    ("traces", traces),
+    ("unbounded", unbounded),
+    ("wire", wire),
+];
