@@ -276,7 +276,9 @@ impl Clock {
     pub(crate) fn overwritten<K, V>(&self, old: &Entry<K, V>, new: &Entry<K, V>) {
         // `old` goes out of the count and `new` comes in; nothing changes unless `old` was promoted meanwhile.
         let queue = old.queue.fetch_or(GONE, Ordering::Relaxed);
-        if queue & IN_M != 0 && new.queue.fetch_or(IN_M, Ordering::Relaxed) & (IN_M | GONE) == GONE
+        if queue & IN_M != 0
+            && new.queue.load(Ordering::Relaxed) & IN_M == 0
+            && new.queue.fetch_or(IN_M, Ordering::Relaxed) & (IN_M | GONE) == GONE
         {
             // `new` has gone already, and was not in M as far as its remover knew.
             self.hand.in_m.fetch_sub(1, Ordering::Relaxed);

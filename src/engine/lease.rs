@@ -185,6 +185,8 @@ impl Board {
     }
 
     /// Two leases on one key may have got two slots, when both found none.
+    #[cold]
+    #[inline(never)]
     fn void_slots(&self, hash: Hash) {
         for slot in &self.stripe(hash).0 {
             if slot.holders().concern(hash) {

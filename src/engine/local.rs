@@ -189,8 +189,13 @@ impl<K, V> Local<K, V> {
                     .wrapping_sub(batch.len() as u64),
             );
             for retired in batch {
+                if !std::mem::needs_drop::<(K, V)>() {
+                    // SAFETY: the batch's grace period has elapsed, and each item was retired once.
+                    unsafe { self.free(retired) };
+                    continue;
+                }
                 // A panic in one `drop` must not keep the others from being dropped (I9).
-                // SAFETY: the batch's grace period has elapsed, and each item was retired once.
+                // SAFETY: as above.
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { self.free(retired) }))
                 {
                     panicked.get_or_insert(panic);
