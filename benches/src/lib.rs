@@ -10,6 +10,7 @@ pub mod latency;
 pub mod peers;
 pub mod plot;
 pub mod progress;
+pub mod ratios;
 pub mod record;
 pub mod replay;
 pub mod run;

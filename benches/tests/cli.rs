@@ -476,6 +476,44 @@ fn bad_arguments_are_refused_in_one_line() {
     }
 }
 
+#[test]
+fn ratios_are_printed_and_recorded() {
+    let folder = folder();
+    let run = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_ratios"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .expect("it runs")
+    };
+    let output = run(&[
+        "--only", "hit, ", "--sizes", "1000", "--rounds", "1", "--out", "records",
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    for part in [
+        "hit, 1 k",
+        "tux ÷ it",
+        "hashbrown (unsync)",
+        "hit ÷ faster of quick_cache, papaya",
+        "record",
+    ] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    let file = std::fs::read_dir(folder.path().join("records"))
+        .unwrap()
+        .next()
+        .expect("a record")
+        .unwrap()
+        .path();
+    let record: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(record["cells"].as_array().unwrap().len(), 9, "{record}");
+    assert_eq!(record["verdicts"].as_array().unwrap().len(), 2, "{record}");
+    assert!(record["machine"]["cpu"] != Value::Null);
+    assert_eq!(run(&["--only", "nothing"]).status.code(), Some(1));
+    assert_eq!(run(&["--sizes", "5"]).status.code(), Some(2));
+}
+
 #[cfg(feature = "valkey")]
 mod valkey {
     use tux_cache_test_support::ValkeyServer;

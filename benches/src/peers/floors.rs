@@ -9,7 +9,7 @@ use super::{Key, Peer, Value};
     missing_debug_implementations,
     reason = "a cache under test is never printed"
 )]
-pub struct Papaya<K, V>(papaya::HashMap<K, V, ahash::RandomState>);
+pub struct Papaya<K, V>(pub papaya::HashMap<K, V, ahash::RandomState>);
 
 impl<K: Key, V: Value> Peer<K, V> for Papaya<K, V> {
     fn new(capacity: usize, _ttl: Option<Duration>) -> Result<Self, String> {
