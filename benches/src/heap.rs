@@ -60,6 +60,11 @@ unsafe impl GlobalAlloc for Counting {
 /// What `body` returns and the bytes that were asked for and not given back meanwhile, by any thread; `None` where
 /// [`Counting`] is not the global allocator.
 pub fn measured<R>(body: impl FnOnce() -> R) -> (R, Option<i64>) {
+    sampled(|_| body())
+}
+
+/// As [`measured`]; `body` can ask for the bytes so far.
+pub fn sampled<R>(body: impl FnOnce(&dyn Fn() -> i64) -> R) -> (R, Option<i64>) {
     let _one = MEASURING
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -69,8 +74,9 @@ pub fn measured<R>(body: impl FnOnce() -> R) -> (R, Option<i64>) {
     let installed = BYTES.load(Ordering::Relaxed) >= 64;
     drop(probe);
     let before = BYTES.load(Ordering::Relaxed);
-    let result = body();
-    let bytes = BYTES.load(Ordering::Relaxed) - before;
+    let bytes = || BYTES.load(Ordering::Relaxed) - before;
+    let result = body(&bytes);
+    let bytes = bytes();
     ON.store(false, Ordering::Relaxed);
     (result, installed.then_some(bytes))
 }
@@ -86,4 +92,15 @@ pub fn bytes_per_entry<C: Peer<u64, u64>>(capacity: usize) -> Option<f64> {
     });
     let (_cache, len) = cache?;
     (len > 0).then(|| bytes.map(|bytes| bytes as f64 / len as f64 - 16.0))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_claimed_without_the_allocator() {
+        let (length, bytes) = measured(|| std::hint::black_box(vec![0_u8; 1_000]).len());
+        assert_eq!((length, bytes), (1_000, None));
+    }
 }

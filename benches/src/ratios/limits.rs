@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn times_and_throughputs_are_judged_the_right_way_round() {
         let cells = [
-            cell(Scenario::Hit(1_000), Rival::Tux, 5.0),
+            cell(Scenario::Hit(1_000), Rival::Tux, 25.0),
             cell(Scenario::Hit(1_000), Rival::Quick, 10.0),
             cell(Scenario::Hit(1_000), Rival::Papaya, 4.0),
             cell(Scenario::Mixed(1_000, 2), Rival::Tux, 10.0),
@@ -213,7 +213,7 @@ mod tests {
             .iter()
             .map(|verdict| (verdict.ratio, verdict.holds))
             .collect();
-        assert_eq!(short, [(1.25, false), (2.0, true), (1.0, false)]);
+        assert_eq!(short, [(6.25, false), (2.0, true), (1.0, false)]);
     }
 
     #[test]

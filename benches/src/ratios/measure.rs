@@ -16,9 +16,9 @@ use super::scenario::Scenario;
 use crate::peers::{Dash, Foyer, Hashbrown, MiniMoka, Moka, Papaya, Peer, Quick, Tux, Ufo};
 
 /// Operations of one timing: few enough that most timings pass without being preempted on a busy machine.
-const OPERATIONS: usize = 100_000;
+const OPERATIONS: usize = if cfg!(test) { 5_000 } else { 100_000 };
 /// The same for each thread where several run, whose start is spread over some 50 µs.
-const THREADED: usize = 400_000;
+const THREADED: usize = 4 * OPERATIONS;
 /// Long enough that nothing expires during a run.
 const TTL: Duration = Duration::from_secs(3_600);
 

@@ -1,0 +1,107 @@
+//! What is not a look-up or a write: sweeping, clearing, invalidating, loading.
+
+use std::time::Duration;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use tux_cache::{TtlCache, time::ManualTicker};
+
+const TTL: Duration = Duration::from_secs(60);
+
+fn full(size: usize) -> (TtlCache<u64, u64>, ManualTicker) {
+    let ticker = ManualTicker::new();
+    let cache = TtlCache::builder()
+        .ttl(TTL)
+        .max_size(size)
+        .ticker(ticker.clone())
+        .build()
+        .expect("a valid cache");
+    (0..size as u64).for_each(|key| cache.set(key, key));
+    assert_eq!(cache.len(), size);
+    (cache, ticker)
+}
+
+fn sweep(criterion: &mut Criterion) {
+    for size in [10_000, 100_000] {
+        let mut group = criterion.benchmark_group("sweep");
+        group.throughput(Throughput::Elements(size as u64));
+        let expired = || {
+            let (cache, ticker) = full(size);
+            ticker.advance(TTL * 2);
+            cache
+        };
+        group.bench_function(BenchmarkId::new("all expired", size), |bencher| {
+            let run = |cache: TtlCache<u64, u64>| {
+                assert_eq!(cache.sweep(), size);
+                cache
+            };
+            bencher.iter_batched(expired, run, BatchSize::PerIteration);
+        });
+        let (cache, _ticker) = full(size);
+        group.bench_function(BenchmarkId::new("none expired", size), |bencher| {
+            bencher.iter(|| assert_eq!(cache.sweep(), 0));
+        });
+    }
+}
+
+fn clear(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("clear");
+    for size in [1_000, 100_000] {
+        group.bench_function(BenchmarkId::new("the call", size), |bencher| {
+            let run = |(cache, ticker): (TtlCache<u64, u64>, ManualTicker)| {
+                cache.clear();
+                assert!(cache.get(&1).is_none());
+                (cache, ticker)
+            };
+            bencher.iter_batched(|| full(size), run, BatchSize::PerIteration);
+        });
+    }
+}
+
+fn invalidate(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("invalidate");
+    for size in [1_000, 100_000] {
+        let (cache, _ticker) = full(size);
+        group.throughput(Throughput::Elements(size as u64));
+        group.bench_function(BenchmarkId::new("matching none", size), |bencher| {
+            bencher.iter(|| assert_eq!(cache.invalidate_matching(|key| *key == u64::MAX), 0));
+        });
+        let mut next = 0;
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(BenchmarkId::new("one and set again", size), |bencher| {
+            bencher.iter(|| {
+                next = (next + 1) % size as u64;
+                assert!(cache.invalidate(&next));
+                cache.set(next, next);
+            });
+        });
+    }
+}
+
+fn single_flight(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("get_or_fetch");
+    let (cache, _ticker) = full(10_000);
+    let mut next = 0;
+    group.bench_function("hit", |bencher| {
+        bencher.iter(|| {
+            next = (next + 1) % 10_000;
+            assert_eq!(
+                cache.get_or_fetch(next, || unreachable!("it is there")),
+                next
+            );
+        });
+    });
+    next = 10_000;
+    group.bench_function("miss and load", |bencher| {
+        bencher.iter(|| {
+            next += 1;
+            assert_eq!(cache.get_or_fetch(next, || next * 2), next * 2);
+        });
+    });
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
+    targets = sweep, clear, invalidate, single_flight
+}
+criterion_main!(benches);
