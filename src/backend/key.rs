@@ -191,88 +191,59 @@ impl<'a> KeyRef<'a> {
     /// An owned key. Allocates only for roles, command names and other texts.
     #[must_use]
     pub fn to_key(&self) -> Key {
-        self.to_numeric_key().unwrap_or_else(|| match *self {
-            Self::UserPermissionRank { guild, user, roles } => Key(Repr::UserPermissionRank {
-                guild,
-                user,
-                roles: roles.0.into(),
-            }),
-            Self::CommandPermission { guild, command } => Key(Repr::CommandPermission {
-                guild,
-                command: command.into(),
-            }),
-            Self::CommandPermissionFallback { guild, command } => {
-                Key(Repr::CommandPermissionFallback {
-                    guild,
-                    command: command.into(),
-                })
-            }
-            Self::Other(other) => Key(Repr::Other(other.0.into())),
-            _ => unreachable!("numeric keys are made above"),
-        })
-    }
-
-    /// The owned key if it takes no allocation: all families but those with names or role lists.
-    #[inline(always)]
-    pub(crate) fn to_numeric_key(self) -> Option<Key> {
-        let (family, guild, user) = match self {
-            Self::GuildConfig { guild } => (NumericFamily::GuildConfig, guild, 0),
-            Self::JailStatus { guild, user } => (NumericFamily::JailStatus, guild, user),
-            Self::Prefix { guild } => (NumericFamily::Prefix, guild, 0),
-            Self::PermissionRanks { guild } => (NumericFamily::PermissionRanks, guild, 0),
-            Self::PermissionAssignments { guild } => {
-                (NumericFamily::PermissionAssignments, guild, 0)
-            }
-            _ => return None,
-        };
-        Some(Key(Repr::Numeric(Numeric {
-            family,
-            guild,
-            user,
-        })))
-    }
-
-    /// A small number of the kind of key, mixed into the hash.
-    #[inline(always)]
-    const fn tag(&self) -> u64 {
-        match self {
-            Self::GuildConfig { .. } => 1,
-            Self::JailStatus { .. } => 2,
-            Self::Prefix { .. } => 3,
-            Self::PermissionRanks { .. } => 4,
-            Self::PermissionAssignments { .. } => 5,
-            Self::UserPermissionRank { .. } => 6,
-            Self::CommandPermission { .. } => 7,
-            Self::CommandPermissionFallback { .. } => 8,
-            Self::Other(_) => 9,
+        Key {
+            head: self.head(),
+            tail: match *self {
+                Self::UserPermissionRank { roles, .. } => Tail::Roles(roles.0.into()),
+                Self::CommandPermission { command, .. }
+                | Self::CommandPermissionFallback { command, .. } => Tail::Text(command.into()),
+                Self::Other(other) => Tail::Text(other.0.into()),
+                _ => Tail::None,
+            },
         }
+    }
+
+    /// The head, if it is the whole key: all families but those with names or role lists.
+    #[inline(always)]
+    pub(crate) fn numeric_head(&self) -> Option<Head> {
+        match self {
+            Self::UserPermissionRank { .. }
+            | Self::CommandPermission { .. }
+            | Self::CommandPermissionFallback { .. }
+            | Self::Other(_) => None,
+            _ => Some(self.head()),
+        }
+    }
+
+    #[inline(always)]
+    fn head(&self) -> Head {
+        let (kind, guild, user) = match *self {
+            Self::GuildConfig { guild } => (Kind::GuildConfig, guild, 0),
+            Self::JailStatus { guild, user } => (Kind::JailStatus, guild, user),
+            Self::Prefix { guild } => (Kind::Prefix, guild, 0),
+            Self::PermissionRanks { guild } => (Kind::PermissionRanks, guild, 0),
+            Self::PermissionAssignments { guild } => (Kind::PermissionAssignments, guild, 0),
+            Self::UserPermissionRank { guild, user, .. } => (Kind::UserPermissionRank, guild, user),
+            Self::CommandPermission { guild, .. } => (Kind::CommandPermission, guild, 0),
+            Self::CommandPermissionFallback { guild, .. } => {
+                (Kind::CommandPermissionFallback, guild, 0)
+            }
+            Self::Other(_) => (Kind::Other, 0, 0),
+        };
+        Head { guild, user, kind }
     }
 }
 
 impl Hash for KeyRef<'_> {
-    /// One 128-bit word for the numeric families, so that a hit's hash costs as much as that of a pair.
     #[inline(always)]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let word = |guild, low| word(self.tag(), guild, low);
+        self.head().hash(state);
         match *self {
-            Self::JailStatus { guild, user } => state.write_u128(word(guild, user)),
-            Self::GuildConfig { guild }
-            | Self::Prefix { guild }
-            | Self::PermissionRanks { guild }
-            | Self::PermissionAssignments { guild } => state.write_u128(word(guild, 0)),
-            Self::UserPermissionRank { guild, user, roles } => {
-                state.write_u128(word(guild, user));
-                roles.0.hash(state);
-            }
-            Self::CommandPermission { guild, command }
-            | Self::CommandPermissionFallback { guild, command } => {
-                state.write_u128(word(guild, 0));
-                command.hash(state);
-            }
-            Self::Other(other) => {
-                state.write_u128(word(0, 0));
-                other.0.hash(state);
-            }
+            Self::UserPermissionRank { roles, .. } => roles.0.hash(state),
+            Self::CommandPermission { command, .. }
+            | Self::CommandPermissionFallback { command, .. } => command.hash(state),
+            Self::Other(other) => other.0.hash(state),
+            _ => {}
         }
     }
 }
@@ -304,70 +275,52 @@ impl fmt::Display for KeyRef<'_> {
     }
 }
 
-/// An owned key, as an in-memory entry keeps it. 40 bytes; cloning allocates nothing.
+/// An owned key, as an in-memory entry keeps it. 48 bytes; cloning allocates nothing.
 #[derive(Clone)]
-pub struct Key(Repr);
-
-#[derive(Clone)]
-enum Repr {
-    /// The families whose keys are numbers: one shape for all, so that a look-up compares three words
-    /// and does not branch on the family. `user` is 0 where there is none.
-    Numeric(Numeric),
-    UserPermissionRank {
-        guild: u64,
-        user: u64,
-        roles: Arc<[u64]>,
-    },
-    CommandPermission {
-        guild: u64,
-        command: Arc<str>,
-    },
-    CommandPermissionFallback {
-        guild: u64,
-        command: Arc<str>,
-    },
-    Other(Arc<str>),
+pub struct Key {
+    head: Head,
+    tail: Tail,
 }
 
+/// The kind and the numbers of a key: for most families the whole of it. Missing numbers are 0.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Numeric {
-    family: NumericFamily,
+pub(crate) struct Head {
     guild: u64,
     user: u64,
+    kind: Kind,
 }
 
+/// [`Family`], and "none of them".
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-enum NumericFamily {
+enum Kind {
     GuildConfig = 1,
-    JailStatus = 2,
-    Prefix = 3,
-    PermissionRanks = 4,
-    PermissionAssignments = 5,
+    JailStatus,
+    Prefix,
+    PermissionRanks,
+    PermissionAssignments,
+    UserPermissionRank,
+    CommandPermission,
+    CommandPermissionFallback,
+    Other,
 }
 
-impl Numeric {
+/// What does not fit in the head.
+#[derive(Clone, PartialEq, Eq)]
+enum Tail {
+    None,
+    Roles(Arc<[u64]>),
+    Text(Arc<str>),
+}
+
+impl Hash for Head {
+    /// One 128-bit word, so that a hit's hash costs as much as that of a pair. Snowflakes leave the top
+    /// bits nearly constant; the kind goes there. Two keys that fall together are told apart by `Eq`.
     #[inline(always)]
-    fn as_key_ref(self) -> KeyRef<'static> {
-        let guild = self.guild;
-        match self.family {
-            NumericFamily::GuildConfig => KeyRef::GuildConfig { guild },
-            NumericFamily::JailStatus => KeyRef::JailStatus {
-                guild,
-                user: self.user,
-            },
-            NumericFamily::Prefix => KeyRef::Prefix { guild },
-            NumericFamily::PermissionRanks => KeyRef::PermissionRanks { guild },
-            NumericFamily::PermissionAssignments => KeyRef::PermissionAssignments { guild },
-        }
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let high = self.guild ^ ((self.kind as u64) << 59);
+        state.write_u128(u128::from(high) << 64 | u128::from(self.user));
     }
-}
-
-/// The one word that is hashed of a key's numbers. Snowflakes leave the top bits nearly constant; the tag
-/// goes there. Two kinds of keys that fall together are told apart by `Eq`.
-#[inline(always)]
-fn word(tag: u64, guild: u64, low: u64) -> u128 {
-    u128::from(guild ^ (tag << 59)) << 64 | u128::from(low)
 }
 
 impl Key {
@@ -388,31 +341,41 @@ impl Key {
 
     /// A text of its own; the caller has made sure that it is not canonical for a typed key.
     pub(super) fn other(text: &str) -> Self {
-        Self(Repr::Other(text.into()))
+        KeyRef::Other(OtherKey(text)).to_key()
     }
 
     /// The borrowed form.
     #[inline(always)]
     #[must_use]
     pub fn as_key_ref(&self) -> KeyRef<'_> {
-        match &self.0 {
-            Repr::Numeric(numeric) => numeric.as_key_ref(),
-            Repr::UserPermissionRank { guild, user, roles } => KeyRef::UserPermissionRank {
-                guild: *guild,
-                user: *user,
-                roles: Roles(roles),
+        let Head { guild, user, kind } = self.head;
+        let text = match &self.tail {
+            Tail::Text(text) => text,
+            _ => "",
+        };
+        match kind {
+            Kind::GuildConfig => KeyRef::GuildConfig { guild },
+            Kind::JailStatus => KeyRef::JailStatus { guild, user },
+            Kind::Prefix => KeyRef::Prefix { guild },
+            Kind::PermissionRanks => KeyRef::PermissionRanks { guild },
+            Kind::PermissionAssignments => KeyRef::PermissionAssignments { guild },
+            Kind::UserPermissionRank => KeyRef::UserPermissionRank {
+                guild,
+                user,
+                roles: match &self.tail {
+                    Tail::Roles(roles) => Roles(roles),
+                    _ => Roles(&[]),
+                },
             },
-            Repr::CommandPermission { guild, command } => KeyRef::CommandPermission {
-                guild: *guild,
-                command,
+            Kind::CommandPermission => KeyRef::CommandPermission {
+                guild,
+                command: text,
             },
-            Repr::CommandPermissionFallback { guild, command } => {
-                KeyRef::CommandPermissionFallback {
-                    guild: *guild,
-                    command,
-                }
-            }
-            Repr::Other(text) => KeyRef::Other(OtherKey(text)),
+            Kind::CommandPermissionFallback => KeyRef::CommandPermissionFallback {
+                guild,
+                command: text,
+            },
+            Kind::Other => KeyRef::Other(OtherKey(text)),
         }
     }
 
@@ -424,12 +387,14 @@ impl Key {
 }
 
 impl Hash for Key {
+    /// As [`KeyRef`] hashes.
     #[inline(always)]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        match &self.0 {
-            // The same word as `KeyRef` hashes, without telling the families apart.
-            Repr::Numeric(n) => state.write_u128(word(n.family as u64, n.guild, n.user)),
-            _ => self.as_key_ref().hash(state),
+        self.head.hash(state);
+        match &self.tail {
+            Tail::None => {}
+            Tail::Roles(roles) => roles.hash(state),
+            Tail::Text(text) => text.hash(state),
         }
     }
 }
@@ -437,11 +402,7 @@ impl Hash for Key {
 impl PartialEq for Key {
     #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (Repr::Numeric(a), Repr::Numeric(b)) => a == b,
-            (Repr::Numeric(_), _) | (_, Repr::Numeric(_)) => false,
-            _ => self.as_key_ref() == other.as_key_ref(),
-        }
+        self.head == other.head && self.tail == other.tail
     }
 }
 
@@ -456,6 +417,16 @@ impl fmt::Display for Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({:?})", self.to_string())
+    }
+}
+
+/// Looks a key of numbers up by its head: no branch on the family, nothing to drop. Only for heads of
+/// [`KeyRef::numeric_head`]: their kind alone says that there is no tail, so equal heads are equal keys,
+/// and both hash alike. (For the other kinds this would break `Borrow`'s rule; nobody looks those up so.)
+impl Borrow<Head> for Key {
+    #[inline(always)]
+    fn borrow(&self) -> &Head {
+        &self.head
     }
 }
 

@@ -205,8 +205,8 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_40_bytes() {
-        assert_eq!(size_of::<Key>(), 40);
+    fn a_key_is_48_bytes() {
+        assert_eq!(size_of::<Key>(), 48);
     }
 
     /// `Key`, `KeyRef` and what both lend must hash alike, or a look-up by one misses the other.
@@ -231,6 +231,9 @@ mod tests {
             let hash = hasher.hash_one(&key);
             assert_eq!(hash, hasher.hash_one(key.as_key_ref()), "{text}");
             assert_eq!(hash, hasher.hash_one(lent), "{text}");
+            if let Some(head) = key.as_key_ref().numeric_head() {
+                assert_eq!(hash, hasher.hash_one(head), "{text}");
+            }
             assert_eq!(key.as_key_ref().to_key(), key, "{text}");
         }
     }

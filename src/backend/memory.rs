@@ -1,6 +1,5 @@
 //! The in-memory backend: one shared [`TtlCache`] for everything one process caches.
 
-use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -199,9 +198,8 @@ impl InMemoryBackend {
     /// Runs `f` on the entry, if there is one.
     #[inline(always)]
     fn entry<R>(&self, key: KeyRef<'_>, f: impl FnOnce(&Value) -> R) -> Option<R> {
-        match key.to_numeric_key() {
-            // Made on the stack and compared directly. It owns nothing: there is nothing to drop.
-            Some(key) => self.shared.cache.get_with(&*ManuallyDrop::new(key), f),
+        match key.numeric_head() {
+            Some(head) => self.shared.cache.get_with(&head, f),
             None => self.named_entry(key, f),
         }
     }
@@ -231,7 +229,7 @@ impl InMemoryBackend {
     }
 
     pub(super) fn has(&self, key: KeyRef<'_>) -> bool {
-        match key.to_numeric_key() {
+        match key.numeric_head() {
             Some(key) => self.shared.cache.contains(&key),
             None => self.shared.cache.contains(&key as &dyn AsKeyRef),
         }
@@ -257,7 +255,7 @@ impl InMemoryBackend {
     }
 
     pub(super) fn remove(&self, key: KeyRef<'_>) -> bool {
-        match key.to_numeric_key() {
+        match key.numeric_head() {
             Some(key) => self.shared.cache.invalidate(&key),
             None => self.shared.cache.invalidate(&key as &dyn AsKeyRef),
         }
@@ -274,7 +272,7 @@ impl InMemoryBackend {
     }
 
     pub(super) fn lease(&self, key: KeyRef<'_>) -> Lease {
-        let lease = match key.to_numeric_key() {
+        let lease = match key.numeric_head() {
             Some(key) => self.shared.cache.lease(&key),
             None => self.shared.cache.lease(&key as &dyn AsKeyRef),
         };
