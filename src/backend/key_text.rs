@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::key::{Family, Key, KeyRef, Roles, WIRE_PREFIX};
+use super::key::{Family, KeyRef, Roles, WIRE_PREFIX};
+use super::key_owned::Key;
 use crate::error::{Error, ErrorKind};
 
 /// The longest key in bytes, without `tux:`. Far above any typed key; below what would let one key
@@ -212,7 +213,7 @@ mod tests {
     /// `Key`, `KeyRef` and what both lend must hash alike, or a look-up by one misses the other.
     #[test]
     fn every_form_of_a_key_hashes_alike() {
-        use super::super::key::AsKeyRef;
+        use super::super::key_owned::AsKeyRef;
         use std::hash::{BuildHasher, RandomState};
         let hasher = RandomState::new();
         for text in [
