@@ -6,8 +6,24 @@ mod guide;
 mod guild_config;
 #[path = "managers/loads.rs"]
 mod loads;
+#[path = "managers/loads_many.rs"]
+mod loads_many;
+#[path = "managers/outage.rs"]
+mod outage;
+#[path = "managers/permission.rs"]
+mod permission;
+#[path = "managers/processes.rs"]
+mod processes;
+#[path = "managers/shapes.rs"]
+mod shapes;
+#[path = "managers/shared.rs"]
+mod shared;
+#[path = "managers/stale_reads.rs"]
+mod stale_reads;
 #[path = "managers/stores.rs"]
 mod stores;
+#[path = "managers/warm.rs"]
+mod warm;
 
 /// Runs every rule on every store.
 macro_rules! suite {
@@ -65,5 +81,39 @@ suite! {
         t22_a_panic_unwinds_its_own_caller_only,
         t23_a_load_that_takes_too_long_ends_for_all,
         t25_a_nested_load_of_the_same_key_runs,
+    ],
+    loads_many: [
+        one_loader_call_for_all_misses,
+        flights_under_way_are_joined_not_repeated,
+        a_batch_is_joined_by_a_single_caller,
+        t22_an_error_reaches_every_key_of_the_batch,
+        t02_an_invalidation_during_a_batch_wins,
+        a_dropped_batch_goes_on,
+    ],
+    permission: [
+        known_to_be_absent_is_not_a_miss,
+        fallback_goes_up_the_line,
+        ranks_assignments_and_users,
+        a_rank_too_high_is_refused,
+        guild_wide_removal_reaches_every_family,
+    ],
+    shapes: [
+        t33_every_wrong_shape_is_a_counted_miss,
+        t36_a_wrong_shape_never_reads_as_allowed,
+        jail_status_is_read_as_the_wire_says,
+        a_config_of_a_wrong_shape_is_repaired_by_an_update,
+    ],
+    stale_reads: [
+        the_rank_of_a_user_after_a_role_assignment,
+        the_children_of_a_command_after_a_permission_on_its_parent,
+        t02_a_value_put_back_by_a_load_in_flight,
+        locks_are_not_kept_for_every_guild_seen,
+    ],
+    warm: [
+        a_guild_is_warmed_in_one_go,
+        t02_what_changes_during_pre_warming_wins,
+        partial_failure_is_reported_per_guild,
+        concurrency_is_bounded_and_progress_is_told,
+        a_dropped_pre_warming_stops,
     ],
 }

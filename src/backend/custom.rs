@@ -317,9 +317,39 @@ impl CustomBackend {
         ttl: Option<Duration>,
     ) -> Result<bool> {
         let _turn = self.writer(key).lock().await;
-        let Some(claim) = self.shared.generations.claim(ticket) else {
-            return Ok(false);
-        };
+        match self.shared.generations.claim(ticket) {
+            Some(claim) => self.set_claimed(claim, key, value, ttl).await,
+            None => Ok(false),
+        }
+    }
+
+    /// [`set_leased`](Self::set_leased) of several values; leases that share a stripe do not void each other.
+    pub(super) async fn set_many_leased(
+        &self,
+        entries: Vec<(Option<Ticket>, String, Value)>,
+        ttl: Option<Duration>,
+    ) -> Result<Vec<bool>> {
+        let generations = &self.shared.generations;
+        let claims = generations.claim_all(entries.iter().map(|(ticket, ..)| *ticket));
+        let mut published = Vec::with_capacity(entries.len());
+        for (claim, (_, key, value)) in claims.into_iter().zip(entries) {
+            let _turn = self.writer(&key).lock().await;
+            published.push(match claim.filter(|claim| generations.is_current(claim)) {
+                Some(claim) => self.set_claimed(claim, &key, &value, ttl).await?,
+                None => false,
+            });
+        }
+        Ok(published)
+    }
+
+    /// Writes under a claim, in the key's turn, and takes the value back if the claim is void by then.
+    async fn set_claimed(
+        &self,
+        claim: Ticket,
+        key: &str,
+        value: &Value,
+        ttl: Option<Duration>,
+    ) -> Result<bool> {
         let json = value.to_json();
         self.shared.inner.set(key, json.clone(), ttl).await?;
         if self.shared.generations.is_current(&claim) {

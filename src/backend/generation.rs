@@ -6,12 +6,15 @@
 //! counter by compare-and-swap, so that of two leases on one key only one publishes. The counters
 //! are striped by hash: a clash only makes a load go unpublished.
 
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ahash::RandomState;
 
-const STRIPES: usize = 1024;
+/// Half a mebibyte per store: at 16 guilds pre-warmed at once, with a thousand leases out, about one claim in
+/// a hundred voids somebody else's.
+const STRIPES: usize = 1 << 16;
 
 /// Tells leases of different stores apart.
 pub(crate) fn next_store_id() -> u64 {
@@ -106,6 +109,30 @@ impl Generations {
                 ..ticket
             })
     }
+
+    /// [`claim`](Self::claim) for the keys of one batch: those that share a stripe share a claim, so that
+    /// they do not void each other.
+    pub(crate) fn claim_all(
+        &self,
+        tickets: impl Iterator<Item = Option<Ticket>>,
+    ) -> Vec<Option<Ticket>> {
+        let mut by_stripe: HashMap<usize, (Ticket, Option<Ticket>)> = HashMap::new();
+        tickets
+            .map(|ticket| {
+                let ticket = ticket?;
+                match by_stripe.get(&ticket.stripe) {
+                    Some((earlier, claim)) if *earlier == ticket => *claim,
+                    // Taken at another time: one of the two is void by now.
+                    Some(_) => self.claim(ticket),
+                    None => {
+                        let claim = self.claim(ticket);
+                        by_stripe.insert(ticket.stripe, (ticket, claim));
+                        claim
+                    }
+                }
+            })
+            .collect()
+    }
 }
 
 impl std::fmt::Debug for Generations {
@@ -129,6 +156,24 @@ mod tests {
         assert!(generations.is_current(&claimed));
         generations.bump("k");
         assert!(!generations.is_current(&claimed));
+    }
+
+    #[test]
+    fn keys_of_one_batch_that_share_a_stripe_are_all_claimed() {
+        let generations = Generations::new();
+        let keys: Vec<u32> = (0..5 * STRIPES as u32).collect();
+        let tickets: Vec<_> = keys
+            .iter()
+            .map(|key| Some(generations.ticket(key)))
+            .collect();
+        let claims = generations.claim_all(tickets.iter().copied());
+        assert!(claims.iter().all(Option::is_some));
+        generations.bump(&keys[0]);
+        let current =
+            |claim: &Option<Ticket>| claim.as_ref().is_some_and(|c| generations.is_current(c));
+        assert!(!current(&claims[0]));
+        let void = generations.claim_all(tickets.into_iter());
+        assert!(void.iter().all(Option::is_none));
     }
 
     #[test]

@@ -27,13 +27,13 @@ const MAX_UPDATE_ATTEMPTS: usize = 1_000;
 impl Backend {
     /// A typed look-up that answers at once or not at all. Memory always answers; a hit there allocates
     /// nothing. A value of the wrong shape is counted and is a miss.
-    #[inline(always)]
+    #[inline]
     pub fn peek<T: CacheValue>(&self, key: KeyRef<'_>) -> Peek<T> {
         self.peek_with(key, T::clone)
     }
 
     /// [`peek`](Self::peek) that lends the value to `f` instead of cloning it. `f` must not wait.
-    #[inline(always)]
+    #[inline]
     pub fn peek_with<T: CacheValue, R>(&self, key: KeyRef<'_>, f: impl FnOnce(&T) -> R) -> Peek<R> {
         match self.store() {
             Store::Memory(memory) => match memory.read(key, f) {
@@ -241,6 +241,13 @@ impl Backend {
         #[cfg(feature = "valkey")]
         if let Store::Valkey(valkey) = self.store() {
             return valkey.put_many_leased(entries, ttl).await;
+        }
+        if let Store::Custom(custom) = self.store() {
+            let entries = entries
+                .into_iter()
+                .map(|(lease, key, value)| (lease.as_ticket(), key.to_string(), value))
+                .collect();
+            return custom.set_many_leased(entries, ttl).await;
         }
         let mut published = Vec::with_capacity(entries.len());
         for (lease, key, value) in entries {

@@ -350,11 +350,12 @@ impl<T: Cached> LeaseSource<Key> for Tier<T> {
     }
 }
 
-impl<T> fmt::Debug for Tier<T> {
+impl<T: Cached> fmt::Debug for Tier<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tier")
             .field("backend", &self.shared.slot)
             .field("ttl", &self.ttl)
+            .field("flights", &self.group.len())
             .finish_non_exhaustive()
     }
 }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::{Id, JoinSet};
 
 use super::types::GuildPermissions;
-use super::{PermissionCache, commands};
+use super::{PermissionCache, commands, is_local};
 use crate::backend::{Backend, Key, KeyRef, Lease, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::managers::fetch::runtime;
@@ -114,7 +114,7 @@ pub struct WarmProgress {
 }
 
 impl PermissionCache {
-    /// Loads everything about a guild's permissions and stores it in one round trip.
+    /// Loads everything about a guild's permissions and stores it, in two round trips on Valkey.
     ///
     /// # Errors
     /// Kind `Loader` with the loader's error as source, `Timeout` when it took too long, else the store's
@@ -175,7 +175,7 @@ impl PermissionCache {
         whole_guild: [Lease; 2],
         loaded: GuildPermissions,
     ) -> Result<Warmed> {
-        let mut entries: Vec<(Key, Value)> = loaded
+        let entries: Vec<(Key, Value)> = loaded
             .commands
             .into_iter()
             .map(|(name, rule)| (commands::rule(guild, &name).to_key(), Value::new(rule)))
@@ -186,27 +186,35 @@ impl PermissionCache {
                 + usize::from(loaded.assignments.is_some()),
             stored: 0,
         };
-        let mut leased: Vec<(Lease, KeyRef<'_>, Value)> = entries
-            .iter_mut()
-            .map(|(key, value)| {
-                (
-                    backend.lease(key.as_key_ref()),
-                    key.as_key_ref(),
-                    value.clone(),
-                )
-            })
-            .collect();
-        // Only now: a change before this moved it, a change after this voids the leases above.
-        let unchanged = generation(guild).load(Ordering::SeqCst) == before
-            && whole_guild
+        // In memory a write costs no round trip: one lease at a time voids no neighbours. Elsewhere all
+        // go in one.
+        let batch = if is_local(backend) {
+            1
+        } else {
+            entries.len().max(1)
+        };
+        for entries in entries.chunks(batch) {
+            let leased: Vec<(Lease, KeyRef<'_>, Value)> = entries
                 .iter()
-                .all(|lease| backend.lease_is_valid(lease));
-        if !unchanged {
-            let counters = &self.shared.counters;
-            counters.add_many(Event::Overtaken, warmed.loaded as u64);
-            return Ok(warmed);
+                .map(|(key, value)| {
+                    let key = key.as_key_ref();
+                    (backend.lease(key), key, value.clone())
+                })
+                .collect();
+            // Only now: a change before this moved it, a change after this voids the leases above.
+            let unchanged = generation(guild).load(Ordering::SeqCst) == before
+                && whole_guild
+                    .iter()
+                    .all(|lease| backend.lease_is_valid(lease));
+            if !unchanged {
+                let left = warmed.loaded - warmed.stored;
+                self.shared.counters.add_many(Event::Overtaken, left as u64);
+                return Ok(warmed);
+            }
+            warmed.stored += self.publish(backend, leased).await?;
         }
         let [ranks_lease, assignments_lease] = whole_guild;
+        let mut leased = Vec::with_capacity(2);
         if let Some(ranks) = loaded.ranks {
             leased.push((
                 ranks_lease,
@@ -218,10 +226,18 @@ impl PermissionCache {
             let key = KeyRef::PermissionAssignments { guild };
             leased.push((assignments_lease, key, Value::new(assignments)));
         }
+        warmed.stored += self.publish(backend, leased).await?;
+        Ok(warmed)
+    }
+
+    async fn publish(
+        &self,
+        backend: &Backend,
+        leased: Vec<(Lease, KeyRef<'_>, Value)>,
+    ) -> Result<usize> {
         let stored = backend.put_many_leased(leased, self.commands.ttl).await;
         self.commands.published(stored.as_deref());
-        warmed.stored = stored?.into_iter().filter(|stored| *stored).count();
-        Ok(warmed)
+        Ok(stored?.into_iter().filter(|stored| *stored).count())
     }
 
     /// Pre-warms many guilds, at most `concurrency` at a time (0 counts as 1). Await the result; before that,
@@ -265,7 +281,7 @@ type OnProgress = Box<dyn FnMut(WarmProgress) + Send>;
 
 /// Pre-warming of many guilds, begun when it is awaited.
 ///
-/// One guild's failure (an error, a time-out, a panic in its loader) is reported and stops no other. Awaiting
+/// A guild of which something changed while it was loaded is loaded once more. One guild's failure (an error, a time-out, a panic in its loader) is reported and stops no other. Awaiting
 /// is cancel safe: dropped, it starts no further guild and drops the loaders under way.
 #[must_use = "nothing is loaded until it is awaited"]
 pub struct PreWarm<L> {
@@ -322,6 +338,8 @@ where
             mut on_progress,
         } = self;
         let load = Arc::new(load);
+        // Guilds that something changed while they were loaded, and that have not had a second try.
+        let mut again: Vec<u64> = Vec::new();
         let total = guilds.len();
         let mut report = WarmReport::default();
         // Dropped with this future: what is under way is aborted.
@@ -356,6 +374,11 @@ where
             };
             let (_, guild) = under_way.swap_remove(at);
             match result {
+                Ok(warmed) if warmed.stored < warmed.loaded && !again.contains(&guild) => {
+                    again.push(guild);
+                    guilds.push_back(guild);
+                    continue;
+                }
                 Ok(warmed) => {
                     report.guilds += 1;
                     report.stored += warmed.stored;

@@ -1,0 +1,92 @@
+//! A typed hit on the in-memory backend allocates nothing, for every manager; nor does `get_or_fetch` on a hit.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tux_cache::backend::InMemoryBackend;
+use tux_cache::managers::{
+    CommandPermission, GuildConfig, Managers, PermissionAssignment, PermissionRank,
+};
+use tux_cache_test_support::{AllocationCount, CountingAllocator, count_allocations};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+const GUILD: u64 = 123_456_789_012_345_678;
+const USER: u64 = 987_654_321_098_765_432;
+
+/// The value of a future that never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("memory never waits"),
+    }
+}
+
+#[test]
+fn a_hit_allocates_nothing() {
+    let managers = Managers::new(InMemoryBackend::new(Duration::from_secs(300), Some(1_000)));
+    let Managers {
+        guild_config,
+        jail_status,
+        prefix,
+        permissions,
+    } = &managers;
+    let roles = [9_u64, 5, 7];
+    let config = GuildConfig {
+        audit_log_id: Some(1),
+        ..GuildConfig::default()
+    };
+    now(guild_config.set(GUILD, config.into())).unwrap();
+    now(jail_status.set(GUILD, USER, true)).unwrap();
+    now(prefix.set(GUILD, "!")).unwrap();
+    let ban = CommandPermission {
+        command_name: "ban list".to_owned(),
+        required_rank: 3,
+        ..CommandPermission::default()
+    };
+    now(permissions.set(GUILD, "ban list", ban)).unwrap();
+    now(permissions.set_ranks(GUILD, vec![PermissionRank::default()])).unwrap();
+    now(permissions.set_assignments(GUILD, vec![PermissionAssignment::default()])).unwrap();
+    now(permissions.set_user_rank(GUILD, USER, &roles, 4)).unwrap();
+
+    let hits: [(&str, &dyn Fn() -> bool); 8] = [
+        ("guild config", &|| {
+            now(guild_config.get(GUILD)).unwrap().is_some()
+        }),
+        ("jail status", &|| {
+            now(jail_status.get(GUILD, USER)).unwrap() == Some(true)
+        }),
+        ("prefix", &|| now(prefix.get(GUILD)).unwrap().is_some()),
+        ("command", &|| {
+            now(permissions.get(GUILD, "ban list")).unwrap().is_some()
+        }),
+        ("ranks", &|| {
+            now(permissions.get_ranks(GUILD)).unwrap().is_some()
+        }),
+        ("assignments", &|| {
+            now(permissions.get_assignments(GUILD)).unwrap().is_some()
+        }),
+        ("user rank", &|| {
+            now(permissions.get_user_rank(GUILD, USER, &roles)).unwrap() == Some(4)
+        }),
+        ("get_or_fetch", &|| {
+            let never = async || panic!("a hit") as Result<bool, Infallible>;
+            now(jail_status.get_or_fetch(GUILD, USER, never)).unwrap()
+        }),
+    ];
+    for (name, hit) in hits {
+        // The first one may set up what the thread keeps.
+        assert!(hit(), "{name}");
+        let (hit, count) = count_allocations(hit);
+        assert!(hit, "{name}");
+        assert_eq!(count, AllocationCount::default(), "{name}");
+    }
+    // The counter counts: a miss that is filled does allocate.
+    let (_, count) = count_allocations(|| now(prefix.set(2_u64, "?")).unwrap());
+    assert!(count.allocations > 0);
+}
