@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn truncated_and_corrupt_are_told_apart() {
         let data: Vec<u8> = (0..100_000_u32)
-            .flat_map(|n| (n * 2_654_435_761_u32).to_le_bytes())
+            .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
             .collect();
         for (packed, packing) in [(gzip(&data), Packing::Gzip), (zst(&data), Packing::Zstd)] {
             let half = packed[..packed.len() / 2].to_vec();
