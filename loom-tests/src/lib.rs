@@ -12,9 +12,13 @@
 // The models use a part of each module; features of the library are unknown to this crate.
 #![allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
 
+#[path = "../../src/engine/mod.rs"]
+mod engine;
 #[path = "../../src/load/mod.rs"]
 mod load;
 #[path = "../../src/sync/mod.rs"]
 mod sync;
+#[path = "../../src/time.rs"]
+mod time;
 
 mod models;

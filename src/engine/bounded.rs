@@ -29,11 +29,13 @@ use super::lease::Board;
 use super::ledger::Ledger;
 use super::local::{Local, Retired};
 use super::table::{Lane, Table};
-use crate::sync::{Arc, AtomicU64, CachePadded, Ordering};
+use crate::sync::{AtomicU64, CachePadded, Ordering, StdArc as Arc};
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 mod insert;
+#[cfg(tux_loom)]
+pub(crate) mod model;
 mod read;
 mod remove;
 mod room;
@@ -130,7 +132,9 @@ impl<K, V> Bounded<K, V> {
 
     /// Retires a LIVE entry whose lane word the caller has changed.
     fn retire(&self, local: &Local<K, V>, entry: &Entry<K, V>) {
-        self.settle(entry);
+        if !cfg!(tux_fault = "retire-unsettled") {
+            self.settle(entry);
+        }
         local.retire(Retired::Entry(std::ptr::from_ref(entry).cast_mut()));
     }
 

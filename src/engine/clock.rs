@@ -20,7 +20,8 @@ use super::ghost::{Dates, Ghost, Ghosts, REACH};
 use super::ring::Ring;
 use super::table::{Found, Lane, Table};
 use super::tour::Tour;
-use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, CachePadded, Ordering};
+use crate::sync::advice::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
+use crate::sync::{CachePadded, Ordering};
 
 /// Flags in [`Entry::queue`]. The entry belongs to M.
 const IN_M: u8 = 1;

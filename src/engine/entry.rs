@@ -13,7 +13,7 @@
 //! The phase decides between PENDING → LIVE and PENDING → dead with one exchange, by whichever thread. Readers see
 //! LIVE entries only. A LIVE entry stays LIVE for ever; it dies when its lane word changes.
 
-use crate::sync::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use crate::sync::{AtomicBool, AtomicU8, AtomicU32, Ordering, Witness, advice};
 use crate::time::Deadline;
 use std::mem::ManuallyDrop;
 
@@ -107,7 +107,7 @@ impl PhaseWord {
 ///
 /// All accesses are Relaxed: the word is advice to the eviction clock. A lost update costs one use.
 #[derive(Debug)]
-pub(crate) struct Usage(AtomicU32);
+pub(crate) struct Usage(advice::AtomicU32);
 
 impl Usage {
     pub(crate) const MAX_USES: u32 = 3;
@@ -116,7 +116,7 @@ impl Usage {
 
     #[inline]
     pub(crate) fn new(uses: u32, epoch: u32) -> Self {
-        Self(AtomicU32::new(uses | epoch << 2))
+        Self(advice::AtomicU32::new(uses | epoch << 2))
     }
 
     /// Records a hit; stores only if something changes, which in steady state it does not.
@@ -172,7 +172,7 @@ impl Due {
     #[inline(always)]
     pub(crate) fn is_current(self, now: u64, generation: u16) -> bool {
         let deadline = self.deadline();
-        self.0 >> Deadline::BITS == u64::from(generation) && !deadline.has_passed(now)
+        (self.is_of(generation) || cfg!(tux_fault = "clear-not-seen")) && !deadline.has_passed(now)
     }
 
     #[inline(always)]
@@ -188,7 +188,7 @@ impl Due {
 #[repr(C)]
 pub(crate) struct Entry<K, V> {
     /// The clock's time stamp: when it entered its queue, or began its lap.
-    pub(crate) mark: AtomicU32,
+    pub(crate) mark: advice::AtomicU32,
     /// Until settled: the lane the room comes from. Afterwards: the position in the ring of new entries.
     pub(crate) aux: AtomicU32,
     pub(crate) hash: Hash,
@@ -196,12 +196,13 @@ pub(crate) struct Entry<K, V> {
     /// The source of this entry's room no longer names it (see `bounded::settle`).
     pub(crate) settled: AtomicBool,
     /// Queue and ghost flags of the clock.
-    pub(crate) queue: AtomicU8,
+    pub(crate) queue: advice::AtomicU8,
     pub(crate) usage: Usage,
     pub(crate) due: Due,
     pub(crate) key: K,
     /// Dropped with the entry, unless its owner took it out again before it ever went live.
     pub(crate) value: ManuallyDrop<V>,
+    pub(crate) witness: Witness,
 }
 
 impl<K, V> Entry<K, V> {
@@ -210,14 +211,15 @@ impl<K, V> Entry<K, V> {
         Self {
             phase: PhaseWord::new(phase),
             settled: AtomicBool::new(phase == Phase::Live),
-            queue: AtomicU8::new(0),
+            queue: advice::AtomicU8::new(0),
             usage: Usage::new(0, 0),
-            mark: AtomicU32::new(0),
+            mark: advice::AtomicU32::new(0),
             aux: AtomicU32::new(u32::MAX),
             hash,
             due,
             key,
             value: ManuallyDrop::new(value),
+            witness: Witness::new(),
         }
     }
 
@@ -335,6 +337,8 @@ impl<K, V> Word<K, V> {
     pub(crate) unsafe fn deref<'g>(self) -> &'g Entry<K, V> {
         // SAFETY: by the contract the entry was reachable inside the guard, so by R3 it is not freed before the
         // guard is left; entries are only shared by reference once published.
-        unsafe { &*self.address() }
+        let entry = unsafe { &*self.address() };
+        entry.witness.used();
+        entry
     }
 }

@@ -8,7 +8,10 @@
 
 use super::entry::Hash;
 use super::table::{Zeroed, zeroed};
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{
+    Ordering,
+    advice::{AtomicU32, AtomicU64},
+};
 
 const WAYS: usize = 10;
 /// Ghosts are believed for so many times the capacity, in evictions.

@@ -13,7 +13,7 @@
 //! read-mostly counter; while some are, one cache line of its stripe besides.
 
 use super::entry::Hash;
-use crate::sync::{Arc, AtomicU64, AtomicUsize, CachePadded, Ordering, dekker_fence};
+use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Ordering, StdArc as Arc, dekker_fence};
 
 /// Who holds leases on a slot: a count in the low bits, whether they are on more than one key, and the key's hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

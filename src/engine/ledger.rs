@@ -26,7 +26,7 @@
 
 use super::entry::{Entry, Phase, Word};
 use super::table::{Lane, Table};
-use crate::sync::{AtomicPtr, AtomicU8, Ordering};
+use crate::sync::{AtomicPtr, AtomicU8, Ordering, Witness};
 
 /// The count of rooms in use, and what is owed to it.
 pub(crate) struct Ledger<K, V> {
@@ -40,6 +40,7 @@ pub(crate) struct Record<K, V> {
     count: usize,
     change: Change<K, V>,
     outcome: AtomicU8,
+    witness: Witness,
 }
 
 enum Change<K, V> {
@@ -63,12 +64,28 @@ pub(crate) enum Admission {
     Killed,
 }
 
+impl<K, V> Record<K, V> {
+    /// # Safety
+    ///
+    /// The record was retired, its grace period has elapsed, and this is the only call for it.
+    pub(crate) unsafe fn free(record: *mut Self) {
+        // SAFETY: by the contract; records are made by `Box`.
+        unsafe {
+            (*record).witness.freed();
+            // The model checker must be able to tell a use after this.
+            #[cfg(not(tux_loom))]
+            drop(Box::from_raw(record));
+        }
+    }
+}
+
 impl<K, V> Ledger<K, V> {
     pub(crate) fn new(capacity: usize) -> Self {
         let first = Record {
             count: 0,
             change: Change::None,
             outcome: AtomicU8::new(DONE),
+            witness: Witness::new(),
         };
         Self {
             current: AtomicPtr::new(Box::into_raw(Box::new(first))),
@@ -86,7 +103,9 @@ impl<K, V> Ledger<K, V> {
         let record = self.current.load(Ordering::Acquire);
         // SAFETY: never null; a replaced record is retired through the guards (R1–R3), and every caller of this
         // private method is inside one (the public methods say so).
-        (record, unsafe { &*record })
+        let shared = unsafe { &*record };
+        shared.witness.used();
+        (record, shared)
     }
 
     /// Rooms in use, O(1). A change that is counted but not carried out yet counts. Call inside a guard.
@@ -148,6 +167,7 @@ impl<K, V> Ledger<K, V> {
             count,
             change,
             outcome: AtomicU8::new(OPEN),
+            witness: Witness::new(),
         }));
         if self
             .current
@@ -172,7 +192,11 @@ impl<K, V> Ledger<K, V> {
     ) -> Admission {
         loop {
             let (old, record) = self.current();
-            let count = self.resolve(record, table);
+            let count = if cfg!(tux_fault = "ledger-unresolved") {
+                record.count
+            } else {
+                self.resolve(record, table)
+            };
             if count >= self.capacity {
                 return Admission::Full;
             }
@@ -208,7 +232,7 @@ impl<K, V> Ledger<K, V> {
             let count = self.resolve(record, table);
             // By G1 an earlier release of this word has emptied the lane before `record` could be installed, or
             // `record` is that release and was carried out just now.
-            if table.load(lane) != leaving {
+            if table.load(lane) != leaving && !cfg!(tux_fault = "room-released-twice") {
                 return;
             }
             if let Some(new) = self.install(old, count - 1, Change::Release(lane, leaving)) {
@@ -231,6 +255,31 @@ impl<K, V> Ledger<K, V> {
         if matches!(record.change, Change::Admit(e) if std::ptr::eq(e, entry)) {
             self.resolve(record, table);
         }
+    }
+}
+
+#[cfg(tux_loom)]
+impl<K, V> Ledger<K, V> {
+    /// [`admit`](Self::admit) by a thread that stops after it installed the record. The old record is never retired.
+    pub(crate) fn admit_and_stop(&self, entry: *mut Entry<K, V>, table: &Table<K, V>) -> bool {
+        let (old, record) = self.current();
+        let count = self.resolve(record, table);
+        count < self.capacity && self.install(old, count + 1, Change::Admit(entry)).is_some()
+    }
+
+    /// [`release`](Self::release) by a thread that stops after it installed the record.
+    pub(crate) fn release_and_stop(
+        &self,
+        lane: Lane,
+        leaving: Word<K, V>,
+        table: &Table<K, V>,
+    ) -> bool {
+        let (old, record) = self.current();
+        let count = self.resolve(record, table);
+        table.load(lane) == leaving
+            && self
+                .install(old, count - 1, Change::Release(lane, leaving))
+                .is_some()
     }
 }
 

@@ -21,10 +21,11 @@ impl Counter {
     /// Only the owner of the surrounding [`Local`] may call it: load and store, no read-modify-write.
     #[inline(always)]
     pub(crate) fn add(&self, n: u64) {
-        self.0.store(
-            self.0.load(Ordering::Relaxed).wrapping_add(n),
-            Ordering::Relaxed,
-        );
+        let sum = self.0.load(Ordering::Relaxed).wrapping_add(n);
+        if cfg!(tux_fault = "counter-restarts") {
+            self.0.store(n, Ordering::Relaxed);
+        }
+        self.0.store(sum, Ordering::Relaxed);
     }
 
     #[inline(always)]
@@ -219,7 +220,8 @@ impl<K, V> Local<K, V> {
             fn drop(&mut self) {
                 // SAFETY: owner; the drops of key and value are over.
                 let garbage = unsafe { self.0.garbage() };
-                if garbage.pool.len() < 2 * garbage.batch {
+                // The model checker must be able to tell a use after this.
+                if cfg!(tux_loom) || garbage.pool.len() < 2 * garbage.batch {
                     // SAFETY: the address of an entry is not null.
                     garbage.pool.push(unsafe { NonNull::new_unchecked(self.1) });
                 } else {
@@ -241,15 +243,17 @@ impl<K, V> Local<K, V> {
         unsafe {
             match retired {
                 Retired::Entry(entry) => {
+                    (*entry).witness.freed();
                     let _pool = Pool(self, entry);
                     let _key = DropKey(entry);
                     ManuallyDrop::drop(&mut (*entry).value);
                 }
                 Retired::Husk(entry) => {
+                    (*entry).witness.freed();
                     let _pool = Pool(self, entry);
                     drop(DropKey(entry));
                 }
-                Retired::Record(record) => drop(Box::from_raw(record)),
+                Retired::Record(record) => Record::free(record),
             }
         }
     }

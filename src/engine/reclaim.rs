@@ -87,6 +87,10 @@ impl Domain {
         for slot in self.slots() {
             // Acquire pairs with the Release of `release`: the former owner's `depth` and the owner-only tables
             // that are indexed by `id` are handed over with the slot.
+            if cfg!(tux_fault = "slot-shared") && !slot.owned.load(Ordering::Acquire) {
+                slot.owned.store(true, Ordering::Relaxed);
+                return slot;
+            }
             if !slot.owned.load(Ordering::Relaxed)
                 && slot
                     .owned
@@ -188,7 +192,7 @@ impl GracePeriod {
         // Acquire pairs with the Release in `Guard::drop`: what the reader did inside happens before the free.
         self.readers
             .retain(|&(slot, then)| unsafe { (*slot).state.load(Ordering::Acquire) } == then);
-        self.readers.is_empty() && !self.refused
+        self.readers.is_empty() && !self.refused || cfg!(tux_fault = "reclaim-no-wait")
     }
 }
 
@@ -207,10 +211,15 @@ impl Slot {
             // Release: a reclaimer that reads this number must see that the reads of the guard before it are over,
             // and a relaxed store would not continue that release. The fence below orders it before the reads that
             // follow.
-            self.state.store(state.wrapping_add(1), Ordering::Release);
+            let order = if cfg!(tux_fault = "reclaim-enter-relaxed") {
+                Ordering::Relaxed
+            } else {
+                Ordering::Release
+            };
+            self.state.store(state.wrapping_add(1), order);
             if self.light {
                 compiler_fence(Ordering::SeqCst);
-            } else {
+            } else if !cfg!(tux_fault = "reclaim-no-fence") {
                 fence(Ordering::SeqCst);
             }
         }
@@ -232,9 +241,12 @@ impl Drop for Guard<'_> {
         if depth == 0 {
             let state = self.slot.state.load(Ordering::Relaxed);
             // Release pairs with the Acquire loads of the reclaimer: our reads happen before its frees.
-            self.slot
-                .state
-                .store(state.wrapping_add(1), Ordering::Release);
+            let order = if cfg!(tux_fault = "reclaim-leave-relaxed") {
+                Ordering::Relaxed
+            } else {
+                Ordering::Release
+            };
+            self.slot.state.store(state.wrapping_add(1), order);
         }
     }
 }

@@ -14,14 +14,18 @@
 use super::entry::{Entry, Hash, Kind, Phase, Word};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 
+#[cfg(not(tux_loom))]
 pub(crate) const LANES: usize = 7;
+/// Small, so that models overflow and explore.
+#[cfg(tux_loom)]
+pub(crate) const LANES: usize = 2;
 
 /// How far along its path a search trusts hints before it compares tags.
 const HINTED_BUCKETS: usize = 3;
 
 /// How full the table is when the cache is: with five of seven lanes taken, 4 % of the entries live outside their
 /// home bucket (Poisson).
-const ENTRIES_PER_BUCKET: usize = 5;
+const ENTRIES_PER_BUCKET: usize = if cfg!(tux_loom) { 2 } else { 5 };
 
 #[repr(C, align(64))]
 struct Bucket<K, V> {
@@ -160,8 +164,11 @@ impl<K, V> Table<K, V> {
     ) -> Option<Found<'g, K, V>> {
         // SAFETY: the same contract.
         unsafe {
-            self.find_hinted(hash, &mut is_it)
-                .or_else(|| self.find_by_lanes(hash, &mut is_it))
+            let found = self.find_hinted(hash, &mut is_it);
+            if cfg!(tux_fault = "hint-trusted") {
+                return found;
+            }
+            found.or_else(|| self.find_by_lanes(hash, &mut is_it))
         }
     }
 
@@ -277,6 +284,12 @@ impl<K, V> Table<K, V> {
             for (position, lane) in self.buckets[at].lanes.iter().enumerate() {
                 // Relaxed: only a guess at a free lane; the exchange decides.
                 if lane.load(Ordering::Relaxed).is_null() && exchange(lane, Word::EMPTY, word) {
+                    if cfg!(tux_fault = "passed-late") {
+                        (0..distance).fold(self.home(hash), |at, _| {
+                            self.count(at);
+                            self.after(at)
+                        });
+                    }
                     return Some(Lane::new(at, position));
                 }
             }
@@ -284,7 +297,9 @@ impl<K, V> Table<K, V> {
                 self.uncount(hash, distance);
                 return None;
             }
-            self.count(at);
+            if !cfg!(tux_fault = "passed-late") {
+                self.count(at);
+            }
             at = self.after(at);
         }
         None
@@ -364,7 +379,12 @@ impl<K, V> Table<K, V> {
 #[inline(always)]
 fn exchange<K, V>(lane: &AtomicPtr<Entry<K, V>>, from: Word<K, V>, to: Word<K, V>) -> bool {
     // SeqCst (which includes Release of the entry's fields): the Dekker pair of two inserts of one key.
-    lane.compare_exchange(from.0, to.0, Ordering::SeqCst, Ordering::Relaxed)
+    let order = if cfg!(tux_fault = "publish-relaxed") {
+        Ordering::Relaxed
+    } else {
+        Ordering::SeqCst
+    };
+    lane.compare_exchange(from.0, to.0, order, Ordering::Relaxed)
         .is_ok()
 }
 
@@ -372,7 +392,7 @@ fn exchange<K, V>(lane: &AtomicPtr<Entry<K, V>>, from: Word<K, V>, to: Word<K, V
 /// wrongly clear. The top byte is no lane.
 #[inline(always)]
 fn matching(hints: u64, hint: u8) -> u64 {
-    const ONES: u64 = 0x0001_0101_0101_0101;
+    const ONES: u64 = 0x0101_0101_0101_0101 & ((1 << (8 * LANES)) - 1);
     let x = hints ^ (ONES * u64::from(hint));
     x.wrapping_sub(ONES) & !x & (ONES << 7)
 }

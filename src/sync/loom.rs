@@ -1,9 +1,11 @@
 //! The shim inside the model checker: every operation is a point where loom may switch threads.
 
-pub(crate) use ::loom::sync::atomic::{
+pub(crate) mod atomic;
+
+pub(crate) use self::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
-    Ordering, fence,
 };
+pub(crate) use ::loom::sync::atomic::{Ordering, fence};
 pub(crate) use ::loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 pub(crate) use ::loom::{thread, thread_local};
 pub(crate) use ::std::cell::UnsafeCell;
@@ -42,4 +44,44 @@ pub(crate) fn dekker_fence() {
 /// Lets the other threads run.
 pub(crate) fn spin_hint() {
     ::loom::thread::yield_now();
+}
+
+/// A witness that memory is not used after it was freed, nor freed without a happens-before edge from each of its
+/// users: what a thread sanitizer would say of a plain field.
+#[derive(Debug)]
+pub(crate) struct Witness(::loom::cell::UnsafeCell<()>);
+
+// SAFETY: nothing is stored; the cell is touched to have the checker object.
+unsafe impl Sync for Witness {}
+
+impl Witness {
+    pub(crate) fn new() -> Self {
+        Self(::loom::cell::UnsafeCell::new(()))
+    }
+
+    /// The memory around it is about to be read.
+    #[track_caller]
+    pub(crate) fn used(&self) {
+        self.0.with(|_| ());
+    }
+
+    /// The memory around it is free now.
+    #[track_caller]
+    pub(crate) fn freed(&self) {
+        self.0.with_mut(|_| ());
+    }
+}
+
+/// Words that only advise (the eviction clock). By default loom does not branch on them: no invariant may rest on what
+/// they say, and each stale value they could show would multiply the interleavings. `TUX_LOOM_ADVICE=1` gives them
+/// loom's atomics too.
+pub(crate) mod advice {
+    #[cfg(tux_loom_advice)]
+    pub(crate) use super::atomic::{
+        AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64,
+    };
+    #[cfg(not(tux_loom_advice))]
+    pub(crate) use ::std::sync::atomic::{
+        AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64,
+    };
 }

@@ -24,3 +24,29 @@ pub(crate) fn dekker_fence() {}
 pub(crate) fn spin_hint() {
     ::std::hint::spin_loop();
 }
+
+/// Where the model checker watches that memory is not used after it was freed; nothing here.
+#[derive(Debug)]
+pub(crate) struct Witness;
+
+impl Witness {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    /// The memory around it is about to be read.
+    #[inline(always)]
+    pub(crate) fn used(&self) {}
+
+    /// The memory around it is free now.
+    #[inline(always)]
+    pub(crate) fn freed(&self) {}
+}
+
+/// Atomics for words that only advise (the eviction clock): no invariant rests on what they say.
+pub(crate) mod advice {
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64,
+    };
+}

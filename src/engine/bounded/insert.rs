@@ -7,7 +7,7 @@ use crate::engine::entry::{Due, Entry, Hash, Phase, Usage, Word};
 use crate::engine::lease::Lease;
 use crate::engine::local::{Local, Retired};
 use crate::engine::table::{Found, Lane};
-use crate::sync::{AtomicU8, Ordering, dekker_fence, spin_hint};
+use crate::sync::{Ordering, advice, dekker_fence, spin_hint};
 use crate::time::Deadline;
 use std::mem::ManuallyDrop;
 
@@ -123,7 +123,11 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                         deadline,
                         Instant {
                             tick,
-                            clears: lease.clears,
+                            clears: if cfg!(tux_fault = "lease-born-late") {
+                                self.at(0).clears
+                            } else {
+                                lease.clears
+                            },
                         }
                         .generation(),
                     );
@@ -167,6 +171,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             local.counters.overwrites.add(1);
             End::Done
         } else {
+            if cfg!(tux_fault = "overwrite-retires-always") {
+                self.retire(local, old);
+            }
             // SAFETY: the exchange failed, so nobody has seen the entry.
             let (key, value) = unsafe { local.take_back(entry) };
             End::Again(key, value)
@@ -201,7 +208,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         );
         entry.usage = Usage::new(0, self.clock.epoch());
         if lease.is_some() {
-            entry.queue = AtomicU8::new(LEASED);
+            entry.queue = advice::AtomicU8::new(LEASED);
         }
         let entry = local.allocate(entry);
         let word = Word::entry(entry, hash);
@@ -233,9 +240,14 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             published.entry().phase.decide(Phase::Cancelled);
             return published.take_back();
         }
-        if lease.is_some_and(|lease| !lease.is_valid(self.clears.load(Ordering::SeqCst))) {
+        let is_void =
+            lease.is_some_and(|lease| !lease.is_valid(self.clears.load(Ordering::SeqCst)));
+        if is_void && !cfg!(tux_fault = "lease-no-recheck") {
             published.entry().phase.decide(Phase::Cancelled);
             return published.bury(End::Void);
+        }
+        if cfg!(tux_fault = "expiry-record-early") {
+            self.expiry.record(lane, deadline);
         }
         local.counters.insertions.add(1);
         let mut arrival = self.clock.arrive(hash);
@@ -243,7 +255,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             std::mem::forget(published);
             // SAFETY: live and perhaps gone again, but not freed while our guard is open.
             self.clock.place(unsafe { &*entry }, lane, &arrival);
-            self.expiry.record(lane, deadline);
+            if !cfg!(tux_fault = "expiry-record-early") {
+                self.expiry.record(lane, deadline);
+            }
             return End::Done;
         }
         // It never had a room, or lost it, but it counts as inserted; so it counts as evicted.
@@ -252,16 +266,26 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     }
 
     /// Kills every other PENDING entry of the key and returns its LIVE one, if there is one (I2).
-    fn overtake_rivals<'g>(&self, hash: Hash, own: Lane, key: &K) -> Option<Found<'g, K, V>>
+    pub(super) fn overtake_rivals<'g>(
+        &self,
+        hash: Hash,
+        own: Lane,
+        key: &K,
+    ) -> Option<Found<'g, K, V>>
     where
         K: 'g,
         V: 'g,
     {
         let mut live = None;
+        if cfg!(tux_fault = "insert-no-rivals") {
+            return live;
+        }
         // SAFETY: inside the guard that every caller of this type is in.
         unsafe {
             self.table.scan(hash, |lane, word, entry| {
-                if lane != own && entry.key == *key {
+                let spared = cfg!(tux_fault = "insert-spares-pending")
+                    && entry.phase.load() == Phase::Pending;
+                if lane != own && entry.key == *key && !spared {
                     match entry.phase.decide(Phase::Overtaken) {
                         Phase::Live => live = Some((lane, word, entry)),
                         _ => drop(self.unlink_dead(lane, word, entry)),
@@ -284,7 +308,10 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                         && match other.phase.load() {
                             Phase::Live => true,
                             // A leased one may yet turn out void.
-                            Phase::Pending => other.queue.load(Ordering::Relaxed) & LEASED == 0,
+                            Phase::Pending => {
+                                other.queue.load(Ordering::Relaxed) & LEASED == 0
+                                    || cfg!(tux_fault = "lease-outranks-set")
+                            }
                             _ => false,
                         }
                         && other.key == published.entry().key;

@@ -40,14 +40,18 @@ impl<K, V> Bounded<K, V> {
         tick: u64,
         mut is_it: impl FnMut(&K) -> bool,
     ) -> bool {
-        self.board.void(hash);
+        if !cfg!(tux_fault = "invalidate-void-late") {
+            self.board.void(hash);
+        }
         let mut went = false;
         loop {
             let mut lost_a_race = false;
             // SAFETY: inside the guard that every caller of this type is in.
             unsafe {
                 self.table.scan(hash, |lane, word, entry| {
-                    if is_it(&entry.key) {
+                    let spared = cfg!(tux_fault = "invalidate-spares-pending")
+                        && entry.phase.load() == Phase::Pending;
+                    if is_it(&entry.key) && !spared {
                         if entry.phase.decide(Phase::Cancelled) != Phase::Live {
                             self.unlink_dead(lane, word, entry);
                         } else if self.remove(local, lane, word, entry) {
@@ -191,7 +195,9 @@ impl<K, V> Bounded<K, V> {
 
     /// Reclaims what has expired at `tick` or was cleared in one group; returns how many went.
     pub(crate) fn sweep_group(&self, local: &Local<K, V>, group: usize, tick: u64) -> usize {
-        self.expiry.reset(group);
+        if !cfg!(tux_fault = "expiry-reset-late") {
+            self.expiry.reset(group);
+        }
         let (mut earliest, mut count) = (Deadline::NEVER, 0);
         for bucket in self.group(group) {
             self.table.each_in(bucket, |lane, word| {
@@ -200,6 +206,11 @@ impl<K, V> Bounded<K, V> {
                     let entry = unsafe { word.deref() };
                     if entry.phase.load() == Phase::Live {
                         // The generation is read after the lane: one that differs is older, never newer.
+                        let word = if cfg!(tux_fault = "sweep-by-lane") {
+                            self.table.load(lane)
+                        } else {
+                            word
+                        };
                         if self.at(tick).sees(entry) {
                             earliest = earliest.min(entry.due.deadline());
                         } else if self.remove(local, lane, word, entry) {
@@ -212,6 +223,9 @@ impl<K, V> Bounded<K, V> {
                 }
                 self.resolve(local, lane, word);
             });
+        }
+        if cfg!(tux_fault = "expiry-reset-late") {
+            self.expiry.reset(group);
         }
         self.expiry.keep(group, earliest);
         count

@@ -93,6 +93,10 @@ impl<K, V> Bounded<K, V> {
         } else {
             // Somebody else may have begun to give the room back under our name. It must be done before the name is
             // retired, so that a later entry at this address cannot be taken for it.
+            if cfg!(tux_fault = "room-lost") {
+                self.table.exchange(lane, moved, Word::EMPTY);
+                return Some(false);
+            }
             self.release(local, lane, moved, newcomer);
             self.ledger
                 .release(lane, Word::leaving(address), &self.table, |r| {
@@ -111,7 +115,9 @@ impl<K, V> Bounded<K, V> {
         newcomer: &Entry<K, V>,
         address: *mut Entry<K, V>,
     ) -> Option<bool> {
-        self.ledger.resolve_current(&self.table);
+        if !cfg!(tux_fault = "room-no-resolve") {
+            self.ledger.resolve_current(&self.table);
+        }
         for bucket in 0..self.buckets() {
             let mut found = None;
             self.table.each_in(bucket, |lane, word| {
@@ -125,6 +131,7 @@ impl<K, V> Bounded<K, V> {
                 }
             });
             if let Some((lane, word, victim)) = found
+                && !cfg!(tux_fault = "room-no-last-resort")
                 && let Some(live) = self.take_room(local, newcomer, address, lane, word, victim)
             {
                 self.clock.evicted(victim);

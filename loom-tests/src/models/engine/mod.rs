@@ -1,0 +1,19 @@
+//! The engine's primitives, alone and put together. Every model names the invariants (I…, G…, R…) it checks; those
+//! stand at the head of `src/engine/bounded.rs`, `ledger.rs` and `reclaim.rs`.
+
+mod support;
+
+mod bucket;
+mod clear;
+mod counters;
+mod evict;
+mod expiry;
+mod insert;
+mod lease;
+mod ledger;
+mod overwrite;
+mod reclaim;
+mod remove;
+mod ring;
+mod stopped;
+mod ticker;

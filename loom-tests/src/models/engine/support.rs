@@ -1,0 +1,331 @@
+//! A small bounded cache for the models, with values that watch over their own life.
+
+use crate::engine::bounded::{Bounded, Instant, model::Stop};
+use crate::engine::entry::Hash;
+use crate::engine::lease::{Board, Lease};
+use crate::engine::local::Local;
+use crate::engine::reclaim::{Domain, Guard, Slot};
+use crate::sync::{StdArc, Witness};
+use crate::time::Deadline;
+use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+
+/// A key with a hash of the model's choice.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    name: u8,
+    pub(super) hash: Hash,
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+impl Eq for Key {}
+
+/// A key whose home is the first bucket.
+pub(super) fn key(name: u8) -> Key {
+    Key {
+        name,
+        hash: Hash {
+            home: 0,
+            low: (u32::from(name) << 16) | u32::from(name),
+        },
+    }
+}
+
+/// How many values a model may make.
+const VALUES: usize = 16;
+const ALIVE: u8 = 1;
+const DROPPED: u8 = 2;
+
+/// What became of every value. Counted outside loom: these are no points where threads may switch.
+#[derive(Debug, Default)]
+struct Lives([AtomicU8; VALUES]);
+
+/// A value that knows when it is read after it was dropped, dropped without an edge from its readers, or dropped twice.
+#[derive(Debug)]
+pub(super) struct Value {
+    id: u8,
+    witness: Witness,
+    lives: StdArc<Lives>,
+}
+
+impl Value {
+    fn read(&self) -> u8 {
+        self.witness.used();
+        assert_eq!(
+            self.lives.0[usize::from(self.id)].load(SeqCst),
+            ALIVE,
+            "I4: value {} read after its drop",
+            self.id
+        );
+        self.id
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        self.witness.freed();
+        let was = self.lives.0[usize::from(self.id)].swap(DROPPED, SeqCst);
+        assert_eq!(was, ALIVE, "I4: value {} dropped twice", self.id);
+    }
+}
+
+/// The cache and what its threads keep. Fields are dropped in the order of the public cache's.
+pub(super) struct World {
+    cache: Bounded<Key, Value>,
+    locals: Vec<Local<Key, Value>>,
+    slots: Vec<*const Slot>,
+    board: StdArc<Board>,
+    domain: Box<Domain>,
+    lives: StdArc<Lives>,
+}
+
+// SAFETY: as for the public cache: each local is used by the thread that has its actor.
+unsafe impl Send for World {}
+// SAFETY: as above.
+unsafe impl Sync for World {}
+
+/// One thread's hands on the world.
+pub(super) struct Actor {
+    pub(super) world: StdArc<World>,
+    id: usize,
+}
+
+/// Unlinked entries are kept to the end.
+pub(super) const KEEP: usize = 1_000;
+/// Each unlinked entry is freed as soon as no reader can hold it.
+pub(super) const FREE: usize = 1;
+
+/// A cache of `capacity` for as many threads as there are actors; `batch` is [`KEEP`] or [`FREE`].
+pub(super) fn world<const ACTORS: usize>(capacity: usize, batch: usize) -> [Actor; ACTORS] {
+    let board = StdArc::new(Board::new(1));
+    let domain = Box::new(Domain::new(|| false));
+    let world = StdArc::new(World {
+        cache: Bounded::new(capacity, StdArc::clone(&board)).expect("memory"),
+        locals: (0..ACTORS).map(|_| Local::new(batch)).collect(),
+        slots: (0..ACTORS)
+            .map(|_| std::ptr::from_ref(domain.acquire()))
+            .collect(),
+        board,
+        domain,
+        lives: StdArc::default(),
+    });
+    std::array::from_fn(|id| Actor {
+        world: StdArc::clone(&world),
+        id,
+    })
+}
+
+impl Actor {
+    fn local(&self) -> &Local<Key, Value> {
+        &self.world.locals[self.id]
+    }
+
+    fn slot(&self) -> &Slot {
+        // SAFETY: slots live as long as the domain, which the world owns.
+        unsafe { &*self.world.slots[self.id] }
+    }
+
+    pub(super) fn guard(&self) -> Guard<'_> {
+        self.slot().enter()
+    }
+
+    pub(super) fn cache(&self) -> &Bounded<Key, Value> {
+        &self.world.cache
+    }
+
+    fn value(&self, id: u8) -> Value {
+        let was = self.world.lives.0[usize::from(id)].swap(ALIVE, SeqCst);
+        assert_eq!(was, 0, "each value is made once");
+        Value {
+            id,
+            witness: Witness::new(),
+            lives: StdArc::clone(&self.world.lives),
+        }
+    }
+
+    /// The end of an operation, as the public cache does it.
+    fn collect(&self) {
+        self.local().collect(&self.world.domain);
+    }
+
+    /// `set` that never expires.
+    pub(super) fn set(&self, key: &Key, id: u8) {
+        self.set_at(key, id, Deadline::NEVER, 0);
+    }
+
+    pub(super) fn set_at(&self, key: &Key, id: u8, deadline: Deadline, tick: u64) {
+        self.store(key, id, deadline, tick, None);
+    }
+
+    pub(super) fn set_leased(&self, lease: Lease, key: &Key, id: u8) -> bool {
+        self.store(key, id, Deadline::NEVER, 0, Some(&lease))
+    }
+
+    fn store(
+        &self,
+        key: &Key,
+        id: u8,
+        deadline: Deadline,
+        tick: u64,
+        lease: Option<&Lease>,
+    ) -> bool {
+        let value = self.value(id);
+        let guard = self.guard();
+        let stored = self.cache().set(
+            self.local(),
+            key.hash,
+            key.clone(),
+            value,
+            deadline,
+            tick,
+            lease,
+        );
+        drop(guard);
+        self.collect();
+        stored
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Option<u8> {
+        self.get_at(key, 0)
+    }
+
+    pub(super) fn get_at(&self, key: &Key, tick: u64) -> Option<u8> {
+        let _guard = self.guard();
+        let now = self.cache().at(tick);
+        // SAFETY: the guard is open for as long as the entry is used.
+        unsafe { self.cache().get(key.hash, now, |k| k == key) }.map(|entry| entry.value.read())
+    }
+
+    pub(super) fn invalidate(&self, key: &Key) -> bool {
+        let guard = self.guard();
+        let went = self
+            .cache()
+            .invalidate(self.local(), key.hash, 0, |k| k == key);
+        drop(guard);
+        self.collect();
+        went
+    }
+
+    pub(super) fn invalidate_matching(&self, key: &Key) -> usize {
+        let guard = self.guard();
+        let went = self
+            .cache()
+            .invalidate_matching(self.local(), 0, |k| k == key);
+        drop(guard);
+        self.collect();
+        went
+    }
+
+    pub(super) fn clear(&self) {
+        let guard = self.guard();
+        self.cache().clear(self.local());
+        drop(guard);
+        self.collect();
+    }
+
+    pub(super) fn lease(&self, key: &Key) -> Lease {
+        self.world
+            .board
+            .lease(key.hash, || self.cache().at(0).clears)
+    }
+
+    /// Reclaims what has expired at `tick`.
+    pub(super) fn sweep(&self, tick: u64) -> usize {
+        let guard = self.guard();
+        let went = self.cache().sweep_all(self.local(), tick);
+        drop(guard);
+        self.collect();
+        went
+    }
+
+    pub(super) fn now(&self, tick: u64) -> Instant {
+        self.cache().at(tick)
+    }
+
+    pub(super) fn reclaim_due(&self, tick: u64) -> bool {
+        let guard = self.guard();
+        let any = self.cache().reclaim_due(self.local(), tick);
+        drop(guard);
+        self.collect();
+        any
+    }
+
+    /// A `set` that stops for ever, inside its guard.
+    pub(super) fn insert_and_stop(&self, key: &Key, id: u8, stop: Stop) -> bool {
+        let value = self.value(id);
+        std::mem::forget(self.guard());
+        self.cache()
+            .insert_and_stop(self.local(), key.hash, (key.clone(), value), stop)
+    }
+
+    /// An `invalidate` that stops for ever, inside its guard.
+    pub(super) fn remove_and_stop(&self, key: &Key, counted: bool) -> bool {
+        std::mem::forget(self.guard());
+        self.cache()
+            .remove_and_stop(key.hash, |k| k == key, counted)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        let _guard = self.guard();
+        self.cache().len(self.now(0))
+    }
+
+    pub(super) fn resident(&self) -> usize {
+        let _guard = self.guard();
+        self.cache().resident()
+    }
+
+    /// Counts the live entries of one instant: at most one of each key (I2), no more than residents, and those no more
+    /// than the bound (I1).
+    pub(super) fn observe(&self) {
+        let _guard = self.guard();
+        let (live, resident) = self.cache().snapshot();
+        let bound = self.cache().capacity();
+        assert!(resident <= bound, "I1: resident {resident} > {bound}");
+        assert!(
+            live.len() <= resident,
+            "I1: {} live entries, resident {resident}",
+            live.len()
+        );
+        for (i, a) in live.iter().enumerate() {
+            for b in &live[i + 1..] {
+                assert!(a.key != b.key, "I2: two live entries of {:?}", a.key);
+            }
+        }
+    }
+
+    /// Evictions of all threads so far.
+    pub(super) fn evictions(&self) -> u64 {
+        self.world
+            .locals
+            .iter()
+            .map(|local| local.counters.evictions.get())
+            .sum()
+    }
+
+    /// Ends the world: no operation is under way, the books are even, and every value was dropped but those of
+    /// threads that stopped (`stopped`: their ids).
+    pub(super) fn end(self, stopped: &[u8]) {
+        self.observe();
+        if stopped.is_empty() {
+            let guard = self.guard();
+            let (live, resident) = self.cache().snapshot();
+            assert_eq!(live.len(), resident, "I1: a room without an entry");
+            drop(guard);
+        }
+        let lives = StdArc::clone(&self.world.lives);
+        drop(
+            StdArc::try_unwrap(self.world)
+                .ok()
+                .expect("the threads have ended"),
+        );
+        for (id, life) in lives.0.iter().enumerate() {
+            if !stopped.iter().any(|s| usize::from(*s) == id) {
+                assert_ne!(life.load(SeqCst), ALIVE, "I4: value {id} never dropped");
+            }
+        }
+    }
+}
