@@ -48,10 +48,10 @@ pub enum ErrorKind {
 pub enum RetryClass {
     /// The same request would fail again: change it, the settings or the server first.
     Never,
-    /// The request was not carried out, or carrying it out twice does no harm beyond what the kind says;
-    /// it may pass once the server is back or has caught up.
+    /// The request was not carried out; it may pass once the server has room or takes writes again.
     Later,
-    /// The request may already have been carried out: repeat it only if that is harmless.
+    /// It may pass once the server is back, but it may already have been carried out: repeat it only if
+    /// that is harmless.
     IfIdempotent,
 }
 
@@ -60,8 +60,9 @@ impl ErrorKind {
     #[must_use]
     pub const fn retry_class(self) -> RetryClass {
         match self {
-            Self::Unavailable | Self::ReadOnly | Self::OutOfMemory => RetryClass::Later,
-            Self::Timeout => RetryClass::IfIdempotent,
+            Self::ReadOnly | Self::OutOfMemory => RetryClass::Later,
+            // A request may have been on its way when the connection broke.
+            Self::Unavailable | Self::Timeout => RetryClass::IfIdempotent,
             Self::Auth
             | Self::Protocol
             | Self::Codec

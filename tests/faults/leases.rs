@@ -36,6 +36,43 @@ async fn t02_a_load_overtaken_on_the_wire_is_taken_back() {
     }
 }
 
+/// An invalidation that is sent after the lease was checked and before the SET is: on the wire the SET comes
+/// last, so only the second check, after its reply, can tell. Many entries widen the gap between the two.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t02_an_invalidation_between_check_and_send_is_seen() {
+    let server = server();
+    let b = backend(&server.url()).await;
+    let mut overtaken = 0;
+    for round in 0..300 {
+        let keys: Vec<KeyRef<'static>> = (0..1_000)
+            .map(|user| KeyRef::JailStatus { guild: round, user })
+            .collect();
+        let entries = keys
+            .iter()
+            .map(|key| (b.lease(*key), *key, stale()))
+            .collect();
+        let (first, other) = (keys[0], b.clone());
+        let invalidation = tokio::spawn(async move {
+            for _ in 0..round % 50 * 20 {
+                std::hint::spin_loop();
+            }
+            other.remove(first).await.unwrap();
+        });
+        let published = b.put_many_leased(entries, None).await.unwrap();
+        invalidation.await.unwrap();
+        overtaken += u32::from(!published[0]);
+        assert_eq!(
+            b.get_as::<Json>(first).await.unwrap(),
+            None,
+            "round {round}"
+        );
+    }
+    assert!(
+        overtaken > 0,
+        "no load was ever overtaken: the test shows nothing"
+    );
+}
+
 /// The outcome of the SET is unknown: it is taken back once the server answers again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t02_a_publication_that_timed_out_does_not_stay() {

@@ -18,6 +18,9 @@ use crate::error::{Error, ErrorKind, Result, RetryClass};
 /// The longest TTL sent: a thousand years. Far more overflows the server's clock.
 const MAX_SECONDS: u64 = 1_000 * 365 * 24 * 3600;
 
+/// The most keys in one round trip: with more, everybody else on the connection would wait.
+const MAX_BATCH: usize = 8_192;
+
 /// A TTL in the server's whole seconds: `None` no expiry, 0 delete; a positive TTL below a second is a
 /// second (T27), a huge one saturates (T28).
 fn seconds(ttl: Option<Duration>) -> Option<u64> {
@@ -122,20 +125,25 @@ impl ValkeyBackend {
     }
 
     async fn get_many_texts(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut cmd = Cmd::new();
-        cmd.arg("MGET").arg(keys);
-        match self.core().request(&cmd).await? {
-            Reply::Array(replies) if replies.len() == keys.len() => {
-                replies.into_iter().map(bytes).collect()
+        let mut texts = Vec::with_capacity(keys.len());
+        for batch in keys.chunks(MAX_BATCH) {
+            let mut cmd = Cmd::new();
+            cmd.arg("MGET").arg(batch);
+            match self.core().request(&cmd).await? {
+                Reply::Array(replies) if replies.len() == batch.len() => {
+                    for reply in replies {
+                        texts.push(bytes(reply)?);
+                    }
+                }
+                _ => {
+                    return Err(Error::new(
+                        ErrorKind::Protocol,
+                        "MGET was answered in an unknown form",
+                    ));
+                }
             }
-            _ => Err(Error::new(
-                ErrorKind::Protocol,
-                "MGET was answered in an unknown form",
-            )),
         }
+        Ok(texts)
     }
 
     pub(super) async fn get_many_json(&self, keys: &[String]) -> Result<Vec<Option<Json>>> {
@@ -211,14 +219,19 @@ impl ValkeyBackend {
         self.set_many_texts(&entries).await
     }
 
-    /// One pipeline; the first error of a command is returned when all have been answered.
+    /// One pipeline, or one after the other where one would hold up the connection.
     pub(super) async fn set_many_texts(
         &self,
         entries: &[(String, String, Option<Duration>)],
     ) -> Result<()> {
-        if entries.is_empty() {
-            return Ok(());
+        for batch in entries.chunks(MAX_BATCH) {
+            self.set_batch(batch).await?;
         }
+        Ok(())
+    }
+
+    /// The first error of a command is returned when all have been answered.
+    async fn set_batch(&self, entries: &[(String, String, Option<Duration>)]) -> Result<()> {
         let core = self.core();
         let (mut voiding, mut guards) = (Vec::new(), Vec::new());
         let mut pipeline = redis::pipe();
