@@ -30,11 +30,11 @@ mod database {
     }
 
     pub(crate) async fn prefix(guild: u64) -> Result<String, Infallible> {
-        Ok(if guild % 7 == 0 { "?" } else { "!" }.to_owned())
+        Ok(if guild.is_multiple_of(7) { "?" } else { "!" }.to_owned())
     }
 
     pub(crate) async fn is_jailed(guild: u64, user: u64) -> Result<bool, Infallible> {
-        Ok(Key::Jail(guild, user).answer() % 100 == 0)
+        Ok(Key::Jail(guild, user).answer().is_multiple_of(100))
     }
 
     pub(crate) fn required_rank(guild: u64, command: u16) -> u8 {
@@ -179,7 +179,7 @@ async fn serve(managers: &Managers, names: &[String], message: &Message) -> Resu
         .get_or_fetch(guild, &names[usize::from(command)], load)
         .await?;
     // A cache that gave another key's answer would show here.
-    assert_eq!(&*prefix, if guild % 7 == 0 { "?" } else { "!" });
+    assert_eq!(&*prefix, if guild.is_multiple_of(7) { "?" } else { "!" });
     assert_eq!(config.audit_log_id, Some(guild + 1));
     assert_eq!(
         rule.required_rank(),

@@ -144,8 +144,7 @@ fn check(relative: &str, text: &str) -> Vec<String> {
         }
         for path in &paths {
             let names = |wanted: &&str| starts_with(path, wanted);
-            if rule.never.iter().any(|never| names(never)) && !rule.but.iter().any(|but| names(but))
-            {
+            if rule.never.iter().any(&names) && !rule.but.iter().any(&names) {
                 broken.push(format!("src/{relative} names `{path}`: {}", rule.why));
             }
         }

@@ -56,7 +56,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = rounds)]
     pub rounds: Option<u32>,
 
-    /// Play the bot shard through the Valkey backend at this address: valkey://[user:password@]host:port/db
+    /// Play the bot shard through the Valkey backend at this address: `valkey://[user:password@]host:port/db`
     #[arg(long, value_name = "URL")]
     pub valkey: Option<String>,
 

@@ -338,7 +338,7 @@ pub(crate) async fn t01_a_lease_is_voided_by_everything_that_touches_the_key(b: 
             4 => drop(b.delete_prefix("jail_status:").await.unwrap()),
             5 => {
                 let set = KeySet::Guild(Family::JailStatus, 1);
-                drop(b.remove_set(&set).await.unwrap());
+                b.remove_set(&set).await.unwrap();
             }
             6 => {
                 let entry = ("jail_status:1:2", json!(false), MINUTE);

@@ -182,7 +182,8 @@ async fn plain_numbers_and_ids_name_the_same_entries() {
     let prefixes = PrefixCache::in_memory();
     prefixes.set(GuildId(1), String::from("?")).await.unwrap();
     let prefix = prefixes.get(1_u64).await.unwrap().expect("set");
-    assert!(prefix == "?" && prefix == String::from("?") && &*prefix == "?");
+    let owned = String::from("?");
+    assert!(prefix == "?" && prefix == owned && &*prefix == "?");
 }
 
 #[cfg(feature = "twilight-model")]
