@@ -238,6 +238,38 @@ mod tests {
     use crate::engine::reclaim::Domain;
     use crate::time::Deadline;
 
+    /// Expired entries must not keep their lanes while their rooms are used elsewhere: keys would stand far from home.
+    #[test]
+    fn expiry_leaves_short_paths() {
+        let domain = Domain::new(|| false);
+        let slot = domain.acquire();
+        let cache = Bounded::<u64, u64>::new(4_000, Arc::new(Board::new(1))).unwrap();
+        let local = Local::new(64);
+        let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+        for n in 0..60_000u64 {
+            let hash = Hash::new(std::hash::BuildHasher::hash_one(&hasher, n));
+            // Two hundred writes a tick, each for 5 ticks.
+            let tick = n / 200;
+            let guard = slot.enter();
+            cache.set(
+                &local,
+                hash,
+                n,
+                n,
+                Deadline::from_bits(tick + 5),
+                tick,
+                None,
+            );
+            drop(guard);
+            local.collect(&domain);
+        }
+        let passed = cache.table.passed();
+        assert!(
+            passed < 2_000,
+            "{passed} steps past full buckets for 4,000 entries"
+        );
+    }
+
     #[test]
     fn churn_leaves_exact_path_counts_and_short_paths() {
         let domain = Domain::new(|| false);

@@ -31,6 +31,17 @@ fn is_due(inverted: u64, now: u64) -> bool {
     inverted != 0 && Deadline::from_bits(Deadline::NEVER.bits() - inverted).has_passed(now)
 }
 
+/// The greatest word, which stands for the earliest deadline, and where it is; `None` if there is none.
+fn earliest(words: &[AtomicU64]) -> Option<(usize, u64)> {
+    let words = words
+        .iter()
+        .map(|word| word.load(Ordering::SeqCst))
+        .enumerate();
+    words
+        .max_by_key(|&(_, word)| word)
+        .filter(|&(_, word)| word != 0)
+}
+
 impl Expiry {
     pub(crate) fn new(buckets: usize) -> Option<Self> {
         let groups = buckets.div_ceil(BUCKETS);
@@ -79,32 +90,31 @@ impl Expiry {
         is_due(self.earliest.load(Ordering::Relaxed), now)
     }
 
-    /// A group in which some entry may have expired.
+    /// The group with the earliest deadline, if that may have passed.
+    ///
+    /// The earliest, not the first one: were always the low groups swept, room would come back everywhere but lanes only
+    /// there, and the buckets of the others would fill up.
     pub(crate) fn find_due(&self, now: u64) -> Option<usize> {
         // Each level is reset before the level below is read, so that a deadline recorded meanwhile is not lost.
         self.earliest.swap(0, Ordering::SeqCst);
         dekker_fence();
-        let mut earliest = 0;
-        let mut found = None;
-        for (u, upper) in self.upper.iter().enumerate() {
-            let mut word = upper.load(Ordering::SeqCst);
-            if found.is_none() && is_due(word, now) {
-                upper.swap(0, Ordering::SeqCst);
+        let upper = earliest(&self.upper);
+        let due = upper.is_some_and(|(_, word)| is_due(word, now));
+        let found = match upper {
+            Some((u, _)) if due => {
+                self.upper[u].swap(0, Ordering::SeqCst);
                 dekker_fence();
-                let groups = &self.groups[u * GROUPS..((u + 1) * GROUPS).min(self.groups.len())];
-                word = 0;
-                for (g, group) in groups.iter().enumerate() {
-                    let inverted = group.load(Ordering::SeqCst);
-                    if found.is_none() && is_due(inverted, now) {
-                        found = Some(u * GROUPS + g);
-                    }
-                    word = word.max(inverted);
-                }
-                upper.fetch_max(word, Ordering::SeqCst);
+                let all = &self.groups[u * GROUPS..((u + 1) * GROUPS).min(self.groups.len())];
+                earliest(all).and_then(|(g, word)| {
+                    self.upper[u].fetch_max(word, Ordering::SeqCst);
+                    is_due(word, now).then_some(u * GROUPS + g)
+                })
             }
-            earliest = earliest.max(word);
+            _ => None,
+        };
+        if let Some((_, word)) = earliest(&self.upper) {
+            self.earliest.fetch_max(word, Ordering::SeqCst);
         }
-        self.earliest.fetch_max(earliest, Ordering::SeqCst);
         found
     }
 

@@ -341,6 +341,15 @@ impl<K, V> Table<K, V> {
         }
     }
 
+    /// How many buckets all entries together stand from home.
+    #[cfg(test)]
+    pub(crate) fn passed(&self) -> usize {
+        self.passed
+            .iter()
+            .map(|p| usize::from(p.load(Ordering::Relaxed)))
+            .sum()
+    }
+
     /// Whether every bucket's count is exactly the entries that went past it; at rest, without saturation.
     #[cfg(test)]
     pub(crate) fn counts_are_exact(&self) -> bool {

@@ -20,6 +20,11 @@ impl<K, V> Bounded<K, V> {
         arrival: &mut Arrival,
         now: Instant,
     ) -> bool {
+        // Past half of the rooms, each insert reclaims a group that is due. Left until the cache is full, the dead would be
+        // swept group by group, an empty stretch behind the sweep and a crowded one ahead of it.
+        if self.ledger.count() > self.ledger.capacity() / 2 {
+            self.reclaim_some(local, now.tick);
+        }
         loop {
             if !self.ledger.is_full() {
                 match self
