@@ -324,6 +324,11 @@ where
         if lease.is_some_and(|lease| !lease.is_of(&self.board) || !self.board.covers(lease, hash)) {
             return false;
         }
+        let Some(_claim) = lease.map_or(Some(None), |lease| lease.claim(self.clears()).map(Some))
+        else {
+            local.counters.voided.add(1);
+            return false;
+        };
         let (deadline, tick) = match life {
             Life::For(ticks) => {
                 self.ticking.get_or_init(CoarseTicker::new);
@@ -386,6 +391,9 @@ where
         if !lease.is_of(&self.board) || !self.board.covers(lease, hash) {
             return false;
         }
+        let Some(_claim) = lease.claim(self.clears()) else {
+            return false;
+        };
         let tick = self.clock.tick();
         let held = match &self.index {
             Index::Bounded(_, bounded) => {

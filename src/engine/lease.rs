@@ -15,6 +15,11 @@
 use super::entry::Hash;
 use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Ordering, StdArc as Arc, dekker_fence};
 
+/// Set in a slot's generation while a lease on it is on its way to publish (see [`Claim`]).
+const CLAIMED: u64 = 1;
+/// What a change of the key adds to the generation.
+const STEP: u64 = 2;
+
 /// Who holds leases on a slot: a count in the low bits, whether they are on more than one key, and the key's hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Holders(u64);
@@ -80,6 +85,11 @@ impl Slot {
 
     fn holders(&self) -> Holders {
         Holders(self.holders.load(Ordering::SeqCst))
+    }
+
+    /// Whether a lease on a key of this hash is on its way to publish.
+    fn is_claimed(&self, hash: Hash) -> bool {
+        self.generation.load(Ordering::SeqCst) & CLAIMED != 0 && self.holders().concern(hash)
     }
 
     /// One step from what was seen; SeqCst, see [`Board::lease`].
@@ -161,10 +171,15 @@ impl Board {
         let slot = stripe.join(hash);
         self.out.fetch_add(1, Ordering::SeqCst);
         dekker_fence();
+        let mut generation = stripe.0[slot].generation.load(Ordering::SeqCst);
+        // Somebody is publishing this key: what is loaded now may be older than that, so the lease is born void.
+        if stripe.0.iter().any(|slot| slot.is_claimed(hash)) {
+            generation |= CLAIMED;
+        }
         Lease {
             hash,
             slot,
-            generation: stripe.0[slot].generation.load(Ordering::SeqCst),
+            generation,
             everything: self.everything.load(Ordering::SeqCst),
             clears: clears(),
             board: Arc::clone(self),
@@ -190,7 +205,7 @@ impl Board {
     fn void_slots(&self, hash: Hash) {
         for slot in &self.stripe(hash).0 {
             if slot.holders().concern(hash) {
-                slot.generation.fetch_add(1, Ordering::SeqCst);
+                slot.generation.fetch_add(STEP, Ordering::SeqCst);
             }
         }
         dekker_fence();
@@ -212,14 +227,57 @@ impl Lease {
     #[inline]
     pub(crate) fn is_valid(&self, clears: u64) -> bool {
         dekker_fence();
-        self.slot().generation.load(Ordering::SeqCst) == self.generation
+        // No generation of a lease that was born void matches.
+        self.slot().generation.load(Ordering::SeqCst) & !CLAIMED == self.generation
             && self.board.everything.load(Ordering::SeqCst) == self.everything
             && clears == self.clears
+    }
+
+    /// The right to publish now; `None` if the lease is void. Of the leases on one key only one gets it, and the others
+    /// are void from then on: so of two leased sets from one state only one is published. Leases taken before the claim
+    /// ends are void as well, since their loads may have begun before the publication.
+    pub(crate) fn claim(&self, clears: u64) -> Option<Claim<'_>> {
+        // A void lease must not void others.
+        if !self.is_valid(clears) {
+            return None;
+        }
+        let stripe = self.board.stripe(self.hash);
+        stripe.0[self.slot]
+            .generation
+            .compare_exchange(
+                self.generation,
+                self.generation | CLAIMED,
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            )
+            .ok()?;
+        // Another lease on the key may have got another slot. If that claims at the same time, both are void.
+        for (at, slot) in stripe.0.iter().enumerate() {
+            if at != self.slot && slot.holders().concern(self.hash) {
+                slot.generation.fetch_add(STEP, Ordering::SeqCst);
+            }
+        }
+        dekker_fence();
+        Some(Claim(self))
     }
 
     #[inline]
     pub(crate) fn is_of(&self, board: &Arc<Board>) -> bool {
         Arc::ptr_eq(&self.board, board)
+    }
+}
+
+/// A lease on its way to publish. A thread that stops here delays nobody: leases on the key are void meanwhile.
+#[derive(Debug)]
+pub(crate) struct Claim<'l>(&'l Lease);
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        // Takes the mark away and goes on to a new generation.
+        self.0
+            .slot()
+            .generation
+            .fetch_add(STEP - CLAIMED, Ordering::SeqCst);
     }
 }
 

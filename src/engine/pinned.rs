@@ -4,6 +4,7 @@ use super::cache::{Index, TtlCache, hash_of};
 use super::entry::Hash;
 use super::reclaim::Guard;
 use super::thread::{Here, here};
+use crate::sync::MapGuard;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
 
@@ -15,7 +16,7 @@ use std::hash::{BuildHasher, Hash as StdHash};
 /// `Send`. Forgotten with `mem::forget`, it holds memory back for ever.
 pub struct View<'c, K, V, S> {
     cache: &'c TtlCache<K, V, S>,
-    unbounded: Option<papaya::LocalGuard<'c>>,
+    unbounded: Option<MapGuard<'c>>,
     /// Before `here`: the guard is left before a borrowed slot is given back.
     _guard: Guard<'static>,
     here: Here,

@@ -6,9 +6,11 @@
 use super::entry::{Due, Hash, Phase, PhaseWord};
 use super::lease::{Board, Lease};
 use super::local::Local;
-use crate::sync::{Arc, AtomicU64, CachePadded, Ordering, dekker_fence, fence};
+use crate::sync::{
+    Arc, AtomicU64, CachePadded, MapGuard, Ordering, dekker_fence, fence, map_guard,
+};
 use crate::time::Deadline;
-use papaya::{Guard, LocalGuard, Operation};
+use papaya::{Compute, Guard, Operation};
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
 
@@ -54,6 +56,12 @@ impl<V> Slot<V> {
     }
 }
 
+/// How a leased value came in.
+enum Put {
+    New,
+    InPlace,
+}
+
 impl<K, V, S> Unbounded<K, V, S>
 where
     K: StdHash + Eq + Clone + Send + Sync + 'static,
@@ -81,8 +89,8 @@ where
         self.clears.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn guard(&self) -> LocalGuard<'_> {
-        self.map.guard()
+    pub(crate) fn guard(&self) -> MapGuard<'_> {
+        map_guard(&self.map)
     }
 
     pub(crate) fn resident(&self) -> usize {
@@ -100,7 +108,7 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        self.get_in(key, tick, &self.map.guard()).map(read)
+        self.get_in(key, tick, &self.guard()).map(read)
     }
 
     pub(crate) fn get_in<'g, Q>(&self, key: &Q, tick: u64, guard: &'g impl Guard) -> Option<&'g V>
@@ -128,7 +136,7 @@ where
         tick: u64,
         lease: Option<&Lease>,
     ) -> bool {
-        let guard = self.map.guard();
+        let guard = self.guard();
         let stamp = self.written.fetch_add(1, Ordering::Relaxed);
         let due = Due::new(deadline, 0);
         let slot = |phase| Slot {
@@ -154,15 +162,15 @@ where
                 true
             }
             Some(lease) => {
-                let stored = self.set_leased(&key, slot(Phase::Pending), lease, &guard);
+                let end = self.set_leased(&key, slot(Phase::Pending), lease, tick, &guard);
                 let counters = &local.counters;
-                if stored {
-                    &counters.insertions
-                } else {
-                    &counters.voided
+                match end {
+                    Some(Put::New) => &counters.insertions,
+                    Some(Put::InPlace) => &counters.overwrites,
+                    None => &counters.voided,
                 }
                 .add(1);
-                stored
+                end.is_some()
             }
         };
         // After the write: a sweep in between must not forget it.
@@ -174,25 +182,58 @@ where
         stored
     }
 
-    /// A slot goes in as PENDING, and only where there is none: one that is there is taken out first, if the lease
-    /// still holds. So a void lease never displaces what voided it.
-    fn set_leased(&self, key: &K, slot: Slot<V>, lease: &Lease, guard: &impl Guard) -> bool {
-        let (stamp, mut slot) = (slot.stamp, slot);
+    /// Where there is no slot, one goes in as PENDING. One that is there is replaced in place, so that a look-up never
+    /// misses the key meanwhile, and a void lease never displaces what voided it.
+    fn set_leased(
+        &self,
+        key: &K,
+        slot: Slot<V>,
+        lease: &Lease,
+        tick: u64,
+        guard: &impl Guard,
+    ) -> Option<Put> {
+        let stamp = slot.stamp;
+        let mut slot = Some(slot);
         loop {
+            let found = self.map.get(key, guard);
+            // Checked after the slot was seen: whoever voids the lease from now on changes that slot.
             if !self.holds(lease) {
-                return false;
+                return None;
             }
-            match self.map.try_insert(key.clone(), slot, guard) {
-                Ok(_) => return self.commit(key, stamp, lease, guard),
-                Err(occupied) => {
-                    let other = occupied.current.stamp;
-                    slot = occupied.not_inserted;
-                    // Checked after the slot was seen: whoever voids the lease from now on changes that slot.
-                    if !self.holds(lease) {
-                        return false;
+            let Some(old) = found else {
+                match self.map.try_insert(key.clone(), slot.take()?, guard) {
+                    Ok(_) => {
+                        let live = self.commit(key, stamp, lease, guard);
+                        return live.then_some(Put::New);
                     }
-                    self.remove_if(key, guard, |slot| slot.stamp == other);
+                    Err(occupied) => slot = Some(occupied.not_inserted),
                 }
+                continue;
+            };
+            // The owner of a slot that is PENDING must not believe that it came through.
+            old.phase.decide(Phase::Cancelled);
+            let replaced = self.map.compute(
+                key.clone(),
+                |present| match present {
+                    // Asked again, the slot has changed since, and ours is gone: somebody else changed the key.
+                    Some((_, present)) if present.stamp == old.stamp => match slot.take() {
+                        Some(mut slot) => {
+                            slot.phase = PhaseWord::new(Phase::Live);
+                            Operation::Insert(slot)
+                        }
+                        None => Operation::Abort(()),
+                    },
+                    _ => Operation::Abort(()),
+                },
+                guard,
+            );
+            match replaced {
+                Compute::Updated { old, .. } if old.1.is_current(tick) => {
+                    return Some(Put::InPlace);
+                }
+                Compute::Updated { .. } => return Some(Put::New),
+                _ if slot.is_none() => return None,
+                _ => {}
             }
         }
     }
@@ -226,7 +267,7 @@ where
         tick: u64,
         lease: &Lease,
     ) -> bool {
-        let guard = self.map.guard();
+        let guard = self.guard();
         loop {
             let found = self.map.get(key, &guard);
             if !self.holds(lease) {
@@ -267,7 +308,7 @@ where
     {
         self.board.void(hash);
         fence(Ordering::SeqCst);
-        let guard = self.map.guard();
+        let guard = self.guard();
         let went = self.map.remove(key, &guard).is_some_and(|slot| {
             slot.phase.decide(Phase::Cancelled);
             slot.is_current(tick)
@@ -287,14 +328,13 @@ where
     ) -> usize {
         self.board.void_all();
         fence(Ordering::SeqCst);
-        let guard = self.map.guard();
+        let guard = self.guard();
+        let begun = self.begun();
         let mut count = 0;
         for (key, slot) in self.map.iter(&guard) {
             if matches(key) {
                 slot.phase.decide(Phase::Cancelled);
-                let stamp = slot.stamp;
-                if self.remove_if(key, &guard, |slot| slot.stamp == stamp) && slot.is_current(tick)
-                {
+                if self.remove_if(key, &guard, |slot| slot.stamp < begun) && slot.is_current(tick) {
                     count += 1;
                 }
             }
@@ -304,21 +344,27 @@ where
         count
     }
 
+    /// How many writes have begun. Slots of those are to go, also such as replaced the slot that an iterator has seen: a
+    /// leased write that has checked its lease before it was voided has its stamp from before that, too.
+    fn begun(&self) -> u64 {
+        self.written.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn clear(&self, local: &Local<K, V>) {
         self.clears.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        let guard = self.map.guard();
+        let guard = self.guard();
+        let begun = self.begun();
         let mut count = 0;
         for (key, slot) in self.map.iter(&guard) {
             slot.phase.decide(Phase::Cancelled);
-            let stamp = slot.stamp;
-            count += u64::from(self.remove_if(key, &guard, |slot| slot.stamp == stamp));
+            count += u64::from(self.remove_if(key, &guard, |slot| slot.stamp < begun));
         }
         local.counters.cleared.add(count);
     }
 
     pub(crate) fn for_each(&self, tick: u64, mut visit: impl FnMut(&K, &V)) {
-        for (key, slot) in self.map.iter(&self.map.guard()) {
+        for (key, slot) in self.map.iter(&self.guard()) {
             if slot.is_current(tick) {
                 visit(key, &slot.value);
             }
@@ -348,7 +394,7 @@ where
         self.swept
             .store(self.written.load(Ordering::Relaxed), Ordering::Relaxed);
         self.earliest.swap(0, Ordering::SeqCst);
-        let guard = self.map.guard();
+        let guard = self.guard();
         let (mut earliest, mut count) = (0, 0);
         for (key, slot) in self.map.iter(&guard) {
             if slot.due.deadline().has_passed(tick) {

@@ -48,7 +48,7 @@
 //!   for it runs its own loader directly and keeps the result out of the cache. Not seen: a wait on a thread
 //!   or task that a loader starts itself and waits for.
 //! - **L9** Loaders, `V::clone`, `V::drop`, `E`, wakers and `K`'s operations never run under a lock of this
-//!   module; papaya calls `K::hash` and `K::eq` without one.
+//!   module; papaya calls `K::eq` without one.
 //! - **L10** The registry holds no flight that is over (only a panic in `K::hash` or `K::eq` can leave one
 //!   behind, and the next caller of the key replaces it); what a flight held is dropped with its last waiter.
 //! - **L11** An expired flight is over at once: its waiters get `Expired`, newcomers start afresh, and a

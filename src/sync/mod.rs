@@ -9,6 +9,11 @@ mod std;
 #[cfg(not(tux_loom))]
 pub(crate) use self::std::*;
 
+#[cfg(not(tux_loom))]
+mod map_guard;
+#[cfg(not(tux_loom))]
+pub(crate) use map_guard::{MapGuard, map_guard};
+
 #[cfg(tux_loom)]
 mod loom;
 #[cfg(tux_loom)]

@@ -1,0 +1,158 @@
+//! What a thread may rely on for keys that nobody else writes, and what it may not lose to others' leases.
+
+use crate::value::{Census, Random};
+use crate::{at_rest, manual, share_of_time, watch_the_bound};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+const THREADS: u64 = 4;
+
+/// Every thread has keys of its own, and there is room for all: nothing is ever missing, nothing is evicted (I2, I3).
+fn own_keys(keys_each: u64, bounded: bool) {
+    let capacity = bounded.then_some((THREADS * keys_each) as usize);
+    let (cache, _) = manual(capacity);
+    let (census, stop) = (Census::new(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let (cache, census, stop) = (&cache, &census, &stop);
+                scope.spawn(move || {
+                    let mut random = Random::new(thread);
+                    let mut mine = vec![None; keys_each as usize];
+                    while !stop.load(Ordering::Relaxed) {
+                        let n = random.below(keys_each);
+                        let key = THREADS * n + thread;
+                        let expected = &mut mine[n as usize];
+                        assert_eq!(cache.get(&key).map(|v| v.number()), *expected, "I2");
+                        let value = census.value(key);
+                        let number = value.number();
+                        match random.below(6) {
+                            0 => {
+                                assert_eq!(cache.invalidate(&key), expected.is_some());
+                                assert!(cache.get(&key).is_none());
+                                *expected = None;
+                            }
+                            1 => {
+                                let lease = cache.lease(&key);
+                                if cache.set_leased(lease, key, value) {
+                                    *expected = Some(number);
+                                }
+                            }
+                            _ => {
+                                cache.set(key, value);
+                                *expected = Some(number);
+                            }
+                        }
+                        assert_eq!(cache.get(&key).map(|v| v.number()), *expected, "I2, I3");
+                    }
+                })
+            })
+            .collect();
+        if let Some(capacity) = capacity {
+            let (cache, stop) = (&cache, &stop);
+            scope.spawn(move || watch_the_bound(cache, capacity, stop));
+        }
+        let start = Instant::now();
+        while start.elapsed() < share_of_time() / 4 && !workers.iter().any(|w| w.is_finished()) {
+            std::thread::yield_now();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(cache.stats().evictions, 0, "there was room for all");
+    at_rest(cache, &census, "own keys");
+}
+
+#[test]
+fn i2_i3_own_keys_are_never_missing_while_there_is_room() {
+    for keys_each in [1, 3, 50] {
+        own_keys(keys_each, true);
+    }
+    own_keys(20, false);
+}
+
+/// On a cache with room, a value that was set stays until something removes it: other threads' leased sets of the same
+/// key may replace it, but there is a value at every moment (I2).
+fn leases_of_others(capacity: Option<usize>) {
+    let (cache, _) = manual(capacity);
+    let (census, stop) = (Census::new(), AtomicBool::new(false));
+    let published = AtomicU64::new(0);
+    cache.set(1, census.value(1));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let lease = cache.lease(&1);
+                    let stored = cache.set_leased(lease, 1, census.value(1));
+                    published.fetch_add(u64::from(stored), Ordering::Relaxed);
+                }
+            });
+        }
+        let (start, mut n) = (Instant::now(), 0u64);
+        while start.elapsed() < share_of_time() / 2 {
+            n += 1;
+            if n.is_multiple_of(3) {
+                cache.set(1, census.value(1));
+            }
+            if cache.get(&1).is_none() {
+                stop.store(true, Ordering::Relaxed);
+                panic!("I2: nothing removed the key, and look-up {n} missed it");
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(published.into_inner() > 0);
+    at_rest(cache, &census, "leases of others");
+}
+
+#[test]
+fn i2_leased_sets_never_hide_a_key_bounded() {
+    leases_of_others(Some(10));
+}
+
+#[test]
+fn i2_leased_sets_never_hide_a_key_unbounded() {
+    leases_of_others(None);
+}
+
+/// I8 as compare-and-set: many threads count one number up under leases, and no step is lost.
+fn counter(capacity: Option<usize>) {
+    let (cache, _) = manual(capacity);
+    let census = Census::new();
+    let (published, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let lost = AtomicU64::new(0);
+    cache.set(1, census.value(1));
+    // What each published value was derived from: two from one are a lost update.
+    let used = std::sync::Mutex::new(std::collections::HashSet::new());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let lease = cache.lease(&1);
+                    let Some(from) = cache.get(&1) else { continue };
+                    if cache.set_leased(lease, 1, census.value(1)) {
+                        published.fetch_add(1, Ordering::Relaxed);
+                        if !used.lock().unwrap().insert(from.number()) {
+                            lost.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+        std::thread::sleep(share_of_time() / 2);
+        stop.store(true, Ordering::Relaxed);
+    });
+    let (published, lost) = (published.into_inner(), lost.into_inner());
+    assert!(published > 0);
+    assert_eq!(lost, 0, "I8: of {published} updates, {lost} were lost");
+    at_rest(cache, &census, "counter");
+}
+
+#[test]
+fn i8_of_two_leased_sets_from_one_state_only_one_is_published_bounded() {
+    counter(Some(10));
+}
+
+#[test]
+fn i8_of_two_leased_sets_from_one_state_only_one_is_published_unbounded() {
+    counter(None);
+}
