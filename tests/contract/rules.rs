@@ -332,19 +332,22 @@ pub(crate) async fn t01_a_lease_is_voided_by_everything_that_touches_the_key(b: 
         let lease = b.lease(key);
         match step {
             0 => b.put(key, Flag(false), MINUTE).await.unwrap(),
-            1 => drop(b.remove(key).await.unwrap()),
+            1 => assert!(!b.remove(key).await.unwrap()),
             2 => b.set("jail_status:1:2", false, MINUTE).await.unwrap(),
-            3 => drop(b.delete("tux:jail_status:1:2").await.unwrap()),
-            4 => drop(b.delete_prefix("jail_status:").await.unwrap()),
+            3 => assert!(!b.delete("tux:jail_status:1:2").await.unwrap()),
+            4 => assert_eq!(b.delete_prefix("jail_status:").await.unwrap(), 0),
             5 => {
                 let set = KeySet::Guild(Family::JailStatus, 1);
-                b.remove_set(&set).await.unwrap();
+                assert_eq!(b.remove_set(&set).await.unwrap(), 0);
             }
             6 => {
                 let entry = ("jail_status:1:2", json!(false), MINUTE);
                 b.set_many(&[entry]).await.unwrap();
             }
-            _ => drop(b.update(key, MINUTE, |_| Value::new(Flag(false))).await),
+            _ => {
+                let merged = b.update(key, MINUTE, |_| Value::new(Flag(false))).await;
+                assert_eq!(merged.unwrap().to_json(), json!(false));
+            }
         }
         assert!(!b.lease_is_valid(&lease), "step {step}");
         assert!(!publish(lease).await.unwrap(), "step {step}");
