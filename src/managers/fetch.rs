@@ -32,6 +32,7 @@ pub(crate) fn runtime() -> Result<Handle> {
 
 impl<T: Cached> Tier<T> {
     /// The value of `key`; if it is missing, or not whole, `load` makes it.
+    #[inline(always)]
     pub(crate) async fn get_or_fetch<F, Fut, R, E>(
         self: &Arc<Self>,
         key: KeyRef<'_>,
@@ -48,7 +49,21 @@ impl<T: Cached> Tier<T> {
     }
 
     /// The same with a loader whose error is told as it is.
+    #[inline(always)]
     pub(crate) async fn get_or_load<F, Fut>(self: &Arc<Self>, key: KeyRef<'_>, load: F) -> Result<T>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+    {
+        // What memory answers at once goes no further. The rest is boxed: the future of a hit stays small.
+        match self.peek(key) {
+            Some(Some(value)) if value.is_whole() => Ok(value),
+            Some(_) => Box::pin(self.fetch(key.to_key(), load)).await,
+            None => Box::pin(self.ask_or_load(key, load)).await,
+        }
+    }
+
+    async fn ask_or_load<F, Fut>(self: &Arc<Self>, key: KeyRef<'_>, load: F) -> Result<T>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T>> + Send + 'static,
@@ -60,8 +75,7 @@ impl<T: Cached> Tier<T> {
                 self.load_despite(error)?;
             }
         }
-        // Boxed: the future of a hit stays small.
-        Box::pin(self.fetch(key.to_key(), load)).await
+        self.fetch(key.to_key(), load).await
     }
 
     async fn fetch<F, Fut>(self: &Arc<Self>, key: Key, load: F) -> Result<T>

@@ -137,9 +137,13 @@ impl JailStatusCache {
     ///
     /// # Errors
     /// As [`Backend::get`]; an unavailable store is an error.
-    #[inline]
+    #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>, user: impl Into<u64>) -> Result<Option<bool>> {
-        let found = self.tier.get(key(guild.into(), user.into())).await?;
+        let key = key(guild.into(), user.into());
+        let found = match self.tier.peek(key) {
+            Some(found) => found,
+            None => self.tier.get_by_asking(key).await?,
+        };
         Ok(found.map(|Jailed(jailed)| jailed))
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crossbeam_utils::CachePadded;
 
@@ -68,40 +69,76 @@ pub(crate) enum Event {
 }
 
 const EVENTS: usize = Event::StaleAnswer as usize + 1;
-const STRIPES: usize = 16;
+/// Threads that count into a stripe of their own. The last stripe is for all others.
+const OWN: usize = 31;
 
-/// The live counters: one padded set per few threads, so that a hit writes no line that others write.
-/// Relaxed throughout: sums for reports.
+/// The live counters: a padded set per thread, so that a hit writes no line that others write, and needs no
+/// read-modify-write. Relaxed throughout: sums for reports.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    stripes: [CachePadded<[AtomicU64; EVENTS]>; STRIPES],
+    stripes: [CachePadded<[AtomicU64; EVENTS]>; OWN + 1],
+}
+
+/// The stripes that no living thread has, lowest last.
+static FREE: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+static UNUSED: AtomicUsize = AtomicUsize::new(0);
+
+/// Gives the stripe back when the thread ends.
+struct Owner(usize);
+
+impl Owner {
+    fn new() -> Self {
+        let freed = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        // Beyond `OWN` threads at a time the number only says "none"; it wraps after 2^64 threads.
+        let own = freed.unwrap_or_else(|| UNUSED.fetch_add(1, Ordering::Relaxed));
+        STRIPE.set(own.min(OWN));
+        Self(own)
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // Whatever is counted on this thread from now on goes to the shared stripe. The lock orders this
+        // thread's last count before the next owner's first.
+        STRIPE.set(OWN);
+        if self.0 < OWN {
+            FREE.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(self.0);
+        }
+    }
 }
 
 thread_local! {
     static STRIPE: Cell<usize> = const { Cell::new(usize::MAX) };
+    static OWNER: Owner = Owner::new();
 }
 
 #[cold]
 fn first_stripe() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let stripe = NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES;
-    STRIPE.set(stripe);
-    stripe
+    // An error: the thread is being torn down, and has none of its own any more.
+    OWNER.try_with(|owner| owner.0.min(OWN)).unwrap_or(OWN)
 }
 
 impl Counters {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add(&self, event: Event) {
         self.add_many(event, 1);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add_many(&self, event: Event, n: u64) {
         let stripe = match STRIPE.get() {
             usize::MAX => first_stripe(),
             stripe => stripe,
         };
-        self.stripes[stripe % STRIPES][event as usize].fetch_add(n, Ordering::Relaxed);
+        if stripe < OWN {
+            // Only this thread writes it.
+            let cell = &self.stripes[stripe][event as usize];
+            cell.store(cell.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+        } else {
+            self.stripes[OWN][event as usize].fetch_add(n, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn snapshot(&self) -> ManagerStats {
@@ -126,5 +163,33 @@ impl Counters {
             invalidations: sum(Event::Invalidation),
             stale_answers: sum(Event::StaleAnswer),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More threads than stripes, at the same time and one after the other: no count is lost.
+    #[test]
+    fn every_count_arrives_however_many_threads_come_and_go() {
+        const THREADS: usize = 2 * OWN;
+        const COUNTS: u64 = 1_000;
+        let counters = Counters::default();
+        let together = std::sync::Barrier::new(THREADS);
+        for _ in 0..3 {
+            std::thread::scope(|scope| {
+                for _ in 0..THREADS {
+                    scope.spawn(|| {
+                        counters.add(Event::Miss);
+                        together.wait();
+                        (0..COUNTS).for_each(|_| counters.add(Event::Hit));
+                    });
+                }
+            });
+        }
+        let stats = counters.snapshot();
+        assert_eq!(stats.hits, 3 * COUNTS * THREADS as u64);
+        assert_eq!(stats.misses, 3 * THREADS as u64);
     }
 }

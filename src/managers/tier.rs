@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -157,20 +158,31 @@ impl<T: Cached> Tier<T> {
     }
 
     /// The value under `key`.
-    #[inline]
+    #[inline(always)]
     pub(crate) async fn get(&self, key: KeyRef<'_>) -> Result<Option<T>> {
         match self.peek(key) {
             Some(found) => Ok(found),
-            None => {
-                let found = self.ask(self.backend(), key).await;
-                self.count_found(&found, |found| usize::from(found.is_some()), 1);
-                found
-            }
+            None => self.get_by_asking(key).await,
         }
     }
 
+    /// [`get`](Self::get) where [`peek`](Self::peek) cannot tell. Boxed: the future of a hit in memory stays
+    /// small.
+    pub(crate) fn get_by_asking<'a>(
+        &'a self,
+        key: KeyRef<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<T>>> + Send + 'a>> {
+        Box::pin(self.asked(key))
+    }
+
+    async fn asked(&self, key: KeyRef<'_>) -> Result<Option<T>> {
+        let found = self.ask(self.backend(), key).await;
+        self.count_found(&found, |found| usize::from(found.is_some()), 1);
+        found
+    }
+
     /// A look-up that answers at once, as memory does; `None` when only [`get`](Self::get) can tell.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn peek(&self, key: KeyRef<'_>) -> Option<Option<T>> {
         match self.backend().peek::<T>(key) {
             Peek::Hit(value) => {
@@ -187,6 +199,7 @@ impl<T: Cached> Tier<T> {
 
     /// A look-up in memory found nothing, or a wrong shape.
     #[cold]
+    #[inline(never)]
     fn missed(&self) {
         self.count(Event::Miss);
         if shape::was_wrong() {

@@ -93,9 +93,13 @@ impl GuildConfigCacheManager {
     ///
     /// # Errors
     /// As [`Backend::get`]; an unavailable store is an error, never a miss.
-    #[inline]
+    #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>) -> Result<Option<GuildConfig>> {
-        self.tier.get(key(guild.into())).await
+        let key = key(guild.into());
+        match self.tier.peek(key) {
+            Some(found) => Ok(found),
+            None => self.tier.get_by_asking(key).await,
+        }
     }
 
     /// [`get`](Self::get), or what was known last while the store is unavailable.

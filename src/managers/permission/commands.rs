@@ -23,9 +23,13 @@ impl PermissionCache {
     ///
     /// # Errors
     /// As [`Backend::get`](crate::backend::Backend::get); an unavailable store is an error, never "unset".
-    #[inline]
+    #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>, command: &str) -> Result<Option<CommandRule>> {
-        self.commands.get(rule(guild.into(), command)).await
+        let key = rule(guild.into(), command);
+        match self.commands.peek(key) {
+            Some(found) => Ok(found),
+            None => self.commands.get_by_asking(key).await,
+        }
     }
 
     /// [`get`](Self::get), or, while the store is unavailable, what it said last, labelled as stale.

@@ -14,10 +14,14 @@ impl PermissionCache {
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    #[inline]
+    #[inline(always)]
     pub async fn get_ranks(&self, guild: impl Into<u64>) -> Result<Option<Rows<PermissionRank>>> {
         let guild = guild.into();
-        self.ranks.get(KeyRef::PermissionRanks { guild }).await
+        let key = KeyRef::PermissionRanks { guild };
+        match self.ranks.peek(key) {
+            Some(found) => Ok(found),
+            None => self.ranks.get_by_asking(key).await,
+        }
     }
 
     /// The cached ranks, or what `load` returns.
@@ -83,14 +87,17 @@ impl PermissionCache {
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    #[inline]
+    #[inline(always)]
     pub async fn get_assignments(
         &self,
         guild: impl Into<u64>,
     ) -> Result<Option<Rows<PermissionAssignment>>> {
         let guild = guild.into();
         let key = KeyRef::PermissionAssignments { guild };
-        self.assignments.get(key).await
+        match self.assignments.peek(key) {
+            Some(found) => Ok(found),
+            None => self.assignments.get_by_asking(key).await,
+        }
     }
 
     /// The cached assignments, or what `load` returns.
@@ -154,7 +161,7 @@ impl PermissionCache {
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    #[inline]
+    #[inline(always)]
     pub async fn get_user_rank<R: Copy + Into<u64>>(
         &self,
         guild: impl Into<u64>,
@@ -168,7 +175,7 @@ impl PermissionCache {
             Some(found) => found,
             None => {
                 let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
-                tier.get(key.as_key_ref()).await?
+                tier.get_by_asking(key.as_key_ref()).await?
             }
         };
         Ok(found.map(|UserRank(rank)| rank))

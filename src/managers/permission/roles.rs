@@ -2,8 +2,9 @@
 
 use crate::backend::Roles;
 
-/// Room for the roles of nearly every member; Discord allows 250 per guild.
-const INLINE: usize = 64;
+/// Room on the stack: for most members, and for nearly all. Discord allows 250 roles per guild.
+const FEW: usize = 12;
+const MANY: usize = 64;
 
 /// Hands `f` the roles in strictly ascending order.
 #[inline]
@@ -11,24 +12,35 @@ pub(crate) fn with_sorted<R: Copy + Into<u64>, T>(
     roles: &[R],
     f: impl FnOnce(Roles<'_>) -> T,
 ) -> T {
-    if roles.len() > INLINE {
-        let mut ids: Vec<u64> = roles.iter().map(|role| (*role).into()).collect();
-        return f(Roles::sort(&mut ids));
+    match roles.len() {
+        0..=FEW => with_room::<FEW, R, T>(roles, f),
+        0..=MANY => with_room::<MANY, R, T>(roles, f),
+        _ => f(Roles::sort(
+            &mut roles.iter().map(|role| (*role).into()).collect(),
+        )),
     }
-    let mut ids = [0_u64; INLINE];
+}
+
+/// The same for at most `N` roles.
+#[inline]
+fn with_room<const N: usize, R: Copy + Into<u64>, T>(
+    roles: &[R],
+    f: impl FnOnce(Roles<'_>) -> T,
+) -> T {
+    let mut ids = [0_u64; N];
     let ids = &mut ids[..roles.len()];
     for (id, role) in ids.iter_mut().zip(roles) {
         *id = (*role).into();
     }
-    if let Some(roles) = Roles::new(ids) {
-        return f(roles);
-    }
-    ids.sort_unstable();
-    let mut kept = 1;
-    for at in 1..ids.len() {
-        if ids[at] != ids[kept - 1] {
-            ids[kept] = ids[at];
-            kept += 1;
+    let mut kept = ids.len();
+    if !ids.is_sorted_by(|a, b| a < b) {
+        ids.sort_unstable();
+        kept = 1;
+        for at in 1..ids.len() {
+            if ids[at] != ids[kept - 1] {
+                ids[kept] = ids[at];
+                kept += 1;
+            }
         }
     }
     match Roles::new(&ids[..kept]) {
@@ -51,7 +63,7 @@ mod tests {
         assert_eq!(sorted(&[9, 5, 9, 1]), [1, 5, 9]);
         let many: Vec<u64> = (0..200).map(|at| at * 7 % 100).collect();
         assert_eq!(sorted(&many), (0..100).collect::<Vec<_>>());
-        let few: Vec<u64> = (0..INLINE as u64).rev().collect();
-        assert_eq!(sorted(&few), (0..INLINE as u64).collect::<Vec<_>>());
+        let few: Vec<u64> = (0..MANY as u64).rev().collect();
+        assert_eq!(sorted(&few), (0..MANY as u64).collect::<Vec<_>>());
     }
 }
