@@ -54,40 +54,38 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         return Ok(());
     }
     for target in &targets {
-        one(args, &workspace, &tool, target, report)?;
+        one(args, &workspace, target, report)?;
     }
     Ok(())
 }
 
 /// Fuzzes one target. What it finds goes to the build folder; the committed corpus is only read.
-fn one(
-    args: &Args,
-    workspace: &Workspace,
-    tool: &Path,
-    target: &str,
-    report: &mut Report,
-) -> Result<()> {
+fn one(args: &Args, workspace: &Workspace, target: &str, report: &mut Report) -> Result<()> {
     let fuzz_dir = workspace.root.join("fuzz");
     let grown = workspace.target.join("fuzz-corpus").join(target);
     std::fs::create_dir_all(&grown)?;
-    let mut command = fuzz(tool, &fuzz_dir, "run");
-    command.arg(target).arg(&grown);
+    let artifacts = fuzz_dir.join("artifacts").join(target);
+    std::fs::create_dir_all(&artifacts)?;
+    // The program itself: `cargo fuzz run` would ask cargo again whether it is up to date.
+    let mut command = Command::new(program(&fuzz_dir, target)?);
+    command.arg(&grown);
     let committed = fuzz_dir.join("corpus").join(target);
     if committed.is_dir() {
         command.arg(committed);
     }
-    let bound = match args.runs {
-        Some(runs) => format!("-runs={runs}"),
-        None => format!("-max_total_time={}", args.seconds),
+    match args.runs {
+        Some(runs) => command.arg(format!("-runs={runs}")),
+        None => command.arg(format!("-max_total_time={}", args.seconds)),
     };
+    command.arg(format!("-artifact_prefix={}/", artifacts.display()));
+    // Full length from the start: an input of operations is worth little before it has filled a cache.
     command.args([
-        "--",
-        &bound,
-        "-print_final_stats=1",
+        "-len_control=0",
+        "-max_len=1024",
         "-timeout=10",
         "-rss_limit_mb=4096",
     ]);
-    command.args(["-verbosity=1", "-reload=0"]);
+    command.args(["-print_final_stats=1", "-verbosity=1", "-reload=0"]);
     let outcome = report.run_if(&format!("fuzz {target}"), &mut command, |outcome| {
         match (outcome.success, outcome.counts.executions) {
             (false, _) => Err("failed: the input is in fuzz/artifacts".into()),
@@ -101,6 +99,17 @@ fn one(
         report.note(format!("fuzz {target}: {inputs} inputs, no divergence"));
     }
     Ok(())
+}
+
+/// Where cargo-fuzz leaves a target's program.
+fn program(fuzz_dir: &Path, target: &str) -> Result<PathBuf> {
+    let output = Command::new("rustc").arg("-vV").output()?;
+    let about = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = about.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.ok_or("`rustc -vV` names no host")?;
+    let build =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| fuzz_dir.join("target"), PathBuf::from);
+    Ok(build.join(host).join("release").join(target))
 }
 
 /// Whether fuzzing can run here at all.

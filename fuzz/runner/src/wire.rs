@@ -90,12 +90,13 @@ fn url(text: &str) {
         }
         _ => ("valkey", text),
     };
+    let and = if rest.contains('?') { '&' } else { '?' };
     for url in [
         text.to_owned(),
         format!("{scheme}://{rest}"),
         format!("{scheme}://user:{SECRET}@{rest}"),
         format!("{scheme}://:{SECRET}@{rest}"),
-        format!("{scheme}://{rest}?pass={SECRET}"),
+        format!("{scheme}://{rest}{and}pass={SECRET}"),
     ] {
         let told = match ValkeySettings::from_url(&url) {
             Ok(settings) => format!("{settings:?}"),
