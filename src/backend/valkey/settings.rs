@@ -177,6 +177,12 @@ impl ValkeySettings {
                 "user" | "username" => self.user = Some(value.into_owned()),
                 "pass" | "password" => self.password = Some(value.into_owned()),
                 "ssl_ca_certs" => self.ca_file = Some(value.into_owned().into()),
+                // As in `read_db`: this may be the rest of a password.
+                _ if name.contains('@') || value.contains('@') => {
+                    return Err(Error::config(
+                        "the cache URL has an '@' after a '?'; write '?' in a password as %3F",
+                    ));
+                }
                 _ => self.ignored.push(name.into_owned()),
             }
         }
@@ -261,9 +267,13 @@ fn decode(what: &str, text: &str) -> Result<String> {
 
 fn read_db(text: &str) -> Result<u32> {
     text.parse().map_err(|_| {
-        Error::config(format!(
-            "the cache URL names the database {text:?}; expected a number such as 0"
-        ))
+        // An '@' this late: a '/' or '?' of the password was not encoded, and this is the rest of it.
+        let message = if text.contains('@') {
+            "the cache URL has an '@' after a '/' or '?'; write '/' in a password as %2F, '?' as %3F".into()
+        } else {
+            format!("the cache URL names the database {text:?}; expected a number such as 0")
+        };
+        Error::config(message)
     })
 }
 
@@ -365,6 +375,9 @@ mod tests {
             "valkey://u:secret@h/99999999999",
             "valkey://u:%ffsecret@h",
             "valkey://u:x#secret@h",
+            "valkey://u:12/secret@h/0",
+            "valkey://u:12?secret@h/0",
+            "valkey://u:12?x=secret@h/0",
             "unix://",
             "unix://u:secret@host/run/v.sock",
         ] {
