@@ -224,7 +224,7 @@ fn explore(setting: &Setting, pieces: usize, seen: &mut Seen) {
             assert!(all.len() <= 60, "{} operations", all.len());
             seen.pieces += 1;
             seen.operations += all.len() as u64;
-            for key in 0..keys {
+            for (key, before) in held.iter().enumerate() {
                 let (of_key, others) = all.into_iter().partition(|(_, r)| r.key == key);
                 all = others;
                 let of_key: Vec<(usize, Record)> = of_key;
@@ -237,8 +237,8 @@ fn explore(setting: &Setting, pieces: usize, seen: &mut Seen) {
                         _ => {}
                     }
                 }
-                if !check(threads, held[key], &of_key, seen) {
-                    report(setting, piece, key, held[key], of_key);
+                if !check(threads, *before, &of_key, seen) {
+                    report(setting, piece, key, *before, of_key);
                 }
             }
             held = now;

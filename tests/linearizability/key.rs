@@ -12,7 +12,7 @@ fn perhaps_yield() {
     let mut x = CALLS.get().wrapping_mul(0x5851_f42d_4c95_7f2d) + 1;
     CALLS.set(x);
     x >>= 33;
-    if x % 3 == 0 {
+    if x.is_multiple_of(3) {
         std::thread::yield_now();
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::share_of_time;
 use crate::value::{Census, Random, Value};
+use std::any::Any;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
@@ -63,12 +64,17 @@ impl Drop for Fragile {
     }
 }
 
+fn message(panic: &(dyn Any + Send)) -> Option<&str> {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied())
+}
+
 fn quiet() {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if info.payload_as_str() != Some(MESSAGE) {
+            if message(info.payload()) != Some(MESSAGE) {
                 usual(info);
             }
         }));
@@ -122,9 +128,7 @@ fn panics(capacity: Option<usize>) {
                     }));
                     FUSE.set(0);
                     if let Err(panic) = end {
-                        let text = panic.downcast_ref::<String>().map(String::as_str);
-                        let text = text.or(panic.downcast_ref::<&str>().copied());
-                        assert_eq!(text, Some(MESSAGE));
+                        assert_eq!(message(&*panic), Some(MESSAGE));
                         caught.fetch_add(1, Ordering::Relaxed);
                     }
                 }
