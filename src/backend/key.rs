@@ -6,11 +6,10 @@
 //! inverse to each other, so the string interface and the typed one meet on the same entries and
 //! never confuse two.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 
+use super::key_owned::{Head, Key, Kind, Tail};
 use super::key_text;
 
 /// What every key in Valkey starts with.
@@ -81,6 +80,11 @@ impl Family {
 pub struct Roles<'a>(&'a [u64]);
 
 impl<'a> Roles<'a> {
+    /// Of ids that are known to ascend: they come out of a key.
+    pub(super) fn of(ascending: &'a [u64]) -> Self {
+        Self(ascending)
+    }
+
     /// `None` unless the ids ascend strictly (sorted, no id twice).
     #[must_use]
     pub fn new(ascending: &'a [u64]) -> Option<Self> {
@@ -108,6 +112,11 @@ impl<'a> Roles<'a> {
 pub struct OtherKey<'a>(&'a str);
 
 impl<'a> OtherKey<'a> {
+    /// Of a text that is known not to be canonical.
+    pub(super) fn of(text: &'a str) -> Self {
+        Self(text)
+    }
+
     /// The text without `tux:`.
     #[must_use]
     pub fn as_str(self) -> &'a str {
@@ -191,88 +200,59 @@ impl<'a> KeyRef<'a> {
     /// An owned key. Allocates only for roles, command names and other texts.
     #[must_use]
     pub fn to_key(&self) -> Key {
-        self.to_numeric_key().unwrap_or_else(|| match *self {
-            Self::UserPermissionRank { guild, user, roles } => Key(Repr::UserPermissionRank {
-                guild,
-                user,
-                roles: roles.0.into(),
-            }),
-            Self::CommandPermission { guild, command } => Key(Repr::CommandPermission {
-                guild,
-                command: command.into(),
-            }),
-            Self::CommandPermissionFallback { guild, command } => {
-                Key(Repr::CommandPermissionFallback {
-                    guild,
-                    command: command.into(),
-                })
-            }
-            Self::Other(other) => Key(Repr::Other(other.0.into())),
-            _ => unreachable!("numeric keys are made above"),
-        })
-    }
-
-    /// The owned key if it takes no allocation: all families but those with names or role lists.
-    #[inline(always)]
-    pub(crate) fn to_numeric_key(self) -> Option<Key> {
-        let (family, guild, user) = match self {
-            Self::GuildConfig { guild } => (NumericFamily::GuildConfig, guild, 0),
-            Self::JailStatus { guild, user } => (NumericFamily::JailStatus, guild, user),
-            Self::Prefix { guild } => (NumericFamily::Prefix, guild, 0),
-            Self::PermissionRanks { guild } => (NumericFamily::PermissionRanks, guild, 0),
-            Self::PermissionAssignments { guild } => {
-                (NumericFamily::PermissionAssignments, guild, 0)
-            }
-            _ => return None,
-        };
-        Some(Key(Repr::Numeric(Numeric {
-            family,
-            guild,
-            user,
-        })))
-    }
-
-    /// A small number of the kind of key, mixed into the hash.
-    #[inline(always)]
-    const fn tag(&self) -> u64 {
-        match self {
-            Self::GuildConfig { .. } => 1,
-            Self::JailStatus { .. } => 2,
-            Self::Prefix { .. } => 3,
-            Self::PermissionRanks { .. } => 4,
-            Self::PermissionAssignments { .. } => 5,
-            Self::UserPermissionRank { .. } => 6,
-            Self::CommandPermission { .. } => 7,
-            Self::CommandPermissionFallback { .. } => 8,
-            Self::Other(_) => 9,
+        Key {
+            head: self.head(),
+            tail: match *self {
+                Self::UserPermissionRank { roles, .. } => Tail::Roles(roles.0.into()),
+                Self::CommandPermission { command, .. }
+                | Self::CommandPermissionFallback { command, .. } => Tail::Text(command.into()),
+                Self::Other(other) => Tail::Text(other.0.into()),
+                _ => Tail::None,
+            },
         }
+    }
+
+    /// The head, if it is the whole key: all families but those with names or role lists.
+    #[inline(always)]
+    pub(crate) fn numeric_head(&self) -> Option<Head> {
+        match self {
+            Self::UserPermissionRank { .. }
+            | Self::CommandPermission { .. }
+            | Self::CommandPermissionFallback { .. }
+            | Self::Other(_) => None,
+            _ => Some(self.head()),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn head(&self) -> Head {
+        let (kind, guild, user) = match *self {
+            Self::GuildConfig { guild } => (Kind::GuildConfig, guild, 0),
+            Self::JailStatus { guild, user } => (Kind::JailStatus, guild, user),
+            Self::Prefix { guild } => (Kind::Prefix, guild, 0),
+            Self::PermissionRanks { guild } => (Kind::PermissionRanks, guild, 0),
+            Self::PermissionAssignments { guild } => (Kind::PermissionAssignments, guild, 0),
+            Self::UserPermissionRank { guild, user, .. } => (Kind::UserPermissionRank, guild, user),
+            Self::CommandPermission { guild, .. } => (Kind::CommandPermission, guild, 0),
+            Self::CommandPermissionFallback { guild, .. } => {
+                (Kind::CommandPermissionFallback, guild, 0)
+            }
+            Self::Other(_) => (Kind::Other, 0, 0),
+        };
+        Head { guild, user, kind }
     }
 }
 
 impl Hash for KeyRef<'_> {
-    /// One 128-bit word for the numeric families, so that a hit's hash costs as much as that of a pair.
     #[inline(always)]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let word = |guild, low| word(self.tag(), guild, low);
+        self.head().hash(state);
         match *self {
-            Self::JailStatus { guild, user } => state.write_u128(word(guild, user)),
-            Self::GuildConfig { guild }
-            | Self::Prefix { guild }
-            | Self::PermissionRanks { guild }
-            | Self::PermissionAssignments { guild } => state.write_u128(word(guild, 0)),
-            Self::UserPermissionRank { guild, user, roles } => {
-                state.write_u128(word(guild, user));
-                roles.0.hash(state);
-            }
-            Self::CommandPermission { guild, command }
-            | Self::CommandPermissionFallback { guild, command } => {
-                state.write_u128(word(guild, 0));
-                command.hash(state);
-            }
-            Self::Other(other) => {
-                state.write_u128(word(0, 0));
-                other.0.hash(state);
-            }
+            Self::UserPermissionRank { roles, .. } => roles.0.hash(state),
+            Self::CommandPermission { command, .. }
+            | Self::CommandPermissionFallback { command, .. } => command.hash(state),
+            Self::Other(other) => other.0.hash(state),
+            _ => {}
         }
     }
 }
@@ -303,201 +283,3 @@ impl fmt::Display for KeyRef<'_> {
         }
     }
 }
-
-/// An owned key, as an in-memory entry keeps it. 40 bytes; cloning allocates nothing.
-#[derive(Clone)]
-pub struct Key(Repr);
-
-#[derive(Clone)]
-enum Repr {
-    /// The families whose keys are numbers: one shape for all, so that a look-up compares three words
-    /// and does not branch on the family. `user` is 0 where there is none.
-    Numeric(Numeric),
-    UserPermissionRank {
-        guild: u64,
-        user: u64,
-        roles: Arc<[u64]>,
-    },
-    CommandPermission {
-        guild: u64,
-        command: Arc<str>,
-    },
-    CommandPermissionFallback {
-        guild: u64,
-        command: Arc<str>,
-    },
-    Other(Arc<str>),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Numeric {
-    family: NumericFamily,
-    guild: u64,
-    user: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-enum NumericFamily {
-    GuildConfig = 1,
-    JailStatus = 2,
-    Prefix = 3,
-    PermissionRanks = 4,
-    PermissionAssignments = 5,
-}
-
-impl Numeric {
-    #[inline(always)]
-    fn as_key_ref(self) -> KeyRef<'static> {
-        let guild = self.guild;
-        match self.family {
-            NumericFamily::GuildConfig => KeyRef::GuildConfig { guild },
-            NumericFamily::JailStatus => KeyRef::JailStatus {
-                guild,
-                user: self.user,
-            },
-            NumericFamily::Prefix => KeyRef::Prefix { guild },
-            NumericFamily::PermissionRanks => KeyRef::PermissionRanks { guild },
-            NumericFamily::PermissionAssignments => KeyRef::PermissionAssignments { guild },
-        }
-    }
-}
-
-/// The one word that is hashed of a key's numbers. Snowflakes leave the top bits nearly constant; the tag
-/// goes there. Two kinds of keys that fall together are told apart by `Eq`.
-#[inline(always)]
-fn word(tag: u64, guild: u64, low: u64) -> u128 {
-    u128::from(guild ^ (tag << 59)) << 64 | u128::from(low)
-}
-
-impl Key {
-    /// The key a text stands for. One leading `tux:` is taken off: with or without it, a text names
-    /// the same entry, as it does in Valkey.
-    ///
-    /// ```
-    /// use tux_cache::backend::{Family, Key};
-    /// assert_eq!(Key::parse("jail_status:1:2").family(), Some(Family::JailStatus));
-    /// assert_eq!(Key::parse("jail_status:01:2").family(), None); // an entry of its own
-    /// assert_eq!(Key::parse("tux:prefix:7"), Key::parse("prefix:7"));
-    /// ```
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        let text = text.strip_prefix(WIRE_PREFIX).unwrap_or(text);
-        key_text::parse(text)
-    }
-
-    /// A text of its own; the caller has made sure that it is not canonical for a typed key.
-    pub(super) fn other(text: &str) -> Self {
-        Self(Repr::Other(text.into()))
-    }
-
-    /// The borrowed form.
-    #[inline(always)]
-    #[must_use]
-    pub fn as_key_ref(&self) -> KeyRef<'_> {
-        match &self.0 {
-            Repr::Numeric(numeric) => numeric.as_key_ref(),
-            Repr::UserPermissionRank { guild, user, roles } => KeyRef::UserPermissionRank {
-                guild: *guild,
-                user: *user,
-                roles: Roles(roles),
-            },
-            Repr::CommandPermission { guild, command } => KeyRef::CommandPermission {
-                guild: *guild,
-                command,
-            },
-            Repr::CommandPermissionFallback { guild, command } => {
-                KeyRef::CommandPermissionFallback {
-                    guild: *guild,
-                    command,
-                }
-            }
-            Repr::Other(text) => KeyRef::Other(OtherKey(text)),
-        }
-    }
-
-    /// The family; `None` for a text of the user's own.
-    #[must_use]
-    pub fn family(&self) -> Option<Family> {
-        self.as_key_ref().family()
-    }
-}
-
-impl Hash for Key {
-    #[inline(always)]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match &self.0 {
-            // The same word as `KeyRef` hashes, without telling the families apart.
-            Repr::Numeric(n) => state.write_u128(word(n.family as u64, n.guild, n.user)),
-            _ => self.as_key_ref().hash(state),
-        }
-    }
-}
-
-impl PartialEq for Key {
-    #[inline(always)]
-    fn eq(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (Repr::Numeric(a), Repr::Numeric(b)) => a == b,
-            (Repr::Numeric(_), _) | (_, Repr::Numeric(_)) => false,
-            _ => self.as_key_ref() == other.as_key_ref(),
-        }
-    }
-}
-
-impl Eq for Key {}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_key_ref().fmt(f)
-    }
-}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Key({:?})", self.to_string())
-    }
-}
-
-/// Looks a [`Key`] up by a [`KeyRef`] that borrows its name: the engine asks for `K: Borrow<Q>`, and a
-/// trait object is the one `Q` that both forms can lend.
-pub(crate) trait AsKeyRef {
-    fn key_ref(&self) -> KeyRef<'_>;
-}
-
-impl AsKeyRef for Key {
-    #[inline(always)]
-    fn key_ref(&self) -> KeyRef<'_> {
-        self.as_key_ref()
-    }
-}
-
-impl AsKeyRef for KeyRef<'_> {
-    #[inline(always)]
-    fn key_ref(&self) -> KeyRef<'_> {
-        *self
-    }
-}
-
-impl<'a> Borrow<dyn AsKeyRef + 'a> for Key {
-    #[inline(always)]
-    fn borrow(&self) -> &(dyn AsKeyRef + 'a) {
-        self
-    }
-}
-
-impl Hash for dyn AsKeyRef + '_ {
-    #[inline(always)]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key_ref().hash(state);
-    }
-}
-
-impl PartialEq for dyn AsKeyRef + '_ {
-    #[inline(always)]
-    fn eq(&self, other: &Self) -> bool {
-        self.key_ref() == other.key_ref()
-    }
-}
-
-impl Eq for dyn AsKeyRef + '_ {}

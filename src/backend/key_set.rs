@@ -118,7 +118,7 @@ impl Write for Matcher<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::key::Key;
+    use super::super::key_owned::Key;
     use super::*;
     use proptest::prelude::*;
 

@@ -1,19 +1,18 @@
 //! The in-memory backend: one shared [`TtlCache`] for everything one process caches.
 
-use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::generation::next_store_id;
-use super::key::{AsKeyRef, Key, KeyRef};
+use super::key::KeyRef;
+use super::key_owned::{AsKeyRef, Key};
 use super::key_set::{self, KeySet, Reach};
 use super::key_text;
 use super::lease::{Lease, Snapshot};
+use super::memory_builder::InMemoryBackendBuilder;
 use super::stats::{BackendStats, Counters};
 use super::value::{CacheValue, Json, Value};
 use super::{CacheBackend, codec};
 use crate::error::{Error, Result};
-use crate::time::Ticker;
 use crate::{Stats, TtlCache};
 
 /// Lock stripes for read-merge-write; plain reads and writes never touch them.
@@ -28,104 +27,16 @@ const STRIPES: usize = 64;
 /// No operation waits: the futures of the [`CacheBackend`] implementation are ready at the first poll.
 #[derive(Clone)]
 pub struct InMemoryBackend {
-    shared: Arc<Shared>,
-    per_entry_ttl: bool,
+    pub(super) shared: Arc<Shared>,
+    pub(super) per_entry_ttl: bool,
 }
 
-struct Shared {
-    id: u64,
-    cache: TtlCache<Key, Value>,
-    updates: [Mutex<()>; STRIPES],
-    counters: Counters,
-    max_value_bytes: Option<usize>,
-}
-
-/// Settings of an [`InMemoryBackend`] beyond [`InMemoryBackend::new`].
-pub struct InMemoryBackendBuilder {
-    default_ttl: Option<Duration>,
-    max_size: Option<usize>,
-    per_entry_ttl: bool,
-    max_value_bytes: Option<usize>,
-    ticker: Option<Box<dyn FnOnce(CacheBuilder) -> CacheBuilder + Send>>,
-}
-
-type CacheBuilder = crate::TtlCacheBuilder<Key, Value>;
-
-impl InMemoryBackendBuilder {
-    /// The TTL of entries that get none of their own. Not set: no expiry.
-    #[must_use]
-    pub fn default_ttl(mut self, ttl: Duration) -> Self {
-        self.default_ttl = Some(ttl);
-        self
-    }
-
-    /// The most entries kept, over all guilds and managers. Not set: no bound.
-    #[must_use]
-    pub fn max_size(mut self, entries: usize) -> Self {
-        self.max_size = Some(entries);
-        self
-    }
-
-    /// See [`InMemoryBackend::per_entry_ttl`].
-    #[must_use]
-    pub fn per_entry_ttl(mut self, honour: bool) -> Self {
-        self.per_entry_ttl = honour;
-        self
-    }
-
-    /// Refuses values whose JSON is longer than this, as the Valkey backend does. Not set: no limit,
-    /// and nothing is encoded to find out.
-    #[must_use]
-    pub fn max_value_bytes(mut self, bytes: usize) -> Self {
-        self.max_value_bytes = Some(bytes);
-        self
-    }
-
-    /// The clock; tests inject a [`ManualTicker`](crate::time::ManualTicker).
-    #[must_use]
-    pub fn ticker(mut self, ticker: impl Ticker) -> Self {
-        self.ticker = Some(Box::new(|builder| builder.ticker(ticker)));
-        self
-    }
-
-    /// Makes the backend.
-    ///
-    /// # Errors
-    /// Kind `Config` when the size is absurdly large.
-    pub fn build(self) -> Result<InMemoryBackend> {
-        let mut builder = TtlCache::builder();
-        builder = match self.max_size {
-            Some(entries) => builder.max_size(entries),
-            None => builder.unbounded(),
-        };
-        builder = match self.default_ttl {
-            Some(ttl) => builder.ttl(ttl),
-            None => builder.no_expiry(),
-        };
-        if let Some(set_ticker) = self.ticker {
-            builder = set_ticker(builder);
-        }
-        Ok(InMemoryBackend {
-            shared: Arc::new(Shared {
-                id: next_store_id(),
-                cache: builder.build()?,
-                updates: std::array::from_fn(|_| Mutex::new(())),
-                counters: Counters::default(),
-                max_value_bytes: self.max_value_bytes,
-            }),
-            per_entry_ttl: self.per_entry_ttl,
-        })
-    }
-}
-
-impl std::fmt::Debug for InMemoryBackendBuilder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("InMemoryBackendBuilder")
-            .field("default_ttl", &self.default_ttl)
-            .field("max_size", &self.max_size)
-            .field("per_entry_ttl", &self.per_entry_ttl)
-            .finish_non_exhaustive()
-    }
+pub(super) struct Shared {
+    pub(super) id: u64,
+    pub(super) cache: TtlCache<Key, Value>,
+    pub(super) updates: [Mutex<()>; STRIPES],
+    pub(super) counters: Counters,
+    pub(super) max_value_bytes: Option<usize>,
 }
 
 impl InMemoryBackend {
@@ -199,9 +110,8 @@ impl InMemoryBackend {
     /// Runs `f` on the entry, if there is one.
     #[inline(always)]
     fn entry<R>(&self, key: KeyRef<'_>, f: impl FnOnce(&Value) -> R) -> Option<R> {
-        match key.to_numeric_key() {
-            // Made on the stack and compared directly. It owns nothing: there is nothing to drop.
-            Some(key) => self.shared.cache.get_with(&*ManuallyDrop::new(key), f),
+        match key.numeric_head() {
+            Some(head) => self.shared.cache.get_with(&head, f),
             None => self.named_entry(key, f),
         }
     }
@@ -231,7 +141,7 @@ impl InMemoryBackend {
     }
 
     pub(super) fn has(&self, key: KeyRef<'_>) -> bool {
-        match key.to_numeric_key() {
+        match key.numeric_head() {
             Some(key) => self.shared.cache.contains(&key),
             None => self.shared.cache.contains(&key as &dyn AsKeyRef),
         }
@@ -257,7 +167,7 @@ impl InMemoryBackend {
     }
 
     pub(super) fn remove(&self, key: KeyRef<'_>) -> bool {
-        match key.to_numeric_key() {
+        match key.numeric_head() {
             Some(key) => self.shared.cache.invalidate(&key),
             None => self.shared.cache.invalidate(&key as &dyn AsKeyRef),
         }
@@ -274,7 +184,7 @@ impl InMemoryBackend {
     }
 
     pub(super) fn lease(&self, key: KeyRef<'_>) -> Lease {
-        let lease = match key.to_numeric_key() {
+        let lease = match key.numeric_head() {
             Some(key) => self.shared.cache.lease(&key),
             None => self.shared.cache.lease(&key as &dyn AsKeyRef),
         };

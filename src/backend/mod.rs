@@ -18,10 +18,12 @@ mod custom;
 mod fallback;
 mod generation;
 mod key;
+mod key_owned;
 mod key_set;
 mod key_text;
 mod lease;
 mod memory;
+mod memory_builder;
 mod stats;
 mod text;
 mod typed;
@@ -33,11 +35,13 @@ pub use codec::{MAX_DEPTH, from_wire_text, to_wire_text};
 pub use custom::{CacheBackend, CustomBackend};
 #[cfg(feature = "valkey")]
 pub use fallback::FallbackBackend;
-pub use key::{Family, Key, KeyRef, OtherKey, Roles, WIRE_PREFIX};
+pub use key::{Family, KeyRef, OtherKey, Roles, WIRE_PREFIX};
+pub use key_owned::Key;
 pub use key_set::KeySet;
 pub use key_text::MAX_KEY_BYTES;
 pub use lease::{Lease, Snapshot};
-pub use memory::{InMemoryBackend, InMemoryBackendBuilder};
+pub use memory::InMemoryBackend;
+pub use memory_builder::InMemoryBackendBuilder;
 pub use stats::BackendStats;
 pub use typed::Peek;
 #[cfg(feature = "valkey")]

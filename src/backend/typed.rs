@@ -27,13 +27,13 @@ const MAX_UPDATE_ATTEMPTS: usize = 1_000;
 impl Backend {
     /// A typed look-up that answers at once or not at all. Memory always answers; a hit there allocates
     /// nothing. A value of the wrong shape is counted and is a miss.
-    #[inline]
+    #[inline(always)]
     pub fn peek<T: CacheValue>(&self, key: KeyRef<'_>) -> Peek<T> {
         self.peek_with(key, T::clone)
     }
 
     /// [`peek`](Self::peek) that lends the value to `f` instead of cloning it. `f` must not wait.
-    #[inline]
+    #[inline(always)]
     pub fn peek_with<T: CacheValue, R>(&self, key: KeyRef<'_>, f: impl FnOnce(&T) -> R) -> Peek<R> {
         match self.store() {
             Store::Memory(memory) => match memory.read(key, f) {

@@ -10,6 +10,7 @@ mod faults;
 mod fuzz;
 mod loom;
 mod output;
+mod python;
 mod report;
 mod test;
 mod valkey;

@@ -2,7 +2,7 @@
 
 use crate::report::{Expect, Report};
 use crate::workspace::{Workspace, cargo};
-use crate::{Result, loom, valkey};
+use crate::{Result, loom, python, valkey};
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
@@ -19,6 +19,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
             Ok(())
         });
     }
+    report.check("Python package of the interop tests", python::ensure);
     let before = report.tests();
     let filter = args.filter.as_deref();
     // With a filter a step may well match nothing; without one every step must have tests.

@@ -7,6 +7,7 @@ mod connect;
 mod fault;
 mod guard;
 mod link;
+mod publish;
 mod remove;
 mod retry;
 mod script;

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use redis::{Cmd, Value as Reply};
-use tokio::sync::MutexGuard;
 
 use super::guard::Voiding;
 use super::{Condition, RetryGuard, Target, Undecodable, ValkeyBackend, remove, script};
 use crate::backend::codec::{self, Decoded};
-use crate::backend::generation::Ticket;
 use crate::backend::key::{KeyRef, WIRE_PREFIX};
 use crate::backend::key_set::{KeySet, Reach};
-use crate::backend::lease::{Lease, Snapshot};
+
 use crate::backend::value::{CacheValue, Json, Value};
 use crate::error::{Error, ErrorKind, Result, RetryClass};
 
@@ -23,14 +21,14 @@ const MAX_BATCH: usize = 8_192;
 
 /// A TTL in the server's whole seconds: `None` no expiry, 0 delete; a positive TTL below a second is a
 /// second (T27), a huge one saturates (T28).
-fn seconds(ttl: Option<Duration>) -> Option<u64> {
+pub(super) fn seconds(ttl: Option<Duration>) -> Option<u64> {
     ttl.map(|ttl| match (ttl.as_secs(), ttl.is_zero()) {
         (_, true) => 0,
         (seconds, false) => seconds.clamp(1, MAX_SECONDS),
     })
 }
 
-fn set_command(key: &str, text: &[u8], ttl: Option<Duration>) -> Cmd {
+pub(super) fn set_command(key: &str, text: &[u8], ttl: Option<Duration>) -> Cmd {
     let mut cmd = Cmd::new();
     match seconds(ttl) {
         None => cmd.arg("SET").arg(key).arg(text),
@@ -42,7 +40,7 @@ fn set_command(key: &str, text: &[u8], ttl: Option<Duration>) -> Cmd {
 
 /// A write or removal that an outage kept from the server leaves a value there that its caller knows to be
 /// outdated: it is removed later. One that was answered, or refused for good, is over.
-fn settle<T>(guard: RetryGuard<'_>, result: &Result<T>) {
+pub(super) fn settle<T>(guard: RetryGuard<'_>, result: &Result<T>) {
     match result {
         Err(error) if error.retry_class() != RetryClass::Never => drop(guard),
         _ => guard.disarm(),
@@ -92,7 +90,7 @@ impl ValkeyBackend {
         }
     }
 
-    async fn get_text(&self, key: &str) -> Result<Option<Vec<u8>>> {
+    pub(super) async fn get_text(&self, key: &str) -> Result<Option<Vec<u8>>> {
         let mut cmd = Cmd::new();
         cmd.arg("GET").arg(key);
         bytes(self.core().request(&cmd).await?)
@@ -299,156 +297,6 @@ impl ValkeyBackend {
                     .await
             }
         }
-    }
-
-    pub(in crate::backend) fn lease(&self, key: KeyRef<'_>) -> Lease {
-        Lease::ticket(self.core().generations.ticket(key.to_wire().as_str()))
-    }
-
-    pub(in crate::backend) fn is_current(&self, ticket: &Ticket) -> bool {
-        self.core().generations.is_current(ticket)
-    }
-
-    pub(in crate::backend) async fn put_leased(
-        &self,
-        lease: Lease,
-        key: KeyRef<'_>,
-        value: &Value,
-        ttl: Option<Duration>,
-    ) -> Result<bool> {
-        let published = self
-            .put_many_leased(vec![(lease, key, value.clone())], ttl)
-            .await?;
-        Ok(published.first().copied().unwrap_or(false))
-    }
-
-    /// One pipeline. After its replies every lease is checked again, and what has become void meanwhile
-    /// is taken back (T1, T2); also when the outcome is unknown or the future is dropped.
-    pub(in crate::backend) async fn put_many_leased(
-        &self,
-        entries: Vec<(Lease, KeyRef<'_>, Value)>,
-        ttl: Option<Duration>,
-    ) -> Result<Vec<bool>> {
-        let core = self.core();
-        let encoded = entries
-            .into_iter()
-            .map(|(lease, key, value)| {
-                Ok((
-                    lease.as_ticket(),
-                    key.to_wire(),
-                    self.encode(&value.to_json())?,
-                ))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let mut live = core.live()?;
-        // `None`: void already.
-        let claims: Vec<Option<Ticket>> = core
-            .generations
-            .claim_all(encoded.iter().map(|(ticket, ..)| *ticket));
-        let mut pipeline = redis::pipe();
-        let mut sent = Vec::new();
-        for ((_, key, text), claim) in encoded.iter().zip(&claims) {
-            if claim.is_some() {
-                pipeline.add_command(set_command(key, text.as_bytes(), ttl));
-                let held = Condition::Holds(text.clone().into_bytes());
-                sent.push(RetryGuard::new(core, (Target::Key(key.clone()), held)));
-            }
-        }
-        if sent.is_empty() {
-            return Ok(vec![false; claims.len()]);
-        }
-        // On an error the guards take back what may have been written.
-        let mut replies = core.send_many(&mut live, &pipeline).await?.into_iter();
-        let mut guards = sent.into_iter();
-        let mut published = Vec::with_capacity(claims.len());
-        let mut first_error = None;
-        for ((_, key, text), claim) in encoded.iter().zip(claims) {
-            let Some(claim) = claim else {
-                published.push(false);
-                continue;
-            };
-            let (Some(reply), Some(guard)) = (replies.next(), guards.next()) else {
-                break;
-            };
-            if let Err(error) = reply {
-                // Refused by the server: nothing was written.
-                guard.disarm();
-                first_error.get_or_insert(error);
-                continue;
-            }
-            let current = core.generations.is_current(&claim);
-            if current
-                || script::compare_and_delete(core, &mut live, key, text.as_bytes())
-                    .await
-                    .is_ok()
-            {
-                guard.disarm();
-            }
-            published.push(current);
-        }
-        match first_error {
-            None => Ok(published),
-            Some(error) => Err(error),
-        }
-    }
-
-    pub(in crate::backend) async fn snapshot(&self, key: KeyRef<'_>) -> Result<Snapshot> {
-        let text = self.get_text(&key.to_wire()).await?;
-        let value = text.as_deref().map(|text| match codec::decode(text) {
-            Decoded::Json(json) => Value::from_json(json),
-            Decoded::Text(text) => Value::from_json(Json::String(text)),
-            Decoded::Bytes => Value::from_json(Json::Null),
-        });
-        Ok(Snapshot::text(value, self.core().generations.id(), text))
-    }
-
-    pub(in crate::backend) async fn commit(
-        &self,
-        key: KeyRef<'_>,
-        store: u64,
-        old: Option<&[u8]>,
-        value: &Value,
-        ttl: Option<Duration>,
-    ) -> Result<bool> {
-        if store != self.core().generations.id() {
-            return Ok(false);
-        }
-        self.compare_and_set_text(&key.to_wire(), old, &value.to_json(), ttl)
-            .await
-    }
-
-    pub(super) async fn compare_and_set_text(
-        &self,
-        key: &str,
-        old: Option<&[u8]>,
-        new: &Json,
-        ttl: Option<Duration>,
-    ) -> Result<bool> {
-        let text = self.encode(new)?;
-        let core = self.core();
-        let _bump = Voiding::new(core, key);
-        let guard = RetryGuard::new(core, (Target::Key(key.to_owned()), Condition::Always));
-        let seconds = seconds(ttl).map(|s| s.to_string()).unwrap_or_default();
-        let result = async {
-            let mut live = core.live()?;
-            script::compare_and_set(core, &mut live, key, old, text.as_bytes(), &seconds).await
-        }
-        .await;
-        settle(guard, &result);
-        let written = result?;
-        if written {
-            core.queue.forget(key);
-        }
-        Ok(written)
-    }
-
-    /// One updater of a key at a time in this process, so that many of them do not overtake one another
-    /// on the server. Striped; correctness does not rest on it.
-    pub(in crate::backend) async fn update_turn(&self, key: KeyRef<'_>) -> MutexGuard<'_, ()> {
-        let guild = key.guild().unwrap_or_default();
-        let turns = &self.core().turns;
-        let stripe = (guild ^ (guild >> 22)) as usize % turns.len();
-        turns[stripe].lock().await
     }
 }
 

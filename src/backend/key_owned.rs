@@ -1,0 +1,207 @@
+//! Owned keys, and how the engine looks them up without making one.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use super::key::{Family, KeyRef, OtherKey, Roles, WIRE_PREFIX};
+use super::key_text;
+
+/// An owned key, as an in-memory entry keeps it. 48 bytes; cloning allocates nothing.
+#[derive(Clone)]
+pub struct Key {
+    pub(super) head: Head,
+    pub(super) tail: Tail,
+}
+
+/// The kind and the numbers of a key: for most families the whole of it. Missing numbers are 0.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(super) guild: u64,
+    pub(super) user: u64,
+    pub(super) kind: Kind,
+}
+
+/// [`Family`], and "none of them".
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Kind {
+    GuildConfig = 1,
+    JailStatus,
+    Prefix,
+    PermissionRanks,
+    PermissionAssignments,
+    UserPermissionRank,
+    CommandPermission,
+    CommandPermissionFallback,
+    Other,
+}
+
+/// What does not fit in the head.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Tail {
+    None,
+    Roles(Arc<[u64]>),
+    Text(Arc<str>),
+}
+
+impl Hash for Head {
+    /// One 128-bit word, so that a hit's hash costs as much as that of a pair. Snowflakes leave the top
+    /// bits nearly constant; the kind goes there. Two keys that fall together are told apart by `Eq`.
+    #[inline(always)]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let high = self.guild ^ ((self.kind as u64) << 59);
+        state.write_u128(u128::from(high) << 64 | u128::from(self.user));
+    }
+}
+
+impl Key {
+    /// The key a text stands for. One leading `tux:` is taken off: with or without it, a text names
+    /// the same entry, as it does in Valkey.
+    ///
+    /// ```
+    /// use tux_cache::backend::{Family, Key};
+    /// assert_eq!(Key::parse("jail_status:1:2").family(), Some(Family::JailStatus));
+    /// assert_eq!(Key::parse("jail_status:01:2").family(), None); // an entry of its own
+    /// assert_eq!(Key::parse("tux:prefix:7"), Key::parse("prefix:7"));
+    /// ```
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let text = text.strip_prefix(WIRE_PREFIX).unwrap_or(text);
+        key_text::parse(text)
+    }
+
+    /// A text of its own; the caller has made sure that it is not canonical for a typed key.
+    pub(super) fn other(text: &str) -> Self {
+        KeyRef::Other(OtherKey::of(text)).to_key()
+    }
+
+    /// The borrowed form.
+    #[inline(always)]
+    #[must_use]
+    pub fn as_key_ref(&self) -> KeyRef<'_> {
+        let Head { guild, user, kind } = self.head;
+        let text = match &self.tail {
+            Tail::Text(text) => text,
+            _ => "",
+        };
+        match kind {
+            Kind::GuildConfig => KeyRef::GuildConfig { guild },
+            Kind::JailStatus => KeyRef::JailStatus { guild, user },
+            Kind::Prefix => KeyRef::Prefix { guild },
+            Kind::PermissionRanks => KeyRef::PermissionRanks { guild },
+            Kind::PermissionAssignments => KeyRef::PermissionAssignments { guild },
+            Kind::UserPermissionRank => KeyRef::UserPermissionRank {
+                guild,
+                user,
+                roles: match &self.tail {
+                    Tail::Roles(roles) => Roles::of(roles),
+                    _ => Roles::of(&[]),
+                },
+            },
+            Kind::CommandPermission => KeyRef::CommandPermission {
+                guild,
+                command: text,
+            },
+            Kind::CommandPermissionFallback => KeyRef::CommandPermissionFallback {
+                guild,
+                command: text,
+            },
+            Kind::Other => KeyRef::Other(OtherKey::of(text)),
+        }
+    }
+
+    /// The family; `None` for a text of the user's own.
+    #[must_use]
+    pub fn family(&self) -> Option<Family> {
+        self.as_key_ref().family()
+    }
+}
+
+impl Hash for Key {
+    /// As [`KeyRef`] hashes.
+    #[inline(always)]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.head.hash(state);
+        match &self.tail {
+            Tail::None => {}
+            Tail::Roles(roles) => roles.hash(state),
+            Tail::Text(text) => text.hash(state),
+        }
+    }
+}
+
+impl PartialEq for Key {
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        self.head == other.head && self.tail == other.tail
+    }
+}
+
+impl Eq for Key {}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_key_ref().fmt(f)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({:?})", self.to_string())
+    }
+}
+
+/// Looks a key of numbers up by its head: no branch on the family, nothing to drop. Only for heads of
+/// [`KeyRef::numeric_head`]: their kind alone says that there is no tail, so equal heads are equal keys,
+/// and both hash alike. (For the other kinds this would break `Borrow`'s rule; nobody looks those up so.)
+impl Borrow<Head> for Key {
+    #[inline(always)]
+    fn borrow(&self) -> &Head {
+        &self.head
+    }
+}
+
+/// Looks a [`Key`] up by a [`KeyRef`] that borrows its name: the engine asks for `K: Borrow<Q>`, and a
+/// trait object is the one `Q` that both forms can lend.
+pub(crate) trait AsKeyRef {
+    fn key_ref(&self) -> KeyRef<'_>;
+}
+
+impl AsKeyRef for Key {
+    #[inline(always)]
+    fn key_ref(&self) -> KeyRef<'_> {
+        self.as_key_ref()
+    }
+}
+
+impl AsKeyRef for KeyRef<'_> {
+    #[inline(always)]
+    fn key_ref(&self) -> KeyRef<'_> {
+        *self
+    }
+}
+
+impl<'a> Borrow<dyn AsKeyRef + 'a> for Key {
+    #[inline(always)]
+    fn borrow(&self) -> &(dyn AsKeyRef + 'a) {
+        self
+    }
+}
+
+impl Hash for dyn AsKeyRef + '_ {
+    #[inline(always)]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key_ref().hash(state);
+    }
+}
+
+impl PartialEq for dyn AsKeyRef + '_ {
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        self.key_ref() == other.key_ref()
+    }
+}
+
+impl Eq for dyn AsKeyRef + '_ {}

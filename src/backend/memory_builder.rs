@@ -1,0 +1,101 @@
+//! Settings of the in-memory backend.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::generation::next_store_id;
+use super::key_owned::Key;
+use super::memory::{InMemoryBackend, Shared};
+use super::stats::Counters;
+use super::value::Value;
+use crate::TtlCache;
+use crate::error::Result;
+use crate::time::Ticker;
+
+/// Settings of an [`InMemoryBackend`] beyond [`InMemoryBackend::new`].
+pub struct InMemoryBackendBuilder {
+    pub(super) default_ttl: Option<Duration>,
+    pub(super) max_size: Option<usize>,
+    pub(super) per_entry_ttl: bool,
+    pub(super) max_value_bytes: Option<usize>,
+    pub(super) ticker: Option<Box<dyn FnOnce(CacheBuilder) -> CacheBuilder + Send>>,
+}
+
+type CacheBuilder = crate::TtlCacheBuilder<Key, Value>;
+
+impl InMemoryBackendBuilder {
+    /// The TTL of entries that get none of their own. Not set: no expiry.
+    #[must_use]
+    pub fn default_ttl(mut self, ttl: Duration) -> Self {
+        self.default_ttl = Some(ttl);
+        self
+    }
+
+    /// The most entries kept, over all guilds and managers. Not set: no bound.
+    #[must_use]
+    pub fn max_size(mut self, entries: usize) -> Self {
+        self.max_size = Some(entries);
+        self
+    }
+
+    /// See [`InMemoryBackend::per_entry_ttl`].
+    #[must_use]
+    pub fn per_entry_ttl(mut self, honour: bool) -> Self {
+        self.per_entry_ttl = honour;
+        self
+    }
+
+    /// Refuses values whose JSON is longer than this, as the Valkey backend does. Not set: no limit,
+    /// and nothing is encoded to find out.
+    #[must_use]
+    pub fn max_value_bytes(mut self, bytes: usize) -> Self {
+        self.max_value_bytes = Some(bytes);
+        self
+    }
+
+    /// The clock; tests inject a [`ManualTicker`](crate::time::ManualTicker).
+    #[must_use]
+    pub fn ticker(mut self, ticker: impl Ticker) -> Self {
+        self.ticker = Some(Box::new(|builder| builder.ticker(ticker)));
+        self
+    }
+
+    /// Makes the backend.
+    ///
+    /// # Errors
+    /// Kind `Config` when the size is absurdly large.
+    pub fn build(self) -> Result<InMemoryBackend> {
+        let mut builder = TtlCache::builder();
+        builder = match self.max_size {
+            Some(entries) => builder.max_size(entries),
+            None => builder.unbounded(),
+        };
+        builder = match self.default_ttl {
+            Some(ttl) => builder.ttl(ttl),
+            None => builder.no_expiry(),
+        };
+        if let Some(set_ticker) = self.ticker {
+            builder = set_ticker(builder);
+        }
+        Ok(InMemoryBackend {
+            shared: Arc::new(Shared {
+                id: next_store_id(),
+                cache: builder.build()?,
+                updates: std::array::from_fn(|_| Mutex::new(())),
+                counters: Counters::default(),
+                max_value_bytes: self.max_value_bytes,
+            }),
+            per_entry_ttl: self.per_entry_ttl,
+        })
+    }
+}
+
+impl std::fmt::Debug for InMemoryBackendBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InMemoryBackendBuilder")
+            .field("default_ttl", &self.default_ttl)
+            .field("max_size", &self.max_size)
+            .field("per_entry_ttl", &self.per_entry_ttl)
+            .finish_non_exhaustive()
+    }
+}
