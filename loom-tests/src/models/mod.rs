@@ -16,36 +16,52 @@ pub(crate) const MIN_INTERLEAVINGS: u64 = 100;
 /// How long one model may run in the quick form before loom stops exploring.
 const QUICK_LIMIT: Duration = Duration::from_secs(8);
 
-/// Explores `model` with up to `preemption_bound` preemptions and prints name, bound and count.
+/// Explores `model` with 1, 2, … and up to `preemption_bound` preemptions and prints name, bound and counts.
 ///
-/// Use 3 with two threads and 2 with three. With `TUX_LOOM_DEEP=1` the bound is one higher and there is
-/// no time limit. A model cut off by the limit says so (its count is then not the whole space) and is explored once more
-/// with one preemption less.
+/// Use 3 with two threads and 2 with three. Most faults need one or two, and loom goes depth first: so the small bounds
+/// come first, and a bound whose time is up ends the model (its count is then not the whole space, and is marked so).
+/// With `TUX_LOOM_DEEP=1` the bound is one higher and there is no time limit.
 ///
 /// # Panics
-/// When the model fails in some interleaving, or when fewer than `min_interleavings` were explored
+/// When the model fails in some interleaving, or when fewer than `min_interleavings` were explored with the last bound
 /// (at least [`MIN_INTERLEAVINGS`]).
 pub(crate) fn check<F>(name: &str, preemption_bound: usize, min_interleavings: u64, model: F)
 where
     F: Fn() + Send + Sync + 'static,
 {
     let deep = std::env::var_os("TUX_LOOM_DEEP").is_some_and(|value| value != "0");
-    let bound = preemption_bound + usize::from(deep);
+    let (limit, bounds) = if deep {
+        (None, preemption_bound + 1..=preemption_bound + 1)
+    } else {
+        (Some(QUICK_LIMIT), 1..=preemption_bound)
+    };
     let model = Arc::new(model);
-    let limit = (!deep).then_some(QUICK_LIMIT);
-    if !explore(name, bound, limit, min_interleavings, &model) && bound > 2 {
-        explore(name, bound - 1, limit, min_interleavings, &model);
+    let started = Instant::now();
+    let (mut last, mut last_bound, mut text) = (0, 0, Vec::new());
+    for bound in bounds {
+        let (count, whole) = explore(bound, limit, &model);
+        let mark = if whole { "" } else { "+ (time is up)" };
+        text.push(format!("bound {bound}, {count}{mark} interleavings"));
+        (last, last_bound) = (count, bound);
+        if !whole {
+            break;
+        }
     }
+    eprintln!(
+        "loom model {name}: {}, {:.1} s",
+        text.join("; "),
+        started.elapsed().as_secs_f64()
+    );
+    let floor = min_interleavings.max(MIN_INTERLEAVINGS);
+    assert!(
+        last >= floor,
+        "model {name} explored {last} interleavings with bound {last_bound}; at least {floor} are needed, \
+         else it is a unit test: give it more threads or operations"
+    );
 }
 
-/// Returns whether the whole space was explored.
-fn explore<F>(
-    name: &str,
-    bound: usize,
-    limit: Option<Duration>,
-    min_interleavings: u64,
-    model: &Arc<F>,
-) -> bool
+/// Returns how many interleavings were explored, and whether that were all.
+fn explore<F>(bound: usize, limit: Option<Duration>, model: &Arc<F>) -> (u64, bool)
 where
     F: Fn() + Send + Sync + 'static,
 {
@@ -66,23 +82,6 @@ where
             model();
         }
     });
-    let took = started.elapsed();
-    let count = explored.load(Ordering::Relaxed);
-    let whole = limit.is_none_or(|limit| took < limit);
-    let extent = if whole {
-        "all"
-    } else {
-        "cut off by the time limit"
-    };
-    eprintln!(
-        "loom model {name}: bound {bound}, {count} interleavings ({extent}), {:.1} s",
-        took.as_secs_f64()
-    );
-    let floor = min_interleavings.max(MIN_INTERLEAVINGS);
-    assert!(
-        count >= floor,
-        "model {name} explored {count} interleavings with bound {bound}; at least {floor} are needed, \
-         else it is a unit test: give it more threads or operations"
-    );
-    whole
+    let whole = limit.is_none_or(|limit| started.elapsed() < limit);
+    (explored.load(Ordering::Relaxed), whole)
 }

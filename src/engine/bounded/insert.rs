@@ -167,6 +167,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             self.expiry.record(lane, due.deadline());
             // SAFETY: live and perhaps gone again, but not freed while our guard is open.
             self.clock.overwritten(old, unsafe { &*entry });
+            if cfg!(tux_fault = "passed-forgotten") {
+                self.table.departed(hash, lane);
+            }
             self.retire(local, old);
             local.counters.overwrites.add(1);
             End::Done

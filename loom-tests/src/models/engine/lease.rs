@@ -16,13 +16,11 @@ fn against(name: &str, held: bool, change: fn(&Actor, &Key), expected: Option<u8
         let lease = a.lease(&k);
         let other = thread::spawn({
             let k = k.clone();
-            move || {
-                change(&b, &k);
-                b.get(&k)
-            }
+            move || b.set_leased(lease, &k, 1)
         });
-        a.set_leased(lease, &k, 1);
-        let seen = other.join().unwrap();
+        change(&a, &k);
+        let seen = a.get(&k);
+        other.join().unwrap();
         let after = a.get(&k);
         assert_eq!(seen, expected, "I8: after the change");
         assert_eq!(after, expected, "I8: at rest");

@@ -6,18 +6,15 @@ use super::support::{KEEP, key, world};
 use crate::engine::bounded::model::Stop;
 use crate::sync::thread;
 
-/// At capacity 1 a thread stops in the middle of a `set` while two others go about their business.
+/// At capacity 1 a thread has stopped in the middle of a `set`; two others go about their business.
 fn beside(name: &str, full: bool, stop: Stop) {
-    check(name, 2, 100, move || {
+    check(name, 3, 100, move || {
         let [a, b, stopped] = world(1, KEEP);
         let keys = [1, 2, 3, 4].map(key);
         if full {
             a.set(&keys[0], 0);
         }
-        let stopping = thread::spawn({
-            let key = keys[1].clone();
-            move || stopped.insert_and_stop(&key, 1, stop)
-        });
+        assert!(stopped.insert_and_stop(&keys[1], 1, stop));
         let other = thread::spawn({
             let key = keys[2].clone();
             move || {
@@ -26,7 +23,6 @@ fn beside(name: &str, full: bool, stop: Stop) {
             }
         });
         a.set(&keys[3], 3);
-        stopping.join().unwrap();
         other.join().unwrap();
         // Everybody else still finds a room, and what is set last is there.
         a.set(&keys[0], 4);
