@@ -206,14 +206,14 @@ mod tests {
             cell(Scenario::Mixed(1_000, 2), Rival::Tux, 10.0),
             cell(Scenario::Mixed(1_000, 2), Rival::Quick, 20.0),
             cell(Scenario::Read(1_000, 1), Rival::Tux, 10.0),
-            cell(Scenario::Read(1_000, 2), Rival::Tux, 10.0),
+            cell(Scenario::Read(1_000, 2), Rival::Tux, 40.0),
         ];
         let found = verdicts(&cells);
         let short: Vec<(f64, bool)> = found
             .iter()
             .map(|verdict| (verdict.ratio, verdict.holds))
             .collect();
-        assert_eq!(short, [(6.25, false), (2.0, true), (1.0, false)]);
+        assert_eq!(short, [(6.25, false), (2.0, true), (0.25, false)]);
     }
 
     #[test]
