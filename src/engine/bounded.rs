@@ -132,9 +132,7 @@ impl<K, V> Bounded<K, V> {
 
     /// Retires a LIVE entry whose lane word the caller has changed.
     fn retire(&self, local: &Local<K, V>, entry: &Entry<K, V>) {
-        if !cfg!(tux_fault = "retire-unsettled") {
-            self.settle(entry);
-        }
+        self.settle(entry);
         local.retire(Retired::Entry(std::ptr::from_ref(entry).cast_mut()));
     }
 

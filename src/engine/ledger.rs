@@ -192,11 +192,7 @@ impl<K, V> Ledger<K, V> {
     ) -> Admission {
         loop {
             let (old, record) = self.current();
-            let count = if cfg!(tux_fault = "ledger-unresolved") {
-                record.count
-            } else {
-                self.resolve(record, table)
-            };
+            let count = self.resolve(record, table);
             if count >= self.capacity {
                 return Admission::Full;
             }

@@ -64,9 +64,6 @@ fn phase(entry: Address) -> Phase {
 }
 
 /// Two entries ask for one room: one gets it.
-///
-/// Seeded fault: `ledger-unresolved` (a record is replaced without having been carried out: its count is lost or its
-/// entry never lives, G1).
 #[test]
 fn two_admissions_to_one_room() {
     check("ledger::admit/admit", 3, 100, || {

@@ -96,7 +96,6 @@ fn the_key_of_an_open_record_is_free_to_use() {
     same_key("stopped when admitting, same key", Stop::Admitting);
 }
 
-/// Seeded fault: `retire-unsettled` (an entry is retired while the lane its room came from still names it).
 #[test]
 fn the_key_of_a_moving_room_is_free_to_use() {
     same_key("stopped when moving, same key", Stop::Moving);
