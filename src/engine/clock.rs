@@ -273,15 +273,20 @@ impl Clock {
         queue
     }
 
-    /// `new` has taken the place of `old` in its lane and inherited its standing.
-    pub(crate) fn overwritten<K, V>(&self, old: &Entry<K, V>, new: &Entry<K, V>) {
+    /// Whether the entry belongs to M.
+    pub(crate) fn is_in_m<K, V>(entry: &Entry<K, V>) -> bool {
+        entry.queue.load(Ordering::Relaxed) & IN_M != 0
+    }
+
+    /// `new` has taken the place of `old` in its lane; `in_m`: it inherited M with it.
+    pub(crate) fn overwritten<K, V>(&self, old: &Entry<K, V>, new: &Entry<K, V>, in_m: bool) {
         // `old` goes out of the count and `new` comes in; nothing changes unless `old` was promoted meanwhile.
         let queue = old.queue.fetch_or(GONE, Ordering::Relaxed);
         if queue & IN_M != 0
-            && new.queue.load(Ordering::Relaxed) & IN_M == 0
-            && new.queue.fetch_or(IN_M, Ordering::Relaxed) & (IN_M | GONE) == GONE
+            && !in_m
+            && new.queue.fetch_or(IN_M, Ordering::Relaxed) & (IN_M | GONE) != 0
         {
-            // `new` has gone already, and was not in M as far as its remover knew.
+            // `new` was promoted by itself, or has gone and was not in M as far as its remover knew: counted once only.
             self.hand.in_m.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -473,8 +478,10 @@ impl Clock {
 
     /// Puts an entry of S that fell out of the ring back into it (I4).
     fn rescue<K, V>(&self, entry: &Entry<K, V>, lane: Lane) {
+        let position = entry.aux.load(Ordering::Acquire);
+        // It may never have had a position: `u32::MAX`.
         if entry.settled.load(Ordering::Acquire)
-            && self.ring.has_passed(entry.aux.load(Ordering::Acquire))
+            && (position == u32::MAX || self.ring.has_passed(position))
         {
             self.ring.push(lane, |position| {
                 entry.aux.store(position, Ordering::Release)

@@ -2,7 +2,7 @@
 
 use super::remove::CLEARS_PER_SWEEP;
 use super::{Bounded, Instant};
-use crate::engine::clock::LEASED;
+use crate::engine::clock::{Clock, LEASED};
 use crate::engine::entry::{Due, Entry, Hash, Phase, Usage, Word};
 use crate::engine::lease::Lease;
 use crate::engine::local::{Local, Retired};
@@ -162,11 +162,12 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         let hash = old.hash;
         let entry = Entry::new(Phase::Live, hash, due, key, value);
         entry.inherit(old);
+        let in_m = Clock::is_in_m(&entry);
         let entry = local.allocate(entry);
         if self.table.exchange(lane, word, Word::entry(entry, hash)) {
             self.expiry.record(lane, due.deadline());
             // SAFETY: live and perhaps gone again, but not freed while our guard is open.
-            self.clock.overwritten(old, unsafe { &*entry });
+            self.clock.overwritten(old, unsafe { &*entry }, in_m);
             if cfg!(tux_fault = "passed-forgotten") {
                 self.table.departed(hash, lane);
             }

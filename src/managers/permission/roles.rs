@@ -13,8 +13,8 @@ pub(crate) fn with_sorted<R: Copy + Into<u64>, T>(
     f: impl FnOnce(Roles<'_>) -> T,
 ) -> T {
     match roles.len() {
-        0..=FEW => with_room::<FEW, R, T>(roles, f),
-        0..=MANY => with_room::<MANY, R, T>(roles, f),
+        few if few <= FEW => with_room::<FEW, R, T>(roles, f),
+        many if many <= MANY => with_room::<MANY, R, T>(roles, f),
         _ => f(Roles::sort(
             &mut roles.iter().map(|role| (*role).into()).collect(),
         )),
