@@ -22,7 +22,11 @@ where
     /// A panic in `fetch` unwinds its own caller only; one of those who wait goes on with its own `fetch`.
     pub fn get_or_fetch(&self, key: K, fetch: impl FnOnce() -> V) -> V {
         match self.get(&key) {
-            Some(value) => value,
+            Some(value) => {
+                // Before the value is returned: a panic in their drops would leak it (rust-lang/rust#47949).
+                drop((key, fetch));
+                value
+            }
             None => self.loads.get_or_fetch(self, key, fetch),
         }
     }
@@ -38,7 +42,10 @@ where
         E: Clone + Send + Sync + 'static,
     {
         match self.get(&key) {
-            Some(value) => Ok(value),
+            Some(value) => {
+                drop((key, fetch));
+                Ok(value)
+            }
             None => self.loads.try_get_or_fetch(self, key, fetch),
         }
     }

@@ -380,16 +380,29 @@ impl<K, V> Locals<K, V> {
 impl<K, V> Drop for Locals<K, V> {
     fn drop(&mut self) {
         let more = self.more.load(Ordering::Relaxed);
+        let places = self.locals.iter();
+        let locals = places
+            .map(|place| place.load(Ordering::Relaxed))
+            .filter(|local| !local.is_null());
+        let mut panicked = None;
+        // A drop that panics in one thread's part must not keep those of the others from being dropped (I9).
+        let mut attempt = |run: &mut dyn FnMut()| {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+                panicked.get_or_insert(panic);
+            }
+        };
         if !more.is_null() {
             // SAFETY: made by `Box`, exclusive access.
-            drop(unsafe { Box::from_raw(more) });
+            attempt(&mut || drop(unsafe { Box::from_raw(more) }));
         }
-        for place in &self.locals {
-            let local = place.load(Ordering::Relaxed);
-            if !local.is_null() {
-                // SAFETY: made by `Box`, exclusive access.
-                drop(unsafe { Box::from_raw(local) });
-            }
+        for local in locals {
+            // SAFETY: made by `Box`, exclusive access.
+            attempt(&mut || drop(unsafe { Box::from_raw(local) }));
+        }
+        if let Some(panic) = panicked
+            && !std::thread::panicking()
+        {
+            resume_unwind(panic);
         }
     }
 }

@@ -142,7 +142,11 @@ impl<K: Key, V: Clone, L> Group<K, V, L> {
             };
             match joined {
                 Joined::Promoted(baton) => return lead(store, baton, load),
-                Joined::Done(Ok(value)) => return Ok(value),
+                Joined::Done(Ok(value)) => {
+                    // Before the value is returned: a panic in their drops would leak it (rust-lang/rust#47949).
+                    drop((key, load));
+                    return Ok(value);
+                }
                 Joined::Done(Err(error)) => {
                     if let Some(error) = error.downcast::<E>() {
                         return Err(error);
@@ -152,10 +156,12 @@ impl<K: Key, V: Clone, L> Group<K, V, L> {
         }
         let lease = store.lease(&key);
         if let Some(value) = store.peek(&key) {
+            drop((key, load, lease));
             return Ok(value);
         }
         let value = load()?;
         store.publish(&lease, &key, value.clone());
+        drop((key, lease));
         Ok(value)
     }
 

@@ -275,7 +275,14 @@ impl<K: Key, V: Clone, L> Future for JoinFuture<K, V, L> {
         let seat = self.seat.take().expect("looked at above");
         self.edges = None;
         Poll::Ready(match step {
-            Step::Landed(outcome) => Joined::Done(outcome.share()),
+            Step::Landed(outcome) => {
+                let shared = outcome.share();
+                // While `shared` is a local: a return value is leaked if a drop panics after it was written
+                // (rust-lang/rust#47949), and these may run `V::drop` and `K::drop`.
+                drop(outcome);
+                drop(seat);
+                Joined::Done(shared)
+            }
             Step::Claimed => Joined::Promoted(Baton::new(seat)),
             Step::Lost => Joined::Done(Err(FlightError::Abandoned)),
         })

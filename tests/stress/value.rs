@@ -39,20 +39,6 @@ impl Census {
         }
     }
 
-    /// No value was dropped twice, and at most `in_hand` were lost to panics: those in hand at that moment (I9).
-    pub(crate) fn assert_gone_but(&self, in_hand: u64, what: &str) {
-        let counts = &*self.0;
-        let load = |n: &AtomicU64| n.load(Ordering::SeqCst);
-        assert_eq!(load(&counts.wrong), 0, "I4, {what}: used after its drop");
-        let (made, dropped) = (load(&counts.made), load(&counts.dropped));
-        assert!(dropped <= made, "I4, {what}: dropped {dropped} of {made}");
-        assert!(
-            made - dropped <= in_hand,
-            "I9, {what}: lost {} values",
-            made - dropped
-        );
-    }
-
     /// Every value was dropped, and none twice (I4).
     pub(crate) fn assert_all_gone(&self, what: &str) {
         let counts = &*self.0;

@@ -2,6 +2,7 @@
 
 mod async_form;
 mod nested;
+mod panicking_drops;
 mod registry;
 mod stress;
 mod support;
