@@ -1,14 +1,20 @@
 //! `cargo xtask bench`: the benchmarks of every package that has some.
 
+mod instructions;
+mod tools;
+
 use crate::Result;
 use crate::report::{Expect, Report};
 use crate::workspace::{Workspace, cargo};
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
-    /// Only the bench targets whose name starts with `gate`: they fail when a bound is broken
+    /// Only what fails when a bound is broken: instruction counts against their baseline, ratios against their limits
     #[arg(long)]
     gate: bool,
+    /// Count instructions and make the counts the new baseline (benches/instructions/baseline.json)
+    #[arg(long, conflicts_with_all = ["gate", "filter"])]
+    write_baseline: bool,
     /// Run only the bench targets whose name contains this; no match is an error
     filter: Option<String>,
 }
@@ -18,14 +24,20 @@ impl Args {
     pub(crate) fn gate() -> Self {
         Self {
             gate: true,
-            filter: None,
+            ..Self::default()
         }
     }
 }
 
+/// The gate that has a baseline of its own.
+const INSTRUCTIONS: &str = "gate_instructions";
+
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
+    if args.write_baseline {
+        return instructions::run(true, report);
+    }
     let wanted = |name: &str| {
-        (!args.gate || is_gate(name)) && args.filter.as_deref().is_none_or(|f| name.contains(f))
+        args.gate == is_gate(name) && args.filter.as_deref().is_none_or(|f| name.contains(f))
     };
     let benches = targets(&Workspace::load()?, wanted);
     if benches.is_empty() {
@@ -37,6 +49,10 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         return Err(format!("no bench target {what}{filter}in the workspace").into());
     }
     for (package, bench) in benches {
+        if bench == INSTRUCTIONS {
+            instructions::run(false, report)?;
+            continue;
+        }
         let mut command = cargo();
         command.args(["bench", "-p", &package, "--bench", &bench]);
         let outcome = report.run(&format!("bench {bench}"), &mut command, Expect::Success);

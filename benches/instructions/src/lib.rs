@@ -1,0 +1,241 @@
+//! What the instruction counts are taken of: one public call, [`OPERATIONS`] times, on a prepared cache.
+//!
+//! Counts repeat exactly because nothing depends on chance or on the clock: hash seeds are fixed, time is a
+//! [`ManualTicker`] that stands still, and there is one thread. Each function checks its own answers, and that check is
+//! counted with it: two to four instructions an operation.
+//!
+//! The tests of this package run every function once without callgrind.
+
+use std::{hint::black_box, time::Duration};
+
+use tux_cache::{
+    TtlCache,
+    backend::{Backend, CacheValue, InMemoryBackend, Json, KeyRef, Peek, Scalar},
+    time::ManualTicker,
+};
+
+/// Calls of one count: enough that what comes once in 256 writes (freeing what was retired) has its share.
+pub const OPERATIONS: u64 = 4_096;
+/// Entries a cache may hold.
+pub const CAPACITY: u64 = 10_000;
+const TTL: Duration = Duration::from_secs(300);
+const GUILD: u64 = 183_109_337_186_500_608;
+
+/// A cache and the keys that its operations are about.
+#[derive(Debug)]
+pub struct Prepared {
+    cache: TtlCache<u64, u64, ahash::RandomState>,
+    keys: Vec<u64>,
+    found: Vec<Option<u64>>,
+}
+
+/// Keys as a program has them: neither dense nor ordered.
+const fn key(number: u64) -> u64 {
+    (number ^ (number >> 3)).wrapping_mul(0xd134_2543_de82_ef95)
+}
+
+/// A cache into which `sets` keys were set, about to see [`OPERATIONS`] keys from `first` on.
+fn prepared(sets: u64, first: u64) -> Box<Prepared> {
+    let cache = TtlCache::builder()
+        .ttl(TTL)
+        .max_size(CAPACITY as usize)
+        .hasher(ahash::RandomState::with_seeds(1, 2, 3, 4))
+        .ticker(ManualTicker::new())
+        .build()
+        .expect("a valid cache");
+    (0..sets).for_each(|number| cache.set(key(number), number));
+    let keys: Vec<u64> = (first..first + OPERATIONS).map(key).collect();
+    // Use counters stand at their maximum, as those of keys that are often asked for do; the thread has its slot.
+    for _ in 0..4 {
+        for key in &keys {
+            let _ = black_box(cache.get(key));
+        }
+    }
+    Box::new(Prepared {
+        cache,
+        keys,
+        found: Vec::with_capacity(16),
+    })
+}
+
+/// A full cache that has evicted nothing yet; the operations are about keys that are there.
+pub fn full() -> Box<Prepared> {
+    prepared(CAPACITY, 1_000)
+}
+
+/// A full cache; the operations are about keys that are not there.
+pub fn full_without() -> Box<Prepared> {
+    prepared(CAPACITY, CAPACITY)
+}
+
+/// A cache with room for all that is going to be set.
+pub fn with_room() -> Box<Prepared> {
+    prepared(CAPACITY - OPERATIONS - 1_000, CAPACITY)
+}
+
+/// A cache that has evicted twice as many entries as it holds; the operations are about keys that are not there.
+pub fn evicting() -> Box<Prepared> {
+    prepared(3 * CAPACITY, 3 * CAPACITY)
+}
+
+/// `get`, a hit.
+#[inline(never)]
+pub fn hit(it: Box<Prepared>) -> Box<Prepared> {
+    let mut sum = 0;
+    for key in &it.keys {
+        sum += it.cache.get(key).expect("a hit");
+    }
+    black_box(sum);
+    it
+}
+
+/// `get` through a view of four look-ups, all hits.
+#[inline(never)]
+pub fn hit_pinned(it: Box<Prepared>) -> Box<Prepared> {
+    let mut sum = 0;
+    for four in it.keys.as_chunks::<4>().0 {
+        let view = it.cache.pin();
+        for key in four {
+            sum += view.get(key).expect("a hit");
+        }
+    }
+    black_box(sum);
+    it
+}
+
+/// `get_many_into` of 16 keys, all hits. Counted per key.
+#[inline(never)]
+pub fn get_many(mut it: Box<Prepared>) -> Box<Prepared> {
+    let mut hits = 0;
+    for keys in it.keys.as_chunks::<16>().0 {
+        it.found.clear();
+        it.cache.get_many_into(keys, &mut it.found);
+        hits += it.found.iter().filter(|found| found.is_some()).count();
+    }
+    assert_eq!(hits as u64, OPERATIONS);
+    it
+}
+
+/// `get`, a miss.
+#[inline(never)]
+pub fn miss(it: Box<Prepared>) -> Box<Prepared> {
+    assert!(it.keys.iter().all(|key| it.cache.get(key).is_none()));
+    it
+}
+
+/// `set`, for every key of the preparation: an insert or an overwrite.
+#[inline(never)]
+pub fn set(it: Box<Prepared>) -> Box<Prepared> {
+    it.keys.iter().for_each(|key| it.cache.set(*key, *key));
+    it
+}
+
+/// `invalidate` of keys that are there.
+#[inline(never)]
+pub fn invalidate(it: Box<Prepared>) -> Box<Prepared> {
+    assert!(it.keys.iter().all(|key| it.cache.invalidate(key)));
+    it
+}
+
+/// `get_or_fetch`, a hit.
+#[inline(never)]
+pub fn fetch_hit(it: Box<Prepared>) -> Box<Prepared> {
+    let mut sum = 0;
+    for key in &it.keys {
+        sum += it.cache.get_or_fetch(*key, || unreachable!("it is there"));
+    }
+    black_box(sum);
+    it
+}
+
+/// Whether a user is jailed, as the managers keep it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flag(bool);
+
+impl CacheValue for Flag {
+    fn to_json(&self) -> Json {
+        Json::Bool(self.0)
+    }
+
+    fn from_json(json: &Json) -> Option<Self> {
+        json.as_bool().map(Self)
+    }
+
+    fn to_scalar(&self) -> Option<Scalar> {
+        Some(Scalar::Bool(self.0))
+    }
+
+    fn from_scalar(scalar: Scalar) -> Option<Self> {
+        match scalar {
+            Scalar::Bool(flag) => Some(Self(flag)),
+            _ => None,
+        }
+    }
+}
+
+const JAILED: KeyRef<'static> = KeyRef::JailStatus {
+    guild: GUILD,
+    user: 7,
+};
+
+/// An in-memory backend that holds one entry: its seeds are its own, and with one entry they decide nothing.
+pub fn backend() -> Backend {
+    let memory = InMemoryBackend::builder()
+        .default_ttl(TTL)
+        .max_size(CAPACITY as usize)
+        .ticker(ManualTicker::new())
+        .build()
+        .expect("a valid backend");
+    let backend = Backend::from(memory);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let put = std::pin::pin!(backend.put(JAILED, Flag(true), None)).poll(&mut context);
+    assert!(put.is_ready(), "memory never waits");
+    for _ in 0..4 {
+        let _ = black_box(backend.peek::<Flag>(JAILED));
+    }
+    backend
+}
+
+/// A typed hit on the in-memory backend.
+#[inline(never)]
+pub fn typed_hit(backend: Backend) -> Backend {
+    for _ in 0..OPERATIONS {
+        let found = backend.peek::<Flag>(black_box(JAILED));
+        assert_eq!(found, Peek::Hit(Flag(true)));
+    }
+    backend
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preparation_is_what_it_says() {
+        let stats = |it: Box<Prepared>| (it.cache.stats(), it.cache.resident() as u64);
+        let (before, resident) = stats(full());
+        assert_eq!((before.evictions, resident), (0, CAPACITY));
+
+        let (after, resident) = stats(set(full()));
+        assert_eq!((after.overwrites, after.evictions), (OPERATIONS, 0));
+        assert_eq!(resident, CAPACITY);
+
+        let (after, resident) = stats(set(with_room()));
+        assert_eq!((after.evictions, resident), (0, CAPACITY - 1_000));
+        assert_eq!(after.insertions, resident);
+
+        let (after, resident) = stats(set(evicting()));
+        assert_eq!(after.evictions, 2 * CAPACITY + OPERATIONS);
+        assert_eq!(resident, CAPACITY);
+
+        let (after, resident) = stats(invalidate(full()));
+        assert_eq!(after.invalidations, OPERATIONS);
+        assert_eq!(resident, CAPACITY - OPERATIONS);
+
+        let (after, _) = stats(fetch_hit(get_many(hit_pinned(hit(full())))));
+        assert_eq!((after.hits, after.misses), (8 * OPERATIONS, 0));
+        let (after, _) = stats(miss(full_without()));
+        assert_eq!((after.hits, after.misses), (0, 5 * OPERATIONS));
+        drop(typed_hit(backend()));
+    }
+}
