@@ -1,7 +1,8 @@
 //! The only door to atomics, cells, threads and blocking primitives for `engine`, `load` and `time`.
 //!
 //! Compiled normally it re-exports `std` (and `crossbeam-utils`' `CachePadded`); compiled inside
-//! `loom-tests`, whose build script sets `cfg(tux_loom)`, it re-exports loom's model-checked types.
+//! `loom-tests`, whose build script sets `cfg(tux_loom)`, it re-exports loom's model-checked types; compiled inside
+//! `benches/atomics` (`cfg(tux_count)`), `std`'s with every access announced.
 //! Nothing under `src/engine` or `src/load` imports `std::sync` directly; `tests/layering.rs` checks it.
 
 #[cfg(not(tux_loom))]

@@ -4,12 +4,27 @@ pub(crate) use crossbeam_utils::CachePadded;
 pub(crate) use std::cell::UnsafeCell;
 /// `std`'s `Arc` in both builds: for owners that loom need not watch, and for `std::task::Wake`.
 pub(crate) use std::sync::Arc as StdArc;
-pub(crate) use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
-    Ordering, compiler_fence, fence,
-};
-pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, Weak};
+pub(crate) use std::sync::atomic::compiler_fence;
+pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 pub(crate) use std::{thread, thread_local};
+
+#[cfg(not(tux_count))]
+pub(crate) use std::sync::{
+    OnceLock,
+    atomic::{
+        AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+        Ordering, fence,
+    },
+};
+
+#[cfg(tux_count)]
+#[path = "watched.rs"]
+mod watched;
+#[cfg(tux_count)]
+pub(crate) use watched::{
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+    OnceLock, Ordering, fence,
+};
 
 /// Orders a sequentially consistent read-modify-write before the sequentially consistent loads that
 /// follow it (store → load, one half of a Dekker pair).
@@ -46,7 +61,5 @@ impl Witness {
 
 /// Atomics for words that only advise (the eviction clock): no invariant rests on what they say.
 pub(crate) mod advice {
-    pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64,
-    };
+    pub(crate) use super::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 }

@@ -12,7 +12,8 @@ pub(crate) struct Args {
     /// Only what fails when a bound is broken: instruction counts against their baseline, ratios against their limits
     #[arg(long)]
     gate: bool,
-    /// Count instructions and make the counts the new baseline (benches/instructions/baseline.json)
+    /// Count instructions and atomic operations and make the counts the new baselines
+    /// (benches/instructions/baseline.json, benches/atomics/maxima.json)
     #[arg(long, conflicts_with_all = ["gate", "filter"])]
     write_baseline: bool,
     /// Run only the bench targets whose name contains this; no match is an error
@@ -34,6 +35,16 @@ const INSTRUCTIONS: &str = "gate_instructions";
 
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
     if args.write_baseline {
+        let mut maxima = cargo();
+        maxima.args([
+            "run",
+            "--release",
+            "--quiet",
+            "-p",
+            "tux-cache-atomics",
+            "--",
+        ]);
+        report.run("atomic operations", maxima.arg("--write"), Expect::Success);
         return instructions::run(true, report);
     }
     let wanted = |name: &str| {

@@ -1,0 +1,41 @@
+//! How many atomic operations a call makes, and on whose cache lines.
+//!
+//! `build.rs` sets `cfg(tux_count)`, so that this crate's copy of the library's engine, compiled from the very same
+//! files, announces each access to an atomic to [`watch`]. From that come
+//!
+//! - the operations of one call ([`calls`], [`Counts`]), held against the stated maxima (`maxima.json`) by `tests/maxima.rs`;
+//! - which of them go to a line that other threads use, and how often a line has to come from another core
+//!   ([`coherence`]), for as many threads as asked for.
+//!
+//! A line counts as shared if another thread touched it too. That is observed, not declared: no list of "owner-only"
+//! words can be wrong, and two threads' words that fell into one line by accident are found. What is not seen: fields
+//! that are no atomics (they are written before an entry is published, or by the thread that owns them), `std`'s `Arc`
+//! and locks (no call counted here uses them), papaya, and `membarrier`, which a thread calls once per batch of retired
+//! entries.
+
+#[path = "../../../src/engine/mod.rs"]
+#[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
+mod engine;
+#[path = "../../../src/error.rs"]
+#[allow(dead_code, unreachable_pub, unexpected_cfgs)]
+mod error;
+#[path = "../../../src/load/mod.rs"]
+#[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
+mod load;
+#[path = "../../../src/sync/mod.rs"]
+#[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
+mod sync;
+#[path = "../../../src/time.rs"]
+#[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
+mod time;
+
+pub mod calls;
+pub mod coherence;
+mod watch;
+
+// As in the library's root, for its files.
+#[allow(unused_imports)]
+use engine::TtlCache;
+use error::ErrorKind;
+
+pub use watch::{Access, Counts, Touch, observed};
