@@ -63,6 +63,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         let args = fuzz::Args {
             seconds: args.fuzz_seconds,
             runs: None,
+            bare: false,
             filter: None,
         };
         if let Err(error) = fuzz::run(&args, report) {

@@ -17,6 +17,9 @@ pub(crate) struct Args {
     /// Fuzz each target for this many inputs instead
     #[arg(long, conflicts_with = "seconds")]
     pub(crate) runs: Option<u64>,
+    /// Optimised and without address sanitizer: twenty times the inputs, for long runs
+    #[arg(long)]
+    pub(crate) bare: bool,
     /// Only the targets whose name contains this; no match is an error
     pub(crate) filter: Option<String>,
 }
@@ -45,29 +48,37 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         )
         .into());
     }
-    let build = report.run(
-        "fuzz targets build",
-        &mut fuzz(&tool, &fuzz_dir, "build"),
-        Expect::Success,
-    );
+    let builds = builds(&workspace, args.bare);
+    let mut build = fuzz(&tool, &fuzz_dir, "build");
+    if args.bare {
+        build.args(["--release", "--sanitizer", "none"]);
+    }
+    build.env("CARGO_TARGET_DIR", &builds);
+    let build = report.run("fuzz targets build", &mut build, Expect::Success);
     if !build.success {
         return Ok(());
     }
     for target in &targets {
-        one(args, &workspace, target, report)?;
+        one(args, &workspace, &builds, target, report)?;
     }
     Ok(())
 }
 
 /// Fuzzes one target. What it finds goes to the build folder; the committed corpus is only read.
-fn one(args: &Args, workspace: &Workspace, target: &str, report: &mut Report) -> Result<()> {
+fn one(
+    args: &Args,
+    workspace: &Workspace,
+    builds: &Path,
+    target: &str,
+    report: &mut Report,
+) -> Result<()> {
     let fuzz_dir = workspace.root.join("fuzz");
     let grown = workspace.target.join("fuzz-corpus").join(target);
     std::fs::create_dir_all(&grown)?;
     let artifacts = fuzz_dir.join("artifacts").join(target);
     std::fs::create_dir_all(&artifacts)?;
     // The program itself: `cargo fuzz run` would ask cargo again whether it is up to date.
-    let mut command = Command::new(program(&fuzz_dir, target)?);
+    let mut command = Command::new(program(builds, target)?);
     command.arg(&grown);
     let committed = fuzz_dir.join("corpus").join(target);
     if committed.is_dir() {
@@ -79,12 +90,15 @@ fn one(args: &Args, workspace: &Workspace, target: &str, report: &mut Report) ->
     };
     command.arg(format!("-artifact_prefix={}/", artifacts.display()));
     // Full length from the start: an input of operations is worth little before it has filled a cache.
-    command.args([
-        "-len_control=0",
-        "-max_len=1024",
-        "-timeout=10",
-        "-rss_limit_mb=4096",
-    ]);
+    let length = match target {
+        "traces" | "wire" => 1024,
+        _ => 320,
+    };
+    command.arg(format!("-max_len={length}"));
+    command.args(["-len_control=0", "-timeout=10", "-rss_limit_mb=4096"]);
+    // Leaks are looked for when the process ends. After each input it would take most of the time, and a target counts the
+    // values it makes.
+    command.arg("-detect_leaks=0");
     command.args(["-print_final_stats=1", "-verbosity=1", "-reload=0"]);
     let outcome = report.run_if(&format!("fuzz {target}"), &mut command, |outcome| {
         match (outcome.success, outcome.counts.executions) {
@@ -101,15 +115,20 @@ fn one(args: &Args, workspace: &Workspace, target: &str, report: &mut Report) ->
     Ok(())
 }
 
-/// Where cargo-fuzz leaves a target's program.
-fn program(fuzz_dir: &Path, target: &str) -> Result<PathBuf> {
+/// Where cargo-fuzz leaves a target's program in its build folder.
+fn program(builds: &Path, target: &str) -> Result<PathBuf> {
     let output = Command::new("rustc").arg("-vV").output()?;
     let about = String::from_utf8_lossy(&output.stdout).into_owned();
     let host = about.lines().find_map(|line| line.strip_prefix("host: "));
     let host = host.ok_or("`rustc -vV` names no host")?;
-    let build =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| fuzz_dir.join("target"), PathBuf::from);
-    Ok(build.join(host).join("release").join(target))
+    Ok(builds.join(host).join("release").join(target))
+}
+
+/// The build folder of the targets: other flags than the workspace's.
+fn builds(workspace: &Workspace, bare: bool) -> PathBuf {
+    workspace
+        .target
+        .join(if bare { "fuzz-bare" } else { "fuzz" })
 }
 
 /// Whether fuzzing can run here at all.

@@ -1,10 +1,9 @@
 //! What the fuzz targets run: bytes become operations on the public `TtlCache`, and every answer is held
 //! against a sequential model that shares no code with the engine.
 //!
-//! - [`ops`]: one thread, a small bounded cache, a manual ticker; every answer is checked. The model is *a map
-//!   that may forget*, and only when it must: an entry may go missing only while another key is being stored into
-//!   a full cache, and each one that goes is counted as an eviction.
-//! - [`unbounded`]: the same without a bound: nothing may go missing at all.
+//! - [`ops`]: one thread, a small bounded cache, a manual ticker. The model is exact (`exact/`): the same answers, the same
+//!   victims in the same order, the same counters.
+//! - [`unbounded`]: the same without a bound.
 //! - [`ops_mt`]: two or three threads; each key has one writer, so that everybody knows what may be read.
 //! - [`wire`]: values and keys as another process may have written them, and URLs.
 //! - [`traces`]: trace files of every format and packing.
@@ -12,10 +11,11 @@
 //! A target panics when the cache and the model disagree. `TARGETS` names them all, so that the replay of the
 //! committed corpora cannot forget one.
 
+mod exact;
 mod input;
-mod model;
 mod ops;
 mod sequential;
+mod tally;
 mod threads;
 // Its own tests run where it lives.
 #[cfg(not(test))]

@@ -1,19 +1,26 @@
-//! One thread against the model: every answer is checked, and after every operation the whole content.
+//! One thread against the exact model: every answer, every victim, every counter.
 
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use tux_cache::time::ManualTicker;
-use tux_cache::{Lease, Stats, TtlCache};
+use tux_cache::{Lease, TtlCache};
 
+use crate::exact::{Counts, Hash, Model};
 use crate::input::Input;
-use crate::model::{Life, Model};
 use crate::ops::Op;
+use crate::tally;
 use crate::value::{Tally, Value};
 
-/// A bounded cache against a map that may forget only when it must.
+/// Leases out at a time. With that of a fetch they have a slot of the engine each, so that exactly the writes of their own
+/// key void them.
+const LEASES: usize = 3;
+
+/// Steps between two looks at the whole content. In between, what an operation touched is looked at.
+const STEPS_PER_LOOK: u64 = 64;
+
+/// A bounded cache against the exact model.
 pub fn ops(data: &[u8]) {
     let mut input = Input(data);
     let Some(capacity) = input.pick(&[1_usize, 2, 3, 5, 7, 8, 10, 16, 31, 33, 64, 0]) else {
@@ -22,38 +29,49 @@ pub fn ops(data: &[u8]) {
     choose(input, Some(capacity));
 }
 
-/// An unbounded cache against a map that never forgets.
+/// An unbounded cache against the model.
 pub fn unbounded(data: &[u8]) {
     choose(Input(data), None);
 }
 
-/// The head of an input: how many keys, which time to live, which hasher.
+/// The head of an input: how many keys, how many of them are there from the start, which time to live, which hasher.
 fn choose(mut input: Input<'_>, capacity: Option<usize>) {
     let around = u16::try_from(capacity.unwrap_or(60)).expect("small");
-    let Some(keys) = input.pick(&[
+    let Some(head) = input.byte() else { return };
+    let keys = [
         around + 1,
         around + around / 2 + 2,
         2 * around + 3,
         4 * around + 5,
-    ]) else {
-        return;
-    };
+    ][usize::from(head % 4)];
+    let filled = [0, around, keys, keys][usize::from(head / 4 % 4)];
     let Some(ttl) = input.ttl() else { return };
     let Some(hasher) = input.byte() else { return };
     // Not unbounded: papaya doubles its table for as long as colliding keys exceed its probe limit, without end.
     let hasher = if capacity.is_some() { hasher % 4 } else { 3 };
+    let head = Head {
+        capacity,
+        keys,
+        filled,
+        ttl,
+    };
     match hasher {
-        0 => run(input, capacity, keys, ttl, Colliding(1)),
-        1 => run(input, capacity, keys, ttl, Colliding(5)),
+        0 => run(input, head, Colliding(1), true),
+        1 => run(input, head, Colliding(5), true),
         // Seeded: an input must do the same tomorrow.
-        _ => run(
-            input,
-            capacity,
-            keys,
-            ttl,
-            ahash::RandomState::with_seeds(1, 2, 3, 4),
-        ),
+        _ => {
+            let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+            run(input, head, hasher, false);
+        }
     }
+}
+
+#[derive(Clone, Copy)]
+struct Head {
+    capacity: Option<usize>,
+    keys: u16,
+    filled: u16,
+    ttl: Duration,
 }
 
 /// So many different hashes and no more.
@@ -84,196 +102,153 @@ impl Hasher for CollidingHasher {
 
 struct Run<S> {
     cache: TtlCache<u16, Value, S>,
-    capacity: Option<usize>,
     ticker: ManualTicker,
-    ttl: Duration,
+    head: Head,
     model: Model,
     tally: Tally,
-    keys: u16,
     next_id: u64,
-    leases: Vec<Held>,
-    /// What the counters must say.
-    seen: Expected,
-    evictions: u64,
-}
-
-/// A lease that is out: its key, and whether anything at all was written or removed since.
-struct Held {
-    lease: Lease,
-    key: u16,
-    key_untouched: bool,
-    all_untouched: bool,
-}
-
-#[derive(Default)]
-struct Expected {
-    hits: u64,
-    misses: u64,
-    stored: u64,
-    invalidations: u64,
+    steps: u64,
+    /// In the order of the model's.
+    leases: Vec<(Lease, u16)>,
+    /// What the cache shows, by key.
+    shown: Vec<Option<u64>>,
 }
 
 fn run<S: BuildHasher + Send + Sync + 'static>(
     mut input: Input<'_>,
-    capacity: Option<usize>,
-    keys: u16,
-    ttl: Duration,
+    head: Head,
     hasher: S,
+    plain: bool,
 ) {
     let ticker = ManualTicker::new();
+    let hashes = (0..head.keys).map(|key| Hash::new(hasher.hash_one(key), plain));
+    let hashes: Vec<_> = hashes.collect();
     let builder = TtlCache::builder()
-        .ttl(ttl)
+        .ttl(head.ttl)
         .ticker(ticker.clone())
+        .shards(4)
         .hasher(hasher);
-    let builder = match capacity {
+    let builder = match head.capacity {
         Some(capacity) => builder.max_size(capacity),
         None => builder.unbounded(),
     };
     let tally = Tally::default();
     let mut run = Run {
         cache: builder.build().expect("every choice is in range"),
-        capacity,
         ticker,
-        ttl,
-        model: Model::default(),
+        head,
+        model: Model::new(head.capacity, hashes),
         tally: tally.clone(),
-        keys,
         next_id: 0,
+        steps: 0,
         leases: Vec::new(),
-        seen: Expected::default(),
-        evictions: 0,
+        shown: vec![None; usize::from(head.keys)],
     };
-    while let Some(op) = Op::read(&mut input, keys) {
+    (0..head.filled).for_each(|key| run.step(Op::Set(key)));
+    let filled = run.steps;
+    while let Some(op) = Op::read(&mut input, head.keys) {
         run.step(op);
     }
-    run.end();
+    run.leases.clear();
+    run.look("the last operation");
+    run.step(Op::Sweep);
+    run.look("the last sweep");
+    tally::note(run.steps - filled, run.model.counts().evictions > 0);
+    drop(run);
     assert_eq!(tally.alive(), 0, "I4: values outlive the cache");
 }
 
 impl<S: BuildHasher + Send + Sync + 'static> Run<S> {
     fn step(&mut self, op: Op) {
+        let ttl = self.head.ttl;
         match op {
             Op::Get(key) => {
                 let got = self.cache.get(&key).map(|value| value.id);
-                self.looked_up(key, got);
+                assert_eq!(got, self.model.get(key), "I2, I6: get({key})");
             }
-            Op::Contains(key) => {
-                let got = self.cache.contains(&key);
-                self.agrees(key, got, "contains");
+            Op::Contains(key) => self.agrees(key, "contains"),
+            Op::Set(key) => {
+                let value = self.value();
+                self.model.set(key, value.id, ttl);
+                self.cache.set(key, value);
+                self.wrote(key);
             }
-            Op::Set(key) => self.set(key, Some(self.ttl), |cache, key, value| {
-                cache.set(key, value)
-            }),
-            Op::SetWithTtl(key, ttl) => self.set(key, Some(ttl), move |cache, key, value| {
-                cache.set_with_ttl(key, value, ttl);
-            }),
+            Op::SetWithTtl(key, ttl) => {
+                let value = self.value();
+                self.model.set(key, value.id, ttl);
+                self.cache.set_with_ttl(key, value, ttl);
+                self.wrote(key);
+            }
             Op::SetForever(key) => {
-                self.set(key, None, |cache, key, value| cache.set_forever(key, value));
+                let value = self.value();
+                self.model.set(key, value.id, Duration::MAX);
+                self.cache.set_forever(key, value);
+                self.wrote(key);
             }
             Op::Scan(from, count) => {
                 for n in 0..u16::from(count) {
-                    self.step(Op::Set((from + n) % self.keys));
+                    self.step(Op::Set((from + n) % self.head.keys));
                 }
+                return;
             }
             Op::Invalidate(key) => {
                 let went = self.cache.invalidate(&key);
-                self.agrees(key, went, "invalidate");
-                self.seen.invalidations += u64::from(went);
-                self.model.held.remove(&key);
-                self.touched(Some(key));
+                assert_eq!(went, self.model.invalidate(key), "invalidate({key})");
+                self.wrote(key);
             }
-            Op::InvalidateMatching { modulus, rest } => self.invalidate_matching(modulus, rest),
+            Op::InvalidateMatching { modulus, rest } => {
+                let matches = |key: u16| key % modulus == rest;
+                let went = self.cache.invalidate_matching(|&key| matches(key));
+                let expected = self.model.invalidate_matching(matches);
+                assert_eq!(went, expected, "invalidate_matching({modulus}, {rest})");
+            }
             Op::Clear => {
                 self.cache.clear();
-                self.model.held.clear();
-                self.touched(None);
+                self.model.clear();
                 assert!(self.cache.is_empty(), "I5: is_empty after clear");
             }
-            Op::Fetch(key) => self.fetch(key),
-            Op::FetchFails(key) => self.fetch_fails(key),
-            Op::FetchPanics(key) => self.fetch_panics(key),
-            Op::FetchOvertaken(key) => self.fetch_overtaken(key),
-            Op::Lease(key) => {
-                if self.leases.len() < 4 {
-                    let lease = self.cache.lease(&key);
-                    assert!(
-                        self.cache.lease_is_valid(&lease),
-                        "I8: a fresh lease is void"
-                    );
-                    let held = Held {
-                        lease,
-                        key,
-                        key_untouched: true,
-                        all_untouched: true,
-                    };
-                    self.leases.push(held);
-                }
+            Op::Fetch(_) | Op::FetchFails(_) | Op::FetchPanics(_) | Op::FetchOvertaken(_) => {
+                self.fetch(op);
             }
+            Op::Lease(key) => self.lease(key),
             Op::SetLeased(which, ttl) => self.set_leased(which, ttl),
             Op::GetMany(from, count) => {
-                let keys: Vec<u16> = (0..u16::from(count))
-                    .map(|n| (from + n * 3) % self.keys)
-                    .collect();
-                let got: Vec<_> = self
-                    .cache
-                    .get_many(&keys)
-                    .iter()
-                    .map(|v| v.as_ref().map(|v| v.id))
-                    .collect();
+                let keys = (0..u16::from(count)).map(|n| (from + n * 3) % self.head.keys);
+                let keys: Vec<u16> = keys.collect();
+                let got = self.cache.get_many(&keys);
                 assert_eq!(got.len(), keys.len(), "get_many: one answer a key");
-                keys.iter()
-                    .zip(got)
-                    .for_each(|(&key, got)| self.looked_up(key, got));
+                for (key, got) in keys.into_iter().zip(got) {
+                    let got = got.map(|value| value.id);
+                    assert_eq!(got, self.model.get(key), "I2, I6: get_many, {key}");
+                }
             }
             Op::Pin(from, count) => {
-                let keys = (0..u16::from(count)).map(|n| (from + n) % self.keys);
                 let view = self.cache.pin();
-                let got: Vec<_> = keys
-                    .map(|key| (key, view.get(&key).map(|value| value.id)))
-                    .collect();
-                drop(view);
-                got.into_iter()
-                    .for_each(|(key, got)| self.looked_up(key, got));
+                for key in (0..u16::from(count)).map(|n| (from + n) % self.head.keys) {
+                    let got = view.get(&key).map(|value| value.id);
+                    assert_eq!(got, self.model.get(key), "I2, I6: pin, {key}");
+                }
             }
             Op::Advance(by) => {
                 self.ticker.advance(by);
-                self.model.now += by.as_nanos();
+                self.model.advance(by);
             }
             Op::Sweep => {
-                self.cache.sweep();
-                assert_eq!(
-                    self.cache.resident(),
-                    self.cache.len(),
-                    "sweep leaves nothing dead"
-                );
+                let (went, expected) = (self.cache.sweep(), self.model.sweep());
+                assert_eq!(went, expected, "I6: sweep");
             }
         }
-        self.reconcile(&op);
-    }
-
-    /// A counted look-up answered this.
-    fn looked_up(&mut self, key: u16, got: Option<u64>) {
-        *(if got.is_some() {
-            &mut self.seen.hits
-        } else {
-            &mut self.seen.misses
-        }) += 1;
-        self.agrees(key, got.is_some(), "get");
-        if let (Some(got), Some((held, _))) = (got, self.model.may_have(key)) {
-            assert_eq!(
-                got, held.id,
-                "I2: key {key} has another value than was last set"
-            );
+        let (resident, expected) = (self.cache.resident(), self.model.resident());
+        assert_eq!(resident, expected, "I1: rooms taken after {op:?}");
+        self.steps += 1;
+        if self.steps.is_multiple_of(STEPS_PER_LOOK) {
+            self.look("some operations");
         }
     }
 
-    /// The cache says that it has the key, or not.
-    fn agrees(&self, key: u16, has: bool, what: &str) {
-        match self.model.may_have(key) {
-            None => assert!(!has, "I2, I6: {what}({key}) finds what is not there"),
-            Some((_, Life::Live)) => assert!(has, "I2: {what}({key}) misses a live entry"),
-            Some(_) => {}
-        }
+    fn agrees(&self, key: u16, what: &str) {
+        let (has, expected) = (self.cache.contains(&key), self.model.peek(key).is_some());
+        assert_eq!(has, expected, "I2, I3, I6: {what}: key {key} is there");
     }
 
     fn value(&mut self) -> Value {
@@ -281,160 +256,74 @@ impl<S: BuildHasher + Send + Sync + 'static> Run<S> {
         self.tally.value(self.next_id)
     }
 
-    /// The key has changed (or, without one, all have): leases on it are void.
-    fn touched(&mut self, key: Option<u16>) {
-        for held in &mut self.leases {
-            held.all_untouched = false;
-            held.key_untouched &= key.is_some_and(|key| key != held.key);
+    /// A write of this key is over: the key is there or not as it must be, and who had to leave has left.
+    fn wrote(&self, key: u16) {
+        self.agrees(key, "a write");
+        for &victim in &self.model.evicted {
+            let spared = self.cache.contains(&victim);
+            assert!(!spared, "key {victim} was to leave for key {key}");
         }
     }
 
-    /// Room is made only if there was none.
-    fn storing(&mut self, key: u16, ttl: Option<Duration>, store: impl FnOnce(&mut Self)) {
-        let resident = self.cache.resident();
-        let before = self.cache.stats();
-        store(self);
-        let evicted = self.cache.stats().evictions - before.evictions;
-        assert!(
-            evicted <= 1,
-            "one set of key {key} evicted {evicted} entries"
-        );
-        if evicted > 0 {
-            assert_eq!(
-                Some(resident),
-                self.capacity,
-                "evicted before the cache was full"
-            );
-        }
-        let keeps = ttl != Some(Duration::ZERO) && self.capacity != Some(0);
-        let has = self.cache.contains(&key);
-        assert_eq!(has, keeps, "I3: key {key} right after its set");
-    }
-
-    fn set(
-        &mut self,
-        key: u16,
-        ttl: Option<Duration>,
-        store: impl FnOnce(&TtlCache<u16, Value, S>, u16, Value),
-    ) {
-        let value = self.value();
-        let id = value.id;
-        self.storing(key, ttl, |run| store(&run.cache, key, value));
-        self.stored(key, id, ttl);
-    }
-
-    /// Brings the model up to date with a write.
-    fn stored(&mut self, key: u16, id: u64, ttl: Option<Duration>) {
-        if ttl == Some(Duration::ZERO) {
-            // It invalidates: the counter says whether something live went, and `reconcile` reads it.
-            self.seen.invalidations = self.cache.stats().invalidations;
-        } else if self.capacity != Some(0) {
-            self.seen.stored += 1;
-        }
-        if self.capacity != Some(0) {
-            self.model.set(key, id, ttl);
-        }
-        self.touched(Some(key));
-    }
-
-    fn invalidate_matching(&mut self, modulus: u16, rest: u16) {
-        let matches = |key: u16| key % modulus == rest;
-        let (mut least, mut most) = (0, 0);
-        for (&key, held) in self.model.held.iter().filter(|&(&key, _)| matches(key)) {
-            let life = self.model.life(held);
-            least += usize::from(life == Life::Live);
-            most += usize::from(life != Life::Dead);
-            debug_assert!(matches(key));
-        }
-        let went = self.cache.invalidate_matching(|&key| matches(key));
-        assert!(
-            (least..=most).contains(&went),
-            "invalidate_matching: {went}, not {least}..={most}"
-        );
-        self.seen.invalidations += went as u64;
-        self.model.held.retain(|&key, _| !matches(key));
-        self.touched(None);
-    }
-
-    fn fetch(&mut self, key: u16) {
-        let fresh = self.value();
-        let fresh_id = fresh.id;
-        let mut called = false;
-        let mut got = 0;
-        let ttl = Some(self.ttl);
-        let was_there = self.cache.contains(&key);
-        let fetch = |run: &mut Self| {
-            got = run
-                .cache
-                .get_or_fetch(key, || {
-                    called = true;
-                    fresh
-                })
-                .id;
+    fn fetch(&mut self, op: Op) {
+        let ttl = self.head.ttl;
+        let (Op::Fetch(key) | Op::FetchFails(key) | Op::FetchPanics(key) | Op::FetchOvertaken(key)) =
+            op
+        else {
+            unreachable!("called for these only");
         };
-        if was_there {
-            fetch(self)
-        } else {
-            self.storing(key, ttl, fetch)
-        }
-        assert_eq!(
-            called, !was_there,
-            "get_or_fetch({key}) fetches exactly what is missing"
-        );
-        self.looked_up(key, was_there.then_some(got));
-        if called {
-            assert_eq!(got, fresh_id, "get_or_fetch({key}) returns what it fetched");
-            self.stored(key, fresh_id, ttl);
-        }
-    }
-
-    fn fetch_fails(&mut self, key: u16) {
-        let was_there = self.cache.contains(&key);
-        let got = self
-            .cache
-            .try_get_or_fetch(key, || Err::<Value, _>("no"))
-            .map(|value| value.id);
-        assert_eq!(
-            got.is_ok(),
-            was_there,
-            "try_get_or_fetch({key}) fetches exactly what is missing"
-        );
-        self.looked_up(key, got.ok());
-    }
-
-    fn fetch_panics(&mut self, key: u16) {
-        let was_there = self.cache.contains(&key);
-        let cache = &self.cache;
-        // `resume_unwind`: a fuzzer ends the process from the panic hook.
-        let load = || {
-            cache
-                .get_or_fetch(key, || resume_unwind(Box::new("loader")))
-                .id
-        };
-        let got = catch_unwind(AssertUnwindSafe(load)).ok();
-        assert_eq!(
-            got.is_some(),
-            was_there,
-            "I9: a panic of the loader is its caller's"
-        );
-        self.looked_up(key, got);
-    }
-
-    fn fetch_overtaken(&mut self, key: u16) {
+        let there = self.model.get(key);
         let (newer, fetched) = (self.value(), self.value());
         let (newer_id, fetched_id) = (newer.id, fetched.id);
-        let was_there = self.cache.contains(&key);
+        let mut called = false;
         let cache = &self.cache;
         let load = || {
-            cache.set(key, newer);
-            fetched
+            called = true;
+            match op {
+                Op::FetchFails(_) => return Err("no"),
+                // `resume_unwind`: a fuzzer ends the process from the panic hook.
+                Op::FetchPanics(_) => resume_unwind(Box::new("loader")),
+                Op::FetchOvertaken(_) => cache.set(key, newer),
+                _ => {}
+            }
+            Ok(fetched)
         };
-        let got = cache.get_or_fetch(key, load).id;
-        self.looked_up(key, was_there.then_some(got));
-        if !was_there {
-            assert_eq!(got, fetched_id, "the caller gets what it fetched");
-            // T26: the set during the flight wins.
-            self.stored(key, newer_id, Some(self.ttl));
+        let got = catch_unwind(AssertUnwindSafe(|| cache.try_get_or_fetch(key, load)));
+        let got = got.ok().map(|got| got.map(|value| value.id));
+        assert_eq!(called, there.is_none(), "{op:?} loads what is missing");
+        let expected = match (there, op) {
+            (Some(id), _) => Some(Ok(id)),
+            (None, Op::FetchFails(_)) => Some(Err("no")),
+            // I9: its caller's.
+            (None, Op::FetchPanics(_)) => None,
+            (None, _) => Some(Ok(fetched_id)),
+        };
+        assert_eq!(got, expected, "what {op:?} returns");
+        if called {
+            self.model.lease(key);
+            let own = self.leases.len();
+            match op {
+                Op::Fetch(_) => _ = self.model.set_leased(own, key, fetched_id, ttl),
+                Op::FetchOvertaken(_) => {
+                    self.model.set(key, newer_id, ttl);
+                    // T26: the set during the flight wins.
+                    let kept = self.model.set_leased(own, key, fetched_id, ttl);
+                    debug_assert!(!kept);
+                }
+                _ => self.model.give_back(),
+            }
+        }
+        self.wrote(key);
+    }
+
+    fn lease(&mut self, key: u16) {
+        if self.leases.len() < LEASES {
+            self.model.lease(key);
+            self.leases.push((self.cache.lease(&key), key));
+        }
+        for (at, (lease, key)) in self.leases.iter().enumerate() {
+            let (holds, expected) = (self.cache.lease_is_valid(lease), self.model.holds(at));
+            assert_eq!(holds, expected, "I8: whether the lease on {key} holds");
         }
     }
 
@@ -442,108 +331,46 @@ impl<S: BuildHasher + Send + Sync + 'static> Run<S> {
         if self.leases.is_empty() {
             return;
         }
-        let held = self
-            .leases
-            .swap_remove(usize::from(which) % self.leases.len());
+        let at = usize::from(which) % self.leases.len();
+        let (lease, key) = self.leases.swap_remove(at);
         let value = self.value();
-        let (key, id) = (held.key, value.id);
+        let life = ttl.unwrap_or(self.head.ttl);
+        let expected = self.model.set_leased(at, key, value.id, life);
         let published = match ttl {
-            None => self.cache.set_leased(held.lease, key, value),
-            Some(_) => self.cache.set_leased_with_ttl(held.lease, key, value, ttl),
+            None => self.cache.set_leased(lease, key, value),
+            Some(_) => self.cache.set_leased_with_ttl(lease, key, value, ttl),
         };
-        assert!(
-            !published || held.key_untouched,
-            "I8: a void lease on key {key} published"
-        );
-        assert!(
-            published || !held.all_untouched,
-            "I8: nothing was touched, and nothing published"
-        );
-        if published {
-            self.stored(key, id, Some(ttl.unwrap_or(self.ttl)));
-        }
+        assert_eq!(published, expected, "I8: a lease on key {key} publishes");
+        self.wrote(key);
     }
 
-    /// Compares the whole content, tells the model what was evicted, and checks every sum.
-    fn reconcile(&mut self, op: &Op) {
-        self.model.expire();
-        let mut actual = BTreeMap::new();
+    /// Compares the whole content and every counter.
+    fn look(&mut self, after: &str) {
+        self.shown.fill(None);
+        let (shown, mut live) = (&mut self.shown, 0);
         self.cache.for_each(|&key, value| {
-            let twice = actual.insert(key, value.id);
-            assert_eq!(twice, None, "I2: key {key} is there twice after {op:?}");
+            let twice = shown[usize::from(key)].replace(value.id);
+            assert_eq!(twice, None, "I2: key {key} is there twice after {after}");
+            live += 1;
         });
-        for (key, id) in &actual {
-            let held = self.model.may_have(*key).map(|(held, _)| held.id);
-            assert_eq!(held, Some(*id), "I2, I5, I6: key {key} after {op:?}");
+        for (key, shown) in (0..self.head.keys).zip(&self.shown) {
+            let expected = self.model.peek(key);
+            assert_eq!(*shown, expected, "I2, I5, I6: key {key} after {after}");
         }
-        let model = &mut self.model;
-        let missing: Vec<_> = model
-            .held
-            .keys()
-            .filter(|key| !actual.contains_key(key))
-            .copied()
-            .collect();
-        let (mut live, mut dying) = (0, 0);
-        for key in missing {
-            match model.may_have(key) {
-                Some((_, Life::Live)) => live += 1,
-                // Expired, or evicted a moment before.
-                _ => dying += 1,
-            }
-            model.held.remove(&key);
-        }
+        let (len, empty) = (self.cache.len(), self.cache.is_empty());
+        assert_eq!((len, empty), (live, live == 0), "len after {after}");
         let stats = self.cache.stats();
-        let evicted = stats.evictions - self.evictions;
-        assert!(
-            (live..=live + dying).contains(&evicted),
-            "{op:?} evicted {evicted}, but {live} live entries are gone, and {dying} that had just expired"
-        );
-        self.evictions = stats.evictions;
-        self.sums(&stats, actual.len(), op);
-    }
-
-    fn sums(&self, stats: &Stats, live: usize, op: &Op) {
-        let (len, resident) = (self.cache.len(), self.cache.resident());
-        assert_eq!(len, live, "len after {op:?}");
-        assert_eq!(self.cache.is_empty(), live == 0, "is_empty after {op:?}");
-        assert!(
-            len <= resident,
-            "I1: len {len} > resident {resident} after {op:?}"
-        );
-        if let Some(capacity) = self.capacity {
-            assert!(resident <= capacity, "I1: {resident} resident after {op:?}");
-            let left = stats.evictions + stats.expirations + stats.invalidations + stats.cleared;
-            assert_eq!(
-                stats.insertions,
-                left + resident as u64,
-                "what came in after {op:?}: {stats:?}"
-            );
-        } else {
-            assert_eq!(stats.evictions, 0, "an unbounded cache evicts nothing");
-        }
-        let seen = &self.seen;
-        assert_eq!(
-            (stats.hits, stats.misses),
-            (seen.hits, seen.misses),
-            "hits and misses after {op:?}"
-        );
-        assert_eq!(
-            stats.insertions + stats.overwrites,
-            seen.stored,
-            "stores after {op:?}: {stats:?}"
-        );
-        assert_eq!(
-            stats.invalidations, seen.invalidations,
-            "invalidations after {op:?}"
-        );
-    }
-
-    fn end(mut self) {
-        self.leases.clear();
-        self.step(Op::Sweep);
-        let mut copied: Vec<u16> = self.cache.iter().map(|(key, _)| key).collect();
-        copied.sort_unstable();
-        let keys: Vec<u16> = self.model.held.keys().copied().collect();
-        assert_eq!(copied, keys, "iter");
+        let counted = Counts {
+            hits: stats.hits,
+            misses: stats.misses,
+            insertions: stats.insertions,
+            overwrites: stats.overwrites,
+            evictions: stats.evictions,
+            expirations: stats.expirations,
+            invalidations: stats.invalidations,
+            cleared: stats.cleared,
+            voided: stats.voided,
+        };
+        assert_eq!(counted, self.model.counts(), "counters after {after}");
     }
 }

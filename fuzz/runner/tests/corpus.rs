@@ -52,3 +52,30 @@ fn the_corpora_show_no_divergence() {
         }
     }
 }
+
+/// Not only the committed inputs: random ones, the same at each run. `TUX_RANDOM_INPUTS` sets how many a target gets.
+#[test]
+fn random_operations_show_no_divergence() {
+    let inputs = std::env::var("TUX_RANDOM_INPUTS").map_or(300, |n| {
+        n.parse::<u64>()
+            .expect("TUX_RANDOM_INPUTS must be a number")
+    });
+    for name in ["ops", "ops_mt", "unbounded"] {
+        let target = TARGETS.iter().find(|(known, _)| *known == name).unwrap().1;
+        let start = std::time::Instant::now();
+        for seed in 1..=inputs {
+            let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let input: Vec<u8> = (0..400)
+                .map(|_| {
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    state.to_be_bytes()[0]
+                })
+                .collect();
+            let result = catch_unwind(AssertUnwindSafe(|| target(&input)));
+            assert!(result.is_ok(), "{name} diverges on random input {seed}");
+        }
+        println!("{name}: {inputs} inputs in {:?}", start.elapsed());
+    }
+}

@@ -1,0 +1,248 @@
+//! A bounded cache: lanes, rooms, and what makes room for a newcomer.
+
+use super::due::Due;
+use super::policy::{Arrival, Policy};
+use super::tour::{LANES, Tour};
+use super::{Counts, Deadline, Hash, Now, earlier, has_passed};
+
+/// Entries a bucket holds when the cache is full.
+const ENTRIES_PER_BUCKET: usize = 5;
+/// Groups that one insert looks at for something expired.
+const DUE_GROUPS: usize = 16;
+
+/// An entry in its lane, with what the clock knows of it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    key: u16,
+    id: u64,
+    pub(super) hash: Hash,
+    deadline: Deadline,
+    clears: u64,
+    /// Has its room; a newcomer stands in its lane before.
+    pub(super) live: bool,
+    /// Belongs to M.
+    pub(super) in_m: bool,
+    /// Came back from far behind, and was not used since.
+    pub(super) old: bool,
+    /// The hand passes it over once more.
+    pub(super) grace: bool,
+    pub(super) uses: u32,
+    pub(super) last_access: u32,
+    pub(super) mark: u32,
+    /// Its position in the ring of new entries.
+    pub(super) position: Option<u32>,
+}
+
+impl Now {
+    /// Neither expired nor cleared.
+    pub(super) fn sees(self, entry: &Entry) -> bool {
+        entry.clears == self.clears && !has_passed(entry.deadline, self.tick)
+    }
+}
+
+pub(super) type Lanes = Vec<Option<Entry>>;
+
+#[derive(Debug)]
+pub(super) struct Bounded {
+    capacity: usize,
+    buckets: usize,
+    lanes: Lanes,
+    /// The lane of each key.
+    lane_of: Vec<Option<usize>>,
+    rooms: usize,
+    due: Due,
+    policy: Policy,
+    /// How many groups have been swept since the last clear, and which clear that was.
+    swept: (u64, usize),
+}
+
+impl Bounded {
+    pub(super) fn new(capacity: usize, keys: usize) -> Self {
+        let buckets = capacity.div_ceil(ENTRIES_PER_BUCKET) + 1;
+        Self {
+            capacity,
+            buckets,
+            lanes: (0..buckets * LANES).map(|_| None).collect(),
+            lane_of: vec![None; keys],
+            rooms: 0,
+            due: Due::new(buckets),
+            policy: Policy::new(capacity, Tour::new(buckets)),
+            swept: (0, 0),
+        }
+    }
+
+    pub(super) fn resident(&self) -> usize {
+        self.rooms
+    }
+
+    pub(super) fn peek(&self, key: u16, now: Now) -> Option<u64> {
+        let entry = self.lanes[self.lane_of[usize::from(key)]?].as_ref()?;
+        now.sees(entry).then_some(entry.id)
+    }
+
+    /// A counted look-up has found the key.
+    pub(super) fn touch(&mut self, key: u16) {
+        let lane = self.lane_of[usize::from(key)].expect("found");
+        let entry = self.lanes[lane].as_mut().expect("found");
+        entry.uses = (entry.uses + 1).min(3);
+        entry.last_access = self.policy.epoch();
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one write")]
+    pub(super) fn set(
+        &mut self,
+        key: u16,
+        id: u64,
+        hash: Hash,
+        deadline: Deadline,
+        now: Now,
+        counts: &mut Counts,
+        evicted: &mut Vec<u16>,
+    ) {
+        if let Some(lane) = self.lane_of[usize::from(key)] {
+            // In place, dead or alive: its standing with the clock passes on.
+            let entry = self.lanes[lane].as_mut().expect("its lane");
+            (entry.id, entry.deadline, entry.clears) = (id, deadline, now.clears);
+            self.due.note_bucket(lane / LANES, deadline);
+            counts.overwrites += 1;
+            return;
+        }
+        let lane = self.free_lane(hash);
+        self.lanes[lane] = Some(Entry {
+            key,
+            id,
+            hash,
+            deadline,
+            clears: now.clears,
+            live: false,
+            in_m: false,
+            old: false,
+            grace: false,
+            uses: 0,
+            last_access: self.policy.epoch(),
+            mark: 0,
+            position: None,
+        });
+        self.lane_of[usize::from(key)] = Some(lane);
+        counts.insertions += 1;
+        let mut arrival = self.policy.arrive(hash);
+        self.make_room(&mut arrival, now, counts, evicted);
+        self.lanes[lane].as_mut().expect("its lane").live = true;
+        self.policy.place(&mut self.lanes, lane, &arrival);
+        self.due.note_bucket(lane / LANES, deadline);
+    }
+
+    /// The first free lane from the home bucket on.
+    fn free_lane(&self, hash: Hash) -> usize {
+        let home = u64::from(hash.home) * self.buckets as u64 / (1 << 32);
+        let home = usize::try_from(home).expect("below the number of buckets") * LANES;
+        let mut lanes = (home..self.lanes.len()).chain(0..home);
+        let free = lanes.find(|&lane| self.lanes[lane].is_none());
+        free.expect("more lanes than rooms")
+    }
+
+    fn make_room(
+        &mut self,
+        arrival: &mut Arrival,
+        now: Now,
+        counts: &mut Counts,
+        evicted: &mut Vec<u16>,
+    ) {
+        if self.rooms > self.capacity / 2 {
+            self.reclaim_some(now, counts);
+        }
+        while self.rooms == self.capacity {
+            // What is dead makes room before what is alive (I6).
+            if self.reclaim_some(now, counts) {
+                continue;
+            }
+            let chosen = self.policy.choose(&mut self.lanes, arrival, now);
+            // Nobody was found: whoever comes first.
+            let live = |lane: &Option<Entry>| lane.as_ref().is_some_and(|entry| entry.live);
+            let lane = chosen.or_else(|| self.lanes.iter().position(live));
+            let victim = self.lanes[lane.expect("a full cache has entries")].take();
+            let victim = victim.expect("a victim stands in its lane");
+            self.lane_of[usize::from(victim.key)] = None;
+            evicted.push(victim.key);
+            self.policy.evicted(&victim);
+            counts.evictions += 1;
+            // Its room passes on.
+            return;
+        }
+        self.rooms += 1;
+    }
+
+    /// Takes an entry out and gives its room back; true if it was neither expired nor cleared.
+    fn remove(&mut self, lane: usize, now: Now, counts: &mut Counts) -> bool {
+        let entry = self.lanes[lane].take().expect("somebody");
+        self.lane_of[usize::from(entry.key)] = None;
+        self.rooms -= 1;
+        self.policy.gone(&entry);
+        let seen = now.sees(&entry);
+        if entry.clears != now.clears {
+            counts.cleared += 1;
+        } else if !seen {
+            counts.expirations += 1;
+        }
+        seen
+    }
+
+    pub(super) fn invalidate(&mut self, key: u16, now: Now, counts: &mut Counts) -> bool {
+        let Some(lane) = self.lane_of[usize::from(key)] else {
+            return false;
+        };
+        let went = self.remove(lane, now, counts);
+        counts.invalidations += u64::from(went);
+        went
+    }
+
+    pub(super) fn sweep(&mut self, now: Now, counts: &mut Counts) -> usize {
+        let groups = 0..self.due.groups();
+        groups
+            .map(|group| self.sweep_group(group, now, counts))
+            .sum()
+    }
+
+    fn sweep_group(&mut self, group: usize, now: Now, counts: &mut Counts) -> usize {
+        self.due.forget(group);
+        let (mut kept, mut went) = (None, 0);
+        let members = self.due.members(group);
+        for lane in members.start * LANES..members.end * LANES {
+            match &self.lanes[lane] {
+                Some(entry) if !entry.live => {}
+                Some(entry) if now.sees(entry) => kept = earlier(kept, entry.deadline),
+                Some(_) => {
+                    self.remove(lane, now, counts);
+                    went += 1;
+                }
+                None => {}
+            }
+        }
+        self.due.note(group, kept);
+        went
+    }
+
+    /// Reclaims what is dead in one group: after a clear in the next one, otherwise in that which is due first.
+    fn reclaim_some(&mut self, now: Now, counts: &mut Counts) -> bool {
+        if self.swept.0 != now.clears {
+            self.swept = (now.clears, 0);
+        }
+        while now.clears > 0 && self.swept.1 < self.due.groups() {
+            self.swept.1 += 1;
+            if self.sweep_group(self.swept.1 - 1, now, counts) > 0 {
+                return true;
+            }
+        }
+        for _ in 0..DUE_GROUPS {
+            if !self.due.is_due(now.tick) {
+                break;
+            }
+            match self.due.first_due(now.tick) {
+                Some(group) if self.sweep_group(group, now, counts) > 0 => return true,
+                Some(_) => {}
+                None => break,
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,349 @@
+//! The ghost-horizon clock, exactly: S as a ring of lanes in order of arrival, M under the hand, ghosts of both.
+//!
+//! Amounts as the engine keeps them: the share of S in tenths of an entry, the horizon in 1/256 of an eviction.
+
+use super::Hash;
+use super::Now;
+use super::bounded::{Entry, Lanes};
+use super::ghosts::{Dates, Ghost, Ghosts};
+use super::tour::Tour;
+
+const MAX_USES: u32 = 3;
+/// Bounds of one eviction: promotions into a share of M that is not full, duels, places of the ring.
+const PROMOTIONS: u32 = 4;
+const DUELS: u32 = 8;
+const PLACES: u32 = 64;
+/// Bounds of one turn of the hand: entries of M, and lanes.
+const TURN_ENTRIES: u32 = 16;
+const TURN_LANES: usize = 256;
+
+/// A newcomer, with the ghost it has left here before.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    ghost: Option<Ghost>,
+    into_m: bool,
+    old: bool,
+}
+
+/// S: lanes in a ring that overruns its oldest places.
+#[derive(Debug)]
+struct Ring {
+    lanes: Vec<usize>,
+    head: u32,
+    tail: u32,
+}
+
+impl Ring {
+    fn at(&mut self, position: u32) -> &mut usize {
+        let places = self.lanes.len();
+        &mut self.lanes[usize::try_from(position).expect("small") % places]
+    }
+
+    fn push(&mut self, lane: usize) -> u32 {
+        let position = self.tail;
+        self.tail += 1;
+        *self.at(position) = lane;
+        position
+    }
+
+    fn pop(&mut self) -> Option<(u32, usize)> {
+        let oldest = self
+            .tail
+            .saturating_sub(u32::try_from(self.lanes.len()).expect("small"));
+        let position = self.head.max(oldest);
+        if position == self.tail {
+            return None;
+        }
+        self.head = position + 1;
+        Some((position, *self.at(position)))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Policy {
+    capacity: i64,
+    tour: Tour,
+    hand: usize,
+    candidate: Option<usize>,
+    in_m: i64,
+    ghosts: Ghosts,
+    ring: Ring,
+    misses: usize,
+    misses_per_epoch: usize,
+    epoch: u32,
+    /// It has been full once.
+    filled: bool,
+    evictions: u64,
+    s_evictions: u64,
+    s_share: i64,
+    horizon: i64,
+}
+
+fn live(lanes: &mut Lanes, lane: usize) -> Option<&mut Entry> {
+    lanes[lane].as_mut().filter(|entry| entry.live)
+}
+
+impl Policy {
+    pub(super) fn new(capacity: usize, tour: Tour) -> Self {
+        let c = i64::try_from(capacity).expect("small");
+        Self {
+            capacity: c,
+            tour,
+            hand: 0,
+            candidate: None,
+            in_m: 0,
+            ghosts: Ghosts::new(capacity),
+            ring: Ring {
+                lanes: vec![0; capacity.next_power_of_two()],
+                head: 0,
+                tail: 0,
+            },
+            misses: 0,
+            misses_per_epoch: (capacity / 16).max(1),
+            epoch: 0,
+            filled: false,
+            evictions: 0,
+            s_evictions: 0,
+            // A fiftieth, at least one entry, and never the whole cache.
+            s_share: (c * 10 / 50).clamp(10, ((c - 1) * 10).max(10)),
+            horizon: 3 * c * 256,
+        }
+    }
+
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    fn idle(&self, then: u32) -> u32 {
+        self.epoch - then
+    }
+
+    fn dates(&self) -> Dates {
+        Dates {
+            evictions: self.evictions,
+            s_evictions: self.s_evictions,
+            epoch: self.epoch,
+        }
+    }
+
+    /// How many entries M may have.
+    fn m_share(&self) -> i64 {
+        (self.capacity - self.s_share / 10).max(1)
+    }
+
+    fn shift(&mut self, tenths: i64) {
+        let (whole, limit) = (self.capacity * 10, ((self.capacity - 1) * 10).max(10));
+        let (least, most) = (whole / 100, whole * 8 / 10);
+        self.s_share = (self.s_share + tenths).clamp(least.clamp(10, limit), most.clamp(10, limit));
+    }
+
+    fn widen(&mut self, sign: i64) {
+        let c = self.capacity;
+        let widened = self.horizon + sign * 4 * self.horizon / c;
+        self.horizon = widened.clamp(c * 256 / 4, (3 * c + 1) * 256);
+    }
+
+    /// A miss of this key is on its way in.
+    pub(super) fn arrive(&mut self, hash: Hash) -> Arrival {
+        self.misses += 1;
+        if self.misses == self.misses_per_epoch {
+            self.misses = 0;
+            self.epoch += 1;
+        }
+        let reach = 3 * self.capacity.unsigned_abs() + 1;
+        let ghost = self.ghosts.take(hash, self.dates());
+        Arrival {
+            ghost: ghost.filter(|ghost| ghost.age <= reach),
+            into_m: false,
+            old: false,
+        }
+    }
+
+    /// Gives the newcomer in `lane`, which lives now, its queue.
+    pub(super) fn place(&mut self, lanes: &mut Lanes, lane: usize, arrival: &Arrival) {
+        let welcome = !self.filled || arrival.ghost.is_some();
+        if arrival.into_m || self.in_m < self.m_share() && welcome {
+            self.promote(lanes, lane, arrival.old);
+        } else {
+            let position = self.ring.push(lane);
+            let entry = lanes[lane].as_mut().expect("the newcomer");
+            entry.mark = self.epoch;
+            entry.position = Some(position);
+        }
+    }
+
+    fn promote(&mut self, lanes: &mut Lanes, lane: usize, old: bool) {
+        // The hand is soon there: passed over once.
+        let near = self.tour.ahead(self.hand, lane) * 100 < 70 * self.tour.buckets();
+        let entry = lanes[lane].as_mut().expect("somebody to promote");
+        entry.uses = 0;
+        entry.mark = self.epoch;
+        entry.old |= old;
+        entry.grace |= near && self.filled;
+        self.in_m += i64::from(!entry.in_m);
+        entry.in_m = true;
+    }
+
+    /// An entry has left, not by eviction.
+    pub(super) fn gone(&mut self, entry: &Entry) {
+        self.in_m -= i64::from(entry.in_m);
+    }
+
+    pub(super) fn evicted(&mut self, entry: &Entry) {
+        self.gone(entry);
+        self.evictions += 1;
+        if !entry.in_m {
+            self.s_evictions += 1;
+        } else if entry.old {
+            self.widen(-1);
+        }
+        let (idle, dates) = (self.idle(entry.last_access), self.dates());
+        self.ghosts.remember(entry.hash, !entry.in_m, idle, dates);
+    }
+
+    /// The lane of the entry to leave.
+    pub(super) fn choose(
+        &mut self,
+        lanes: &mut Lanes,
+        arrival: &mut Arrival,
+        now: Now,
+    ) -> Option<usize> {
+        self.filled = true;
+        if self.in_m >= self.m_share()
+            && let Some(ghost) = arrival.ghost.take()
+            && let (Some(lane), _) = self.turn(lanes, now)
+        {
+            let candidate = live(lanes, lane).expect("the candidate").last_access;
+            let won = ghost.idle < self.idle(candidate);
+            if ghost.from_s && !won {
+                self.shift(-7);
+            } else if ghost.from_s && ghost.s_age * 10 <= self.capacity.unsigned_abs() {
+                self.shift(10);
+            }
+            let age = 256 * i64::try_from(ghost.age).expect("small");
+            if won && age <= self.horizon {
+                arrival.into_m = true;
+                arrival.old = 2 * age > self.horizon;
+                return Some(lane);
+            }
+        }
+        if (arrival.into_m || self.in_m > self.m_share() + 1)
+            && let (Some(lane), _) = self.turn(lanes, now)
+        {
+            return Some(lane);
+        }
+        if let Some(lane) = self.head_of_s(lanes, now) {
+            return Some(lane);
+        }
+        for _ in 0..=self.tour.lanes() / TURN_LANES {
+            let (candidate, last) = self.turn(lanes, now);
+            let lane = candidate.or(last).or_else(|| self.head_of_s(lanes, now));
+            if lane.is_some() {
+                return lane;
+            }
+        }
+        None
+    }
+
+    /// The oldest entry of S that does not go on into M, or the one of M that has lost its place to it.
+    fn head_of_s(&mut self, lanes: &mut Lanes, now: Now) -> Option<usize> {
+        let (mut promotions, mut duels) = (0, 0);
+        for _ in 0..PLACES {
+            let (position, lane) = self.ring.pop()?;
+            let Some(entry) = live(lanes, lane) else {
+                continue;
+            };
+            if entry.in_m || entry.position != Some(position) {
+                continue;
+            }
+            let seen = now.sees(entry);
+            let (uses, mark) = (entry.uses, entry.mark);
+            if self.in_m < self.m_share() && promotions < PROMOTIONS && seen {
+                promotions += 1;
+                self.promote(lanes, lane, false);
+                continue;
+            }
+            if uses < MAX_USES || duels == DUELS || !seen {
+                return Some(lane);
+            }
+            duels += 1;
+            let rival = self.turn(lanes, now).0;
+            let rival_access = rival.and_then(|at| live(lanes, at)).map(|r| r.last_access);
+            if rival_access.is_some_and(|access| self.idle(mark) < self.idle(access)) {
+                self.promote(lanes, lane, false);
+                if self.in_m > self.m_share() {
+                    return rival;
+                }
+            } else {
+                let position = self.ring.push(lane);
+                let entry = lanes[lane].as_mut().expect("the head of S");
+                entry.uses = 0;
+                entry.mark = entry.last_access;
+                entry.position = Some(position);
+            }
+        }
+        None
+    }
+
+    /// Turns the hand to the candidate of M; without one near, the second is the last entry of M that it passed.
+    fn turn(&mut self, lanes: &mut Lanes, now: Now) -> (Option<usize>, Option<usize>) {
+        if let Some(lane) = self.candidate
+            && let Some(entry) = live(lanes, lane)
+            && entry.in_m
+        {
+            if entry.uses == 0 || !now.sees(entry) {
+                return (Some(lane), None);
+            }
+            self.candidate = None;
+            self.pass(lanes, lane);
+        }
+        let (mut passed, mut last) = (0, None);
+        for _ in 0..TURN_LANES.min(self.tour.lanes()) {
+            let lane = self.hand;
+            self.hand = self.tour.next(lane);
+            let Some(entry) = live(lanes, lane) else {
+                continue;
+            };
+            if !now.sees(entry) {
+                return (Some(lane), None);
+            }
+            if !entry.in_m {
+                // One that has fallen out of the ring comes back into it.
+                if entry.position.is_none_or(|at| at < self.ring.head) {
+                    entry.position = Some(self.ring.push(lane));
+                }
+                continue;
+            }
+            if entry.uses > 0 {
+                self.pass(lanes, lane);
+            } else if entry.grace {
+                entry.grace = false;
+            } else {
+                self.candidate = Some(lane);
+                return (Some(lane), None);
+            }
+            (passed, last) = (passed + 1, Some(lane));
+            if passed == TURN_ENTRIES {
+                break;
+            }
+        }
+        (None, last)
+    }
+
+    /// The hand passes a used entry of M.
+    fn pass(&mut self, lanes: &mut Lanes, lane: usize) {
+        let entry = lanes[lane].as_mut().expect("the hand is there");
+        if entry.old {
+            self.widen(1);
+        }
+        let since = i64::from(self.idle(entry.last_access));
+        let lap = i64::from(self.idle(entry.mark));
+        let m = self.in_m.max(1);
+        if since * 10 * m < lap * self.capacity.min(10 * m) {
+            self.shift(-3);
+        }
+        entry.mark = self.epoch;
+        (entry.old, entry.grace) = (false, false);
+        entry.uses -= 1;
+    }
+}
