@@ -5,7 +5,9 @@
 
 pub mod belady;
 pub mod cli;
+pub mod cost;
 pub mod heap;
+pub mod hit_ratio;
 pub mod latency;
 pub mod peers;
 pub mod plot;
@@ -14,7 +16,9 @@ pub mod ratios;
 pub mod record;
 pub mod replay;
 pub mod run;
+pub mod summary;
 pub mod table;
 pub mod trace;
+pub mod under_load;
 #[cfg(feature = "valkey")]
 mod valkey;

@@ -9,6 +9,8 @@ use std::{
 
 use serde::Serialize;
 
+use crate::plot::Plot;
+
 /// What a figure depends on besides the code.
 #[derive(Debug, Clone, Serialize)]
 pub struct MachineCard {
@@ -63,6 +65,21 @@ impl MachineCard {
         }
     }
 
+    /// The processor and its cores as part of a file name: `amd-epyc-2-cores`.
+    pub fn name(&self) -> String {
+        let words = self
+            .cpu
+            .to_lowercase()
+            .replace("(r)", "")
+            .replace("(tm)", "");
+        let fit = |letter: char| letter.is_ascii_alphanumeric() || letter == '.';
+        let words: Vec<&str> = words
+            .split(|letter| !fit(letter))
+            .filter(|word| !matches!(*word, "" | "processor" | "cpu"))
+            .collect();
+        format!("{}-{}-cores", words.join("-"), self.cores)
+    }
+
     /// `2026-11-22T160000Z`: the date as part of a file name, in order of time.
     pub fn stamp(&self) -> String {
         self.date.replace(':', "")
@@ -98,6 +115,58 @@ pub fn folder() -> io::Result<PathBuf> {
     Ok(folder)
 }
 
+/// `results/MACHINE`: the records of this machine that are committed.
+pub fn machine_folder(card: &MachineCard) -> PathBuf {
+    root().join("results").join(card.name())
+}
+
+/// Where the files of one run go, and how their names begin.
+#[derive(Debug, Clone)]
+pub struct Place {
+    folder: PathBuf,
+    stem: String,
+}
+
+impl Place {
+    /// `results/MACHINE/DATE-what…` for what is to be kept, else `results/local/DATE-AND-TIME-what…`. The folder is made.
+    ///
+    /// # Errors
+    /// A text that names the folder.
+    pub fn new(card: &MachineCard, what: &str, keep: bool) -> Result<Self, String> {
+        let (folder, stem) = if keep {
+            let date = card.date.get(..10).unwrap_or(&card.date).to_owned();
+            (machine_folder(card), date)
+        } else {
+            (root().join("results").join("local"), card.stamp())
+        };
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let stem = format!("{stem}-{what}");
+        Ok(Self { folder, stem })
+    }
+
+    /// Writes the record and says where it is, in one line.
+    ///
+    /// # Errors
+    /// A text that names the file.
+    pub fn record(&self, record: &impl Serialize) -> Result<String, String> {
+        let path = self.folder.join(format!("{}.json", self.stem));
+        write(&path, record).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(format!("record  {}\n", path.display()))
+    }
+
+    /// Writes a plot of this name (behind the record's; empty for none) and says where it is, in one line.
+    ///
+    /// # Errors
+    /// A text that names the file.
+    pub fn plot(&self, name: &str, plot: &Plot) -> Result<String, String> {
+        let dash = if name.is_empty() { "" } else { "-" };
+        let path = self.folder.join(format!("{}{dash}{name}.svg", self.stem));
+        plot.write(&path)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(format!("plot    {}\n", path.display()))
+    }
+}
+
 /// Writes a record as indented JSON.
 ///
 /// # Errors
@@ -123,5 +192,11 @@ mod tests {
             card.stamp()
         );
         assert!(!card.cpu.is_empty() && !card.kernel.is_empty());
+        let epyc = MachineCard {
+            cpu: "AMD EPYC(TM) 7R13 Processor".to_owned(),
+            cores: 2,
+            ..card
+        };
+        assert_eq!(epyc.name(), "amd-epyc-7r13-2-cores");
     }
 }

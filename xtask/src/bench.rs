@@ -1,7 +1,10 @@
-//! `cargo xtask bench`: the benchmarks of every package that has some.
+//! `cargo xtask bench`: records and plots, gates, criterion benches.
 
 mod instructions;
+mod records;
 mod tools;
+
+use std::path::PathBuf;
 
 use crate::Result;
 use crate::report::{Expect, Report};
@@ -14,9 +17,18 @@ pub(crate) struct Args {
     gate: bool,
     /// Count instructions and atomic operations and make the counts the new baselines
     /// (benches/instructions/baseline.json, benches/atomics/maxima.json)
-    #[arg(long, conflicts_with_all = ["gate", "filter"])]
+    #[arg(long, conflicts_with_all = ["gate", "criterion", "filter"])]
     write_baseline: bool,
-    /// Run only the bench targets whose name contains this; no match is an error
+    /// The criterion benches instead of the records; what they find goes to target/criterion
+    #[arg(long, conflicts_with = "gate")]
+    criterion: bool,
+    /// A minute in all instead of ten, into results/local/: to see that it works
+    #[arg(long, conflicts_with_all = ["gate", "criterion"])]
+    quick: bool,
+    /// A folder of traces for the hit ratios; without it those are left out
+    #[arg(long, value_name = "FOLDER")]
+    traces: Option<PathBuf>,
+    /// Only the records, gates or benches whose name contains this; no match is an error
     filter: Option<String>,
 }
 
@@ -33,6 +45,7 @@ impl Args {
 /// The gate that has a baseline of its own.
 const INSTRUCTIONS: &str = "gate_instructions";
 
+/// Without a flag: all records and plots of this machine, and the page over them.
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
     if args.write_baseline {
         let mut maxima = cargo();
@@ -46,6 +59,14 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         ]);
         report.run("atomic operations", maxima.arg("--write"), Expect::Success);
         return instructions::run(true, report);
+    }
+    if !args.gate && !args.criterion {
+        let wanted = records::Wanted {
+            quick: args.quick,
+            traces: args.traces.as_ref(),
+            filter: args.filter.as_deref(),
+        };
+        return records::run(&wanted, report);
     }
     let wanted = |name: &str| {
         args.gate == is_gate(name) && args.filter.as_deref().is_none_or(|f| name.contains(f))

@@ -50,7 +50,7 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Switch on each seeded fault in turn and show that its model or test catches it
     Faults(faults::Args),
-    /// The benchmarks, or with --gate only the checks that can fail
+    /// All records and plots of this machine; with --gate only the checks that can fail; with --criterion those benches
     Bench(bench::Args),
 }
 

@@ -5,15 +5,15 @@
 //! spread (the middle half), and ratios of medians. Every timed loop checks every answer it gets.
 
 mod limits;
-mod measure;
+pub(crate) mod measure;
 mod report;
-mod scenario;
+pub(crate) mod scenario;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::record::{self, MachineCard};
+use crate::record::{MachineCard, Place};
 use measure::Rival;
 use scenario::Scenario;
 
@@ -38,9 +38,9 @@ struct Args {
     #[arg(long)]
     gate: bool,
 
-    /// The folder of the record, instead of results/local
-    #[arg(long, value_name = "FOLDER")]
-    out: Option<PathBuf>,
+    /// Write the record to results/MACHINE/, to be committed, instead of results/local/
+    #[arg(long)]
+    keep: bool,
 
     /// What cargo adds when it runs a bench target
     #[arg(long, hide = true)]
@@ -98,17 +98,6 @@ fn run(args: &Args) -> Result<bool, String> {
     }
     let verdicts = limits::verdicts(&cells);
     print!("{}", report::verdicts(&verdicts));
-    let folder = match &args.out {
-        Some(folder) => {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| format!("{}: {error}", folder.display()))?;
-            folder.clone()
-        }
-        None => {
-            record::folder().map_err(|error| format!("results/local cannot be made: {error}"))?
-        }
-    };
-    let path = folder.join(format!("{}-ratios.json", card.stamp()));
     let record = report::Record {
         what: "ratios",
         rounds: args.rounds,
@@ -116,7 +105,9 @@ fn run(args: &Args) -> Result<bool, String> {
         verdicts: &verdicts,
         machine: &card,
     };
-    record::write(&path, &record).map_err(|error| format!("{}: {error}", path.display()))?;
-    println!("record  {}", path.display());
+    print!(
+        "{}",
+        Place::new(&card, "ratios", args.keep)?.record(&record)?
+    );
     Ok(!args.gate || verdicts.iter().all(|verdict| verdict.holds))
 }

@@ -4,7 +4,7 @@ use super::measure::Rival;
 
 /// One thing that is timed for every rival that can do it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scenario {
+pub(crate) enum Scenario {
     /// Hits, one call each, in a random order over all present keys; a TTL is set where there is one.
     Hit(usize),
     /// The same, four look-ups a view.
@@ -21,7 +21,7 @@ pub(super) enum Scenario {
 
 impl Scenario {
     /// All at these sizes; the writing and the threaded ones at the middle size alone.
-    pub(super) fn all(sizes: &[usize]) -> Vec<Scenario> {
+    pub(crate) fn all(sizes: &[usize]) -> Vec<Scenario> {
         let middle = sizes[sizes.len() / 2];
         let mut all: Vec<Scenario> = sizes.iter().map(|&size| Scenario::Hit(size)).collect();
         all.extend(sizes.iter().map(|&size| Scenario::Pin(size)));
@@ -36,7 +36,7 @@ impl Scenario {
         all
     }
 
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match *self {
             Scenario::Hit(size) => format!("hit, {}", short(size)),
             Scenario::Pin(size) => format!("pin, {}", short(size)),
@@ -49,8 +49,15 @@ impl Scenario {
         }
     }
 
+    pub(crate) fn threads(self) -> usize {
+        match self {
+            Scenario::Mixed(_, threads) | Scenario::Read(_, threads) => threads,
+            _ => 1,
+        }
+    }
+
     /// Who can do it, tux-cache first.
-    pub(super) fn rivals(&self) -> Vec<Rival> {
+    pub(crate) fn rivals(&self) -> Vec<Rival> {
         let caches = [
             Rival::Tux,
             Rival::Quick,

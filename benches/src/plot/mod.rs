@@ -1,0 +1,314 @@
+//! SVG plots that can be read on a phone: large type, axes named with units, each line labelled where it ends, and
+//! told apart by dashes as well as by colours of different lightness.
+
+mod axis;
+mod draw;
+
+use std::path::Path;
+
+/// One line of a plot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Stands at the line's end.
+    pub label: String,
+    /// In order of x.
+    pub points: Vec<(f64, f64)>,
+    /// Drawn as dots on top: where a line is a model, what was measured.
+    pub dots: Vec<(f64, f64)>,
+}
+
+impl Series {
+    /// A line through these points.
+    pub fn new(label: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
+        Self {
+            label: label.into(),
+            points,
+            dots: Vec::new(),
+        }
+    }
+
+    /// The same with dots.
+    #[must_use]
+    pub fn with_dots(self, dots: Vec<(f64, f64)>) -> Self {
+        Self { dots, ..self }
+    }
+
+    /// Puts the points in order of x.
+    pub fn sort(&mut self) {
+        self.points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    }
+
+    fn all(&self) -> impl Iterator<Item = &(f64, f64)> {
+        self.points.iter().chain(&self.dots)
+    }
+}
+
+/// A plot with a logarithmic x axis.
+#[derive(Debug, Clone)]
+pub struct Plot {
+    title: String,
+    x_name: String,
+    x_ticks: Vec<f64>,
+    y_name: String,
+    y_text: fn(&f64) -> String,
+    y_range: (f64, f64),
+    y_ticks: Vec<f64>,
+    series: Vec<Series>,
+    /// Where the lines end at different heights the labels stand there; where all end at the top they stand in a
+    /// row, each behind a piece of its line.
+    labels_at_ends: bool,
+}
+
+impl Plot {
+    /// Hit ratio in percent against capacity in entries.
+    pub fn hit_ratio(title: String, series: Vec<Series>) -> Self {
+        Self::percent(title, "capacity, entries (log)", "hit ratio, %", series)
+    }
+
+    /// Percentages against something.
+    pub fn percent(
+        title: String,
+        x_name: impl Into<String>,
+        y_name: impl Into<String>,
+        series: Vec<Series>,
+    ) -> Self {
+        let top = highest(&series).max(1.0) * 1.04;
+        Self {
+            title,
+            x_name: x_name.into(),
+            x_ticks: x_ticks(&series),
+            y_name: y_name.into(),
+            y_text: |y| format!("{y:.0}"),
+            y_range: (0.0, top),
+            y_ticks: axis::linear(top),
+            series,
+            labels_at_ends: true,
+        }
+    }
+
+    /// Both axes logarithmic; `y_name` should say so.
+    pub fn logarithmic(
+        title: String,
+        x_name: impl Into<String>,
+        y_name: impl Into<String>,
+        mut series: Vec<Series>,
+    ) -> Self {
+        let top = highest(&series);
+        let low = series
+            .iter()
+            .flat_map(Series::all)
+            .map(|point| point.1)
+            .fold(top, f64::min);
+        // The axis itself is linear: what is drawn is the logarithm, and labelled with its number.
+        let drawn = |point: &mut (f64, f64)| point.1 = point.1.log10();
+        for line in &mut series {
+            line.points.iter_mut().for_each(drawn);
+            line.dots.iter_mut().for_each(drawn);
+        }
+        Self {
+            title,
+            x_name: x_name.into(),
+            x_ticks: x_ticks(&series),
+            y_name: y_name.into(),
+            y_text: |y| short(10_f64.powf(*y)),
+            y_range: (low.log10() - 0.1, top.log10() + 0.1),
+            y_ticks: axis::logarithmic(low * 0.8, top * 1.25)
+                .into_iter()
+                .map(f64::log10)
+                .collect(),
+            series,
+            labels_at_ends: true,
+        }
+    }
+
+    /// Share of the batches against nanoseconds per look-up. The points are (ns, share); shares are drawn so that
+    /// each further nine takes the same room.
+    pub fn latency(title: String, series: Vec<Series>) -> Self {
+        Self::distribution(
+            title,
+            "ns per look-up, mean of a batch (log)",
+            "share of batches at most this",
+            series,
+        )
+    }
+
+    /// As [`latency`](Self::latency) for anything that has a distribution.
+    pub fn distribution(
+        title: String,
+        x_name: impl Into<String>,
+        y_name: impl Into<String>,
+        mut series: Vec<Series>,
+    ) -> Self {
+        // The last share is 1: infinitely many nines. It is drawn a third of a nine behind the last but one.
+        let nines = |share: f64| -(1.0 - share).log10();
+        let mut top = 1.0_f64;
+        for line in &mut series {
+            let last = line
+                .points
+                .iter()
+                .map(|point| point.1)
+                .filter(|share| *share < 1.0)
+                .fold(0.0, f64::max);
+            let cap = nines(last) + 0.3;
+            line.points
+                .iter_mut()
+                .for_each(|point| point.1 = nines(point.1).min(cap));
+            line.points.dedup_by(|a, b| a.1 == b.1 && a.1 >= cap);
+            top = top.max(cap);
+        }
+        Self {
+            title,
+            x_name: x_name.into(),
+            x_ticks: x_ticks(&series),
+            y_name: y_name.into(),
+            y_text: share_text,
+            y_range: (0.0, top + 0.1),
+            y_ticks: (0..=top as u32).map(f64::from).collect(),
+            series,
+            labels_at_ends: false,
+        }
+    }
+
+    /// Other marks on the x axis.
+    #[must_use]
+    pub fn with_x_ticks(self, x_ticks: Vec<f64>) -> Self {
+        Self { x_ticks, ..self }
+    }
+
+    /// Draws the plot into an SVG file.
+    ///
+    /// # Errors
+    /// The text of what kept it from being written.
+    pub fn write(&self, path: &Path) -> Result<(), String> {
+        let mut text = String::new();
+        self.draw(&mut text).map_err(|error| error.to_string())?;
+        std::fs::write(path, text).map_err(|error| error.to_string())
+    }
+
+    /// From the smallest to the largest x.
+    fn x_range(&self) -> (f64, f64) {
+        x_range(&self.series)
+    }
+}
+
+fn x_range(series: &[Series]) -> (f64, f64) {
+    let points = || series.iter().flat_map(Series::all).map(|point| point.0);
+    (
+        points().fold(f64::MAX, f64::min).max(1e-3),
+        points().fold(1e-2, f64::max),
+    )
+}
+
+fn x_ticks(series: &[Series]) -> Vec<f64> {
+    let (low, high) = x_range(series);
+    axis::logarithmic(low * 0.95, high * 1.05)
+}
+
+fn highest(series: &[Series]) -> f64 {
+    let all = series.iter().flat_map(Series::all);
+    all.map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max)
+}
+
+fn share_text(nines: &f64) -> String {
+    match nines.round() as i32 {
+        0 => "0 %".to_owned(),
+        1 => "90 %".to_owned(),
+        2 => "99 %".to_owned(),
+        more => format!("99.{} %", "9".repeat((more - 2) as usize)),
+    }
+}
+
+/// `100`, `30 k`, `2.5 M`.
+fn short(number: f64) -> String {
+    let (scaled, unit) = match number {
+        n if n >= 1e6 => (n / 1e6, " M"),
+        n if n >= 1e3 => (n / 1e3, " k"),
+        n => (n, ""),
+    };
+    let text = format!("{scaled:.1}");
+    format!("{}{unit}", text.strip_suffix(".0").unwrap_or(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn svg(plot: &Plot) -> String {
+        let mut text = String::new();
+        plot.draw(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_plot_names_its_axes_and_lines() {
+        let lines = vec![
+            Series::new(
+                "tux-cache",
+                vec![(10.0, 20.0), (100.0, 55.5), (1_000.0, 80.0)],
+            ),
+            Series::new("Belady", vec![(10.0, 30.0), (100.0, 60.0), (1_000.0, 81.0)]),
+        ];
+        let text = svg(&Plot::hit_ratio("Hit ratio, t".into(), lines));
+        for part in [
+            "tux-cache",
+            "Belady",
+            "capacity, entries (log)",
+            "hit ratio, %",
+            "Hit ratio, t",
+        ] {
+            assert!(text.contains(part), "{part} is missing");
+        }
+    }
+
+    #[test]
+    fn every_nine_takes_the_same_room() {
+        let points = vec![
+            (3.0, 0.0),
+            (4.0, 0.9),
+            (5.0, 0.99),
+            (50.0, 0.999),
+            (90.0, 1.0),
+        ];
+        let plot = Plot::latency("t".into(), vec![Series::new("a", points)]);
+        let heights: Vec<f64> = plot.series[0].points.iter().map(|point| point.1).collect();
+        let expected = [0.0, 1.0, 2.0, 3.0, 3.3];
+        assert!(
+            heights
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 1e-9),
+            "{heights:?}"
+        );
+        assert!(svg(&plot).contains("99.9 %"));
+    }
+
+    #[test]
+    fn a_logarithmic_plot_is_labelled_with_its_numbers() {
+        let line = Series::new("hit", vec![(1e3, 2.0), (1e6, 40.0)]).with_dots(vec![(1e3, 3.0)]);
+        let plot = Plot::logarithmic("t".into(), "entries (log)", "ns (log)", vec![line]);
+        assert!((plot.series[0].dots[0].1 - 3_f64.log10()).abs() < 1e-12);
+        let text = svg(&plot);
+        for part in [
+            "entries (log)",
+            "ns (log)",
+            "1 k",
+            "1 M",
+            "\n10\n",
+            "<circle",
+        ] {
+            assert!(text.contains(part), "{part:?} is missing in {text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!(
+            [0.5, 10.0, 30_000.0, 2_500_000.0].map(short),
+            ["0.5", "10", "30 k", "2.5 M"]
+        );
+        assert_eq!(
+            [0.0, 1.0, 2.0, 4.0].map(|n| share_text(&n)),
+            ["0 %", "90 %", "99 %", "99.99 %"]
+        );
+    }
+}

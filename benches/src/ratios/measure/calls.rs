@@ -1,0 +1,99 @@
+//! One thread's calls, timed.
+
+use std::time::Instant;
+
+use super::{
+    Timing,
+    keys::{OPERATIONS, Order, difference, filled, key, right, value_of},
+};
+use crate::peers::{Papaya, Peer, Tux};
+
+pub(super) fn hit<C: Peer<u64, u64> + 'static>(size: usize) -> Result<Timing, String> {
+    let (cache, keys) = filled::<C>(size)?;
+    let mut order = Order::new(keys);
+    Ok(Box::new(move || {
+        let mut wrong = 0;
+        let ns = order.timed(|keys| {
+            keys.iter()
+                .for_each(|key| wrong |= difference(*key, cache.get(key)))
+        });
+        right(wrong, ns)
+    }))
+}
+
+pub(super) fn pin_tux(size: usize) -> Result<Timing, String> {
+    let (cache, keys) = filled::<Tux<u64, u64>>(size)?;
+    let mut order = Order::new(keys);
+    Ok(Box::new(move || {
+        let mut wrong = 0;
+        let ns = order.timed(|keys| {
+            for four in keys.chunks(4) {
+                let view = cache.0.pin();
+                four.iter()
+                    .for_each(|key| wrong |= difference(*key, view.get(key).copied()));
+            }
+        });
+        right(wrong, ns)
+    }))
+}
+
+pub(super) fn pin_papaya(size: usize) -> Result<Timing, String> {
+    let (cache, keys) = filled::<Papaya<u64, u64>>(size)?;
+    let mut order = Order::new(keys);
+    Ok(Box::new(move || {
+        let mut wrong = 0;
+        let ns = order.timed(|keys| {
+            for four in keys.chunks(4) {
+                let view = cache.0.pin();
+                four.iter()
+                    .for_each(|key| wrong |= difference(*key, view.get(key).copied()));
+            }
+        });
+        right(wrong, ns)
+    }))
+}
+
+pub(super) fn insert<C: Peer<u64, u64> + 'static>(
+    size: usize,
+    bounded: bool,
+) -> Result<Timing, String> {
+    let (cache, _) = filled::<C>(size)?;
+    let mut next = size as u64;
+    Ok(Box::new(move || {
+        let start = Instant::now();
+        for number in next..next + OPERATIONS as u64 {
+            cache.set(key(number), value_of(key(number)));
+            if !bounded {
+                cache.remove(&key(number - size as u64));
+            }
+        }
+        let ns = start.elapsed().as_nanos() as f64 / OPERATIONS as f64;
+        next += OPERATIONS as u64;
+        match cache.len() {
+            // Sharded caches may hold a little less than they may.
+            Some(len) if len > size || len < size * 4 / 5 => {
+                Err(format!("holds {len} of {size} entries"))
+            }
+            _ => Ok(ns),
+        }
+    }))
+}
+
+pub(super) fn overwrite<C: Peer<u64, u64> + 'static>(size: usize) -> Result<Timing, String> {
+    let (cache, keys) = filled::<C>(size)?;
+    let (mut order, mut turn) = (Order::new(keys), 0);
+    Ok(Box::new(move || {
+        turn += 1;
+        let ns = order.timed(|keys| {
+            keys.iter()
+                .for_each(|key| cache.set(*key, value_of(*key) ^ turn))
+        });
+        let last = (order.from + order.keys.len() - 1) % order.keys.len();
+        let key = order.keys[last];
+        // moka and mini-moka may refuse a write to a key they have just evicted; others must show it.
+        match cache.get(&key) {
+            Some(value) if value != value_of(key) ^ turn => Err(format!("{key} kept an old value")),
+            _ => Ok(ns),
+        }
+    }))
+}

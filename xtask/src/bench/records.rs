@@ -1,0 +1,109 @@
+//! Every record and plot, by the programs of `benches/`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::Result;
+use crate::report::{Expect, Report};
+use crate::workspace::cargo;
+
+const PACKAGE: &str = "tux-cache-bench";
+
+/// A program that writes a record, and what makes it short.
+struct Program {
+    name: &'static str,
+    quick: &'static [&'static str],
+    /// Needs a folder of traces.
+    traces: bool,
+}
+
+const PROGRAMS: [Program; 4] = [
+    Program {
+        name: "ratios",
+        quick: &["--rounds", "3", "--sizes", "1000,100000"],
+        traces: false,
+    },
+    Program {
+        name: "cost",
+        quick: &["--rounds", "3", "--sizes", "1000,10000,100000"],
+        traces: false,
+    },
+    Program {
+        name: "latency",
+        quick: &["--seconds", "1"],
+        traces: false,
+    },
+    Program {
+        name: "hit-ratio",
+        quick: &[],
+        traces: true,
+    },
+];
+
+/// What of it is wanted.
+pub(super) struct Wanted<'a> {
+    pub(super) quick: bool,
+    pub(super) traces: Option<&'a PathBuf>,
+    pub(super) filter: Option<&'a str>,
+}
+
+pub(super) fn run(wanted: &Wanted<'_>, report: &mut Report) -> Result<()> {
+    let named = |program: &&Program| wanted.filter.is_none_or(|f| program.name.contains(f));
+    let programs: Vec<&Program> = PROGRAMS.iter().filter(named).collect();
+    if programs.is_empty() {
+        let names: Vec<&str> = PROGRAMS.iter().map(|program| program.name).collect();
+        return Err(format!(
+            "no record has `{}` in its name; there are {}",
+            wanted.filter.unwrap_or_default(),
+            names.join(", ")
+        )
+        .into());
+    }
+    for program in programs {
+        let mut command = bin(program.name);
+        match (program.traces, wanted.traces) {
+            (true, None) => {
+                report.note(format!(
+                    "{}: not run, it needs traces: --traces FOLDER",
+                    program.name
+                ));
+                continue;
+            }
+            (true, Some(folder)) => {
+                command.arg("--traces").arg(std::path::absolute(folder)?);
+            }
+            (false, _) => {}
+        }
+        command.args(if wanted.quick {
+            program.quick
+        } else {
+            &["--keep"]
+        });
+        step(program.name, &mut command, report);
+    }
+    if !wanted.quick {
+        step("summary", &mut bin("summary"), report);
+    }
+    Ok(())
+}
+
+fn bin(name: &str) -> Command {
+    let mut command = cargo();
+    command.args([
+        "run",
+        "--release",
+        "--quiet",
+        "-p",
+        PACKAGE,
+        "--bin",
+        name,
+        "--",
+    ]);
+    command
+}
+
+fn step(name: &str, command: &mut Command, report: &mut Report) {
+    if report.run(name, command, Expect::Success).success {
+        report.count(true);
+    }
+}
