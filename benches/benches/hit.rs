@@ -10,7 +10,8 @@ const TTL: Duration = Duration::from_secs(3_600);
 /// Look-ups of one iteration.
 const BATCH: usize = 1_024;
 
-/// A full cache and its keys in a random order.
+/// A full cache that gives each key its value, and its keys in a random order. All are asked for here, so that the timed
+/// loops need only count their hits.
 fn full<K, V>(
     size: usize,
     key: impl Fn(u64) -> K,
@@ -18,10 +19,12 @@ fn full<K, V>(
 ) -> (TtlCache<K, V>, Vec<K>)
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
+    V: Clone + PartialEq + Send + Sync + 'static,
 {
     let cache = TtlCache::new(TTL, size);
     (0..size as u64).for_each(|number| cache.set(key(number), value(number)));
+    let right = |number| cache.get(&key(number)) == Some(value(number));
+    assert!((0..size as u64).all(right), "every key has its value");
     assert_eq!(
         cache.len(),
         size,
@@ -51,7 +54,7 @@ fn per_call<K, V>(
     value: impl Fn(u64) -> V,
 ) where
     K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
+    V: Clone + PartialEq + Send + Sync + 'static,
 {
     let (cache, keys) = full(size, key, value);
     let mut group = criterion.benchmark_group("hit");
@@ -119,7 +122,7 @@ fn values(criterion: &mut Criterion) {
 }
 
 fn views(criterion: &mut Criterion) {
-    for size in [1_000, 100_000, 1_000_000] {
+    for size in [1_000, 10_000, 100_000, 1_000_000] {
         let (cache, keys) = full(size, |number| number, |number| number * 3);
         let mut group = criterion.benchmark_group("hit");
         group.throughput(Throughput::Elements(BATCH.min(size) as u64));

@@ -28,6 +28,7 @@ fn with_room(criterion: &mut Criterion) {
         let fill = |cache: TtlCache<u64, u64>| {
             (0..BATCH).for_each(|key| cache.set(key, key));
             assert_eq!(cache.resident() as u64, BATCH);
+            assert_eq!(cache.get(&(BATCH / 2)), Some(BATCH / 2));
             cache
         };
         bencher.iter_batched(empty, fill, BatchSize::SmallInput);

@@ -1,6 +1,12 @@
 //! What is not a look-up or a write: sweeping, clearing, invalidating, loading.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Barrier,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tux_cache::{TtlCache, time::ManualTicker};
@@ -49,7 +55,7 @@ fn clear(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("the call", size), |bencher| {
             let run = |(cache, ticker): (TtlCache<u64, u64>, ManualTicker)| {
                 cache.clear();
-                assert!(cache.get(&1).is_none());
+                assert!(cache.is_empty() && cache.get(&1).is_none());
                 (cache, ticker)
             };
             bencher.iter_batched(|| full(size), run, BatchSize::PerIteration);
@@ -64,6 +70,14 @@ fn invalidate(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(size as u64));
         group.bench_function(BenchmarkId::new("matching none", size), |bencher| {
             bencher.iter(|| assert_eq!(cache.invalidate_matching(|key| *key == u64::MAX), 0));
+        });
+        let tenth = |cache: TtlCache<u64, u64>| {
+            let went = cache.invalidate_matching(|key| key.is_multiple_of(10));
+            assert_eq!((went, cache.len()), (size / 10, size - size / 10));
+            cache
+        };
+        group.bench_function(BenchmarkId::new("matching a tenth", size), |bencher| {
+            bencher.iter_batched(|| full(size).0, tenth, BatchSize::PerIteration);
         });
         let mut next = 0;
         group.throughput(Throughput::Elements(1));
@@ -95,6 +109,26 @@ fn single_flight(criterion: &mut Criterion) {
         bencher.iter(|| {
             next += 1;
             assert_eq!(cache.get_or_fetch(next, || next * 2), next * 2);
+        });
+    });
+    // Who comes second waits for the first one's load or finds its value. Starting the other thread is in the time.
+    group.bench_function("two threads, one load", |bencher| {
+        bencher.iter(|| {
+            next += 1;
+            let (loads, ready) = (AtomicU32::new(0), Barrier::new(2));
+            let ask = || {
+                ready.wait();
+                let value = cache.get_or_fetch(next, || {
+                    loads.fetch_add(1, Ordering::Relaxed);
+                    next * 2
+                });
+                assert_eq!(value, next * 2);
+            };
+            std::thread::scope(|scope| {
+                scope.spawn(ask);
+                ask();
+            });
+            assert_eq!(loads.into_inner(), 1, "one load for both");
         });
     });
 }
