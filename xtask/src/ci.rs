@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::report::{Expect, Report};
 use crate::workspace::{Workspace, cargo, cargo_of};
-use crate::{Result, bench, fuzz, test};
+use crate::{Result, bench, fuzz, sanitize, test};
 
 /// The library's minimum supported Rust version, as `rust-version` in Cargo.toml says.
 const MSRV: &str = "1.88";
@@ -73,6 +73,13 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         report.note(
             "no nightly toolchain: nothing was fuzzed; the tests replayed the committed corpora",
         );
+    }
+    if sanitize::available() {
+        if let Err(error) = sanitize::run(&sanitize::Args::default(), report) {
+            report.problem(&error.to_string());
+        }
+    } else {
+        report.note("no nightly toolchain: nothing was run under a sanitizer");
     }
     if bench::has_gate(&workspace) {
         if let Err(error) = bench::run(&bench::Args::gate(), report) {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::Result;
 use crate::report::{Expect, Report};
-use crate::workspace::{Workspace, cargo_of};
+use crate::workspace::{Workspace, cargo_of, host};
 
 const TOOLCHAIN: &str = "nightly";
 
@@ -117,11 +117,7 @@ fn one(
 
 /// Where cargo-fuzz leaves a target's program in its build folder.
 fn program(builds: &Path, target: &str) -> Result<PathBuf> {
-    let output = Command::new("rustc").arg("-vV").output()?;
-    let about = String::from_utf8_lossy(&output.stdout).into_owned();
-    let host = about.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.ok_or("`rustc -vV` names no host")?;
-    Ok(builds.join(host).join("release").join(target))
+    Ok(builds.join(host()?).join("release").join(target))
 }
 
 /// The build folder of the targets: other flags than the workspace's.

@@ -12,6 +12,7 @@ mod loom;
 mod output;
 mod python;
 mod report;
+mod sanitize;
 mod test;
 mod valkey;
 mod workspace;
@@ -50,6 +51,8 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Switch on each seeded fault in turn and show that its model or test catches it
     Faults(faults::Args),
+    /// Unit and stress tests of the engine under address and leak sanitizer (needs a nightly toolchain)
+    Sanitize(sanitize::Args),
     /// All records and plots of this machine; with --gate only the checks that can fail; with --criterion those benches
     Bench(bench::Args),
 }
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Task::Loom(args) => loom::run(&args, &mut report),
         Task::Fuzz(args) => fuzz::run(&args, &mut report),
         Task::Faults(args) => faults::run(&args, &mut report),
+        Task::Sanitize(args) => sanitize::run(&args, &mut report),
         Task::Bench(args) => bench::run(&args, &mut report),
     };
     if let Err(error) = done {

@@ -90,6 +90,14 @@ pub(crate) fn cargo_of(toolchain: &str) -> Option<Command> {
     })
 }
 
+/// The triple of this machine.
+pub(crate) fn host() -> crate::Result<String> {
+    let output = Command::new("rustc").arg("-vV").output()?;
+    let about = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = about.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.ok_or("`rustc -vV` names no host")?.to_owned())
+}
+
 /// All files with this extension below a folder, build folders left out.
 pub(crate) fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -1,0 +1,50 @@
+//! `cargo xtask sanitize`: unit and stress tests of the engine under address and leak sanitizer, on the nightly toolchain.
+//!
+//! Thread sanitizer and miri need parts (`rust-src`, `miri`) that a plain nightly lacks; the GitHub workflow has them.
+
+use crate::Result;
+use crate::report::{Expect, Report};
+use crate::workspace::{Workspace, cargo_of, host};
+
+const TOOLCHAIN: &str = "nightly";
+
+/// The tests with threads, unlinked entries and panics; the others add nothing that the allocator could see.
+const TESTS: [&str; 5] = ["engine", "model", "single_flight", "stops", "stress"];
+
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Run only the tests whose name contains this; no match is an error
+    filter: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
+    let workspace = Workspace::load()?;
+    let Some(mut command) = cargo_of(TOOLCHAIN) else {
+        return Err(
+            format!("sanitizers need the {TOOLCHAIN} toolchain, which is not installed").into(),
+        );
+    };
+    command.args(["test", "-p", "tux-cache", "--no-default-features", "--lib"]);
+    for test in TESTS {
+        command.args(["--test", test]);
+    }
+    // With a target named, build scripts and macros stay without sanitizer.
+    command.arg("--target").arg(host()?);
+    command
+        .arg("--target-dir")
+        .arg(workspace.target.join("sanitize"));
+    command.args(["--no-fail-fast"]).args(&args.filter);
+    command.env("RUSTFLAGS", "-Zsanitizer=address -Cforce-frame-pointers=yes");
+    command.env("ASAN_OPTIONS", "detect_leaks=1");
+    report.run(
+        "engine under address and leak sanitizer",
+        &mut command,
+        Expect::Tests,
+    );
+    Ok(())
+}
+
+/// Whether it can run here.
+pub(crate) fn available() -> bool {
+    cargo_of(TOOLCHAIN).is_some()
+}
