@@ -132,7 +132,9 @@ impl<K, V> Bounded<K, V> {
 
     /// Retires a LIVE entry whose lane word the caller has changed.
     fn retire(&self, local: &Local<K, V>, entry: &Entry<K, V>) {
-        self.settle(entry);
+        if !cfg!(tux_fault = "retire-unsettled") {
+            self.settle(entry);
+        }
         local.retire(Retired::Entry(std::ptr::from_ref(entry).cast_mut()));
     }
 

@@ -49,25 +49,36 @@ pub(crate) fn spin_hint() {
 /// A witness that memory is not used after it was freed, nor freed without a happens-before edge from each of its
 /// users: what a thread sanitizer would say of a plain field.
 #[derive(Debug)]
-pub(crate) struct Witness(::loom::cell::UnsafeCell<()>);
+pub(crate) struct Witness(
+    ::loom::cell::UnsafeCell<()>,
+    ::std::sync::atomic::AtomicBool,
+);
 
 // SAFETY: nothing is stored; the cell is touched to have the checker object.
 unsafe impl Sync for Witness {}
 
 impl Witness {
     pub(crate) fn new() -> Self {
-        Self(::loom::cell::UnsafeCell::new(()))
+        Self(
+            ::loom::cell::UnsafeCell::new(()),
+            ::std::sync::atomic::AtomicBool::new(false),
+        )
     }
 
     /// The memory around it is about to be read.
     #[track_caller]
     pub(crate) fn used(&self) {
+        // The checker objects to unordered accesses only; this one to a use after the free, by the same thread too.
+        let freed = self.1.load(Ordering::Relaxed);
+        assert!(!freed, "R1: used after it was freed");
         self.0.with(|_| ());
     }
 
     /// The memory around it is free now.
     #[track_caller]
     pub(crate) fn freed(&self) {
+        let twice = self.1.swap(true, Ordering::Relaxed);
+        assert!(!twice, "R1: freed twice");
         self.0.with_mut(|_| ());
     }
 }

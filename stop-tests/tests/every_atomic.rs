@@ -179,10 +179,12 @@ fn i7_reclamation() {
     });
 }
 
+type Call = fn(&Bench);
+
 /// Unbounded caches inherit papaya's progress; the shim's own operations in them hold nobody up either.
 #[test]
 fn i7_unbounded() {
-    let calls: [(&str, fn(&Bench)); 6] = [
+    let calls: [(&str, Call); 6] = [
         ("set", |b| b.cache.set(NEW, b.value(1))),
         ("set_leased", |b| {
             let lease = b.cache.lease(&NEW);

@@ -34,7 +34,10 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         .arg("--target-dir")
         .arg(workspace.target.join("sanitize"));
     command.args(["--no-fail-fast"]).args(&args.filter);
-    command.env("RUSTFLAGS", "-Zsanitizer=address -Cforce-frame-pointers=yes");
+    command.env(
+        "RUSTFLAGS",
+        "-Zsanitizer=address -Cforce-frame-pointers=yes",
+    );
     command.env("ASAN_OPTIONS", "detect_leaks=1");
     report.run(
         "engine under address and leak sanitizer",

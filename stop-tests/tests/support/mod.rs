@@ -7,17 +7,17 @@ use std::time::Duration;
 use tux_cache_stops::TtlCache;
 use tux_cache_stops::time::ManualTicker;
 
-pub type Cache = TtlCache<Key, Value, Group>;
+pub(crate) type Cache = TtlCache<Key, Value, Group>;
 
 /// A healthy run needs milliseconds.
 const WATCHDOG: Duration = Duration::from_secs(20);
 
-pub const LONG: Duration = Duration::from_secs(1_000);
-pub const SHORT: Duration = Duration::from_millis(1);
+pub(crate) const LONG: Duration = Duration::from_secs(1_000);
+pub(crate) const SHORT: Duration = Duration::from_millis(1);
 
 /// Number, and group: keys of one group have the same hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key(pub u64, pub u64);
+pub(crate) struct Key(pub(crate) u64, pub(crate) u64);
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -26,9 +26,9 @@ impl Hash for Key {
 }
 
 #[derive(Clone, Copy, Default)]
-pub struct Group;
+pub(crate) struct Group;
 
-pub struct GroupHasher(u64);
+pub(crate) struct GroupHasher(u64);
 
 impl BuildHasher for Group {
     type Hasher = GroupHasher;
@@ -50,8 +50,8 @@ impl Hasher for GroupHasher {
 }
 
 #[derive(Debug)]
-pub struct Value {
-    pub number: u64,
+pub(crate) struct Value {
+    pub(crate) number: u64,
     alive: Arc<AtomicI64>,
 }
 
@@ -72,15 +72,15 @@ impl Drop for Value {
 }
 
 /// A cache, its time, and the count of its values.
-pub struct Bench {
-    pub cache: Arc<Cache>,
-    pub ticker: ManualTicker,
+pub(crate) struct Bench {
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) ticker: ManualTicker,
     alive: Arc<AtomicI64>,
     capacity: Option<usize>,
 }
 
 impl Bench {
-    pub fn new(capacity: Option<usize>) -> Self {
+    pub(crate) fn new(capacity: Option<usize>) -> Self {
         let ticker = ManualTicker::new();
         let builder = TtlCache::builder()
             .ttl(LONG)
@@ -98,7 +98,7 @@ impl Bench {
         }
     }
 
-    pub fn value(&self, number: u64) -> Value {
+    pub(crate) fn value(&self, number: u64) -> Value {
         self.alive.fetch_add(1, Ordering::SeqCst);
         Value {
             number,
@@ -115,7 +115,7 @@ impl Bench {
 
     /// Every operation on these keys. Each answer is checked: only this thread is at work, so what it sets it must see.
     /// `fetched` is a key that nobody else loads.
-    pub fn exercise(&self, keys: &[Key], fetched: Key) {
+    pub(crate) fn exercise(&self, keys: &[Key], fetched: Key) {
         let Self { cache, ticker, .. } = self;
         for round in 0..6 {
             for (n, &key) in keys.iter().enumerate() {
@@ -155,7 +155,7 @@ impl Bench {
     }
 
     /// What must hold when nobody is at work.
-    pub fn at_rest(self) {
+    pub(crate) fn at_rest(self) {
         let cache = Arc::into_inner(self.cache).expect("all threads have ended");
         assert_eq!(cache.iter().count(), cache.len(), "keys found at rest");
         if let Some(capacity) = self.capacity {
@@ -175,7 +175,7 @@ impl Bench {
 }
 
 /// Runs `work` on a thread of its own; fails if it takes longer than the watchdog or panics.
-pub fn within(what: &str, work: impl FnOnce() + Send + 'static) {
+pub(crate) fn within(what: &str, work: impl FnOnce() + Send + 'static) {
     let (done, ended) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         work();

@@ -1,8 +1,8 @@
 //! Threads that stop half-way and never go on: nobody waits for them, even where their entry holds, or is about to hold,
-//! the only room (I1, I3, I7). They stop inside their guards, so nothing is freed before the end.
+//! the only room (I1, I3, I7).
 
 use super::super::check;
-use super::support::{KEEP, key, world};
+use super::support::{FREE, KEEP, key, world};
 use crate::engine::bounded::model::Stop;
 use crate::sync::thread;
 
@@ -63,7 +63,7 @@ fn a_moved_room_of_a_live_entry_holds_nobody_up() {
 /// The key of a stopped inserter can be set, read and invalidated by others (I2, I7).
 fn same_key(name: &str, stop: Stop) {
     check(name, 3, 100, move || {
-        let [a, b, stopped] = world(1, KEEP);
+        let [a, b, stopped] = world(1, FREE);
         let (k, l) = (key(1), key(2));
         if matches!(stop, Stop::Moving | Stop::Moved) {
             a.set(&l, 0);
@@ -82,6 +82,8 @@ fn same_key(name: &str, stop: Stop) {
         assert!(matches!(other.join().unwrap(), None | Some(2)), "I2");
         a.set(&k, 3);
         assert_eq!((a.get(&k), a.len()), (Some(3), 1), "I2, I3");
+        // Looks at what every lane names (R1).
+        a.sweep(0);
         drop(a);
     });
 }
@@ -101,6 +103,7 @@ fn the_key_of_a_moving_room_is_free_to_use() {
     same_key("stopped when moving, same key", Stop::Moving);
 }
 
+/// Seeded fault: `retire-unsettled` (an entry is retired while the lane its room came from still names it).
 #[test]
 fn the_key_of_a_moved_room_is_free_to_use() {
     same_key("stopped when moved, same key", Stop::Moved);
