@@ -67,6 +67,8 @@ pub trait Peer<K: Key, V: Value>: Sized {
     fn remove(&self, key: &K);
     /// Entries held now, after doing the upkeep the cache has put off; `None` where it cannot tell.
     fn len(&self) -> Option<usize>;
+    /// Does what the cache has put off, evictions above all.
+    fn upkeep(&self) {}
     /// What the cache counts itself, if it does.
     fn counters(&self) -> Option<Counters> {
         None

@@ -38,8 +38,12 @@ impl<K: Key, V: Value> Peer<K, V> for Moka<K, V> {
         self.0.invalidate(key);
     }
 
-    fn len(&self) -> Option<usize> {
+    fn upkeep(&self) {
         self.0.run_pending_tasks();
+    }
+
+    fn len(&self) -> Option<usize> {
+        self.upkeep();
         Some(self.0.entry_count() as usize)
     }
 }
