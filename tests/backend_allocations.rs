@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tux_cache::backend::{Backend, CacheValue, InMemoryBackend, Json, KeyRef, Peek, Roles, Scalar};
+use tux_cache::backend::{Backend, CacheValue, InMemoryBackend, Json, KeyRef, Peek, Roles};
 use tux_cache_test_support::{CountingAllocator, count_allocations};
 
 #[global_allocator]
@@ -32,15 +32,6 @@ impl CacheValue for Flag {
     }
     fn from_json(_: &Json) -> Option<Self> {
         None
-    }
-    fn to_scalar(&self) -> Option<Scalar> {
-        Some(Scalar::Bool(self.0))
-    }
-    fn from_scalar(scalar: Scalar) -> Option<Self> {
-        match scalar {
-            Scalar::Bool(flag) => Some(Self(flag)),
-            _ => None,
-        }
     }
 }
 

@@ -9,6 +9,8 @@ pub mod cost;
 pub mod heap;
 pub mod hit_ratio;
 pub mod latency;
+#[cfg(feature = "valkey")]
+pub mod managers;
 pub mod peers;
 pub mod plot;
 pub mod progress;

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::key_owned::{Head, Key, Kind, Tail};
+use super::key_owned::{Head, Key, Kind, Tail, TailRef};
 use super::key_text;
 
 /// What every key in Valkey starts with.
@@ -80,8 +80,8 @@ impl Family {
 pub struct Roles<'a>(&'a [u64]);
 
 impl<'a> Roles<'a> {
-    /// Of ids that are known to ascend: they come out of a key.
-    pub(super) fn of(ascending: &'a [u64]) -> Self {
+    /// Of ids that are known to ascend strictly.
+    pub(crate) fn of(ascending: &'a [u64]) -> Self {
         Self(ascending)
     }
 
@@ -202,12 +202,10 @@ impl<'a> KeyRef<'a> {
     pub fn to_key(&self) -> Key {
         Key {
             head: self.head(),
-            tail: match *self {
-                Self::UserPermissionRank { roles, .. } => Tail::Roles(roles.0.into()),
-                Self::CommandPermission { command, .. }
-                | Self::CommandPermissionFallback { command, .. } => Tail::Text(command.into()),
-                Self::Other(other) => Tail::Text(other.0.into()),
-                _ => Tail::None,
+            tail: match self.tail() {
+                TailRef::Roles(roles) => Tail::Roles(roles.into()),
+                TailRef::Text(text) => Tail::Text(text.into()),
+                TailRef::None => Tail::None,
             },
         }
     }
@@ -241,19 +239,25 @@ impl<'a> KeyRef<'a> {
         };
         Head { guild, user, kind }
     }
+
+    /// What the head leaves out.
+    #[inline(always)]
+    pub(super) fn tail(&self) -> TailRef<'a> {
+        match *self {
+            Self::UserPermissionRank { roles, .. } => TailRef::Roles(roles.0),
+            Self::CommandPermission { command, .. }
+            | Self::CommandPermissionFallback { command, .. } => TailRef::Text(command),
+            Self::Other(other) => TailRef::Text(other.0),
+            _ => TailRef::None,
+        }
+    }
 }
 
 impl Hash for KeyRef<'_> {
     #[inline(always)]
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.head().hash(state);
-        match *self {
-            Self::UserPermissionRank { roles, .. } => roles.0.hash(state),
-            Self::CommandPermission { command, .. }
-            | Self::CommandPermissionFallback { command, .. } => command.hash(state),
-            Self::Other(other) => other.0.hash(state),
-            _ => {}
-        }
+        self.tail().hash(state);
     }
 }
 

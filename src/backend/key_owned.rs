@@ -5,6 +5,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use papaya::Equivalent;
+
 use super::key::{Family, KeyRef, OtherKey, Roles, WIRE_PREFIX};
 use super::key_text;
 
@@ -23,9 +25,10 @@ pub(crate) struct Head {
     pub(super) kind: Kind,
 }
 
-/// [`Family`], and "none of them".
+/// [`Family`], and "none of them". A whole word: a byte that is written and then read with its padding would stall
+/// the look-up.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u64)]
 pub(super) enum Kind {
     GuildConfig = 1,
     JailStatus,
@@ -39,11 +42,42 @@ pub(super) enum Kind {
 }
 
 /// What does not fit in the head.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) enum Tail {
     None,
     Roles(Arc<[u64]>),
     Text(Arc<str>),
+}
+
+/// A [`Tail`], borrowed. Equal heads have tails of the same kind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TailRef<'a> {
+    None,
+    Roles(&'a [u64]),
+    Text(&'a str),
+}
+
+impl Tail {
+    #[inline(always)]
+    fn as_ref(&self) -> TailRef<'_> {
+        match self {
+            Self::None => TailRef::None,
+            Self::Roles(roles) => TailRef::Roles(roles),
+            Self::Text(text) => TailRef::Text(text),
+        }
+    }
+}
+
+impl Hash for TailRef<'_> {
+    /// What stands last in a key needs no end mark of its own.
+    #[inline(always)]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match *self {
+            Self::None => {}
+            Self::Roles(roles) => roles.iter().for_each(|role| state.write_u64(*role)),
+            Self::Text(text) => state.write(text.as_bytes()),
+        }
+    }
 }
 
 impl Hash for Head {
@@ -124,18 +158,14 @@ impl Hash for Key {
     #[inline(always)]
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.head.hash(state);
-        match &self.tail {
-            Tail::None => {}
-            Tail::Roles(roles) => roles.hash(state),
-            Tail::Text(text) => text.hash(state),
-        }
+        self.tail.as_ref().hash(state);
     }
 }
 
 impl PartialEq for Key {
     #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
-        self.head == other.head && self.tail == other.tail
+        self.head == other.head && self.tail.as_ref() == other.tail.as_ref()
     }
 }
 
@@ -163,23 +193,74 @@ impl Borrow<Head> for Key {
     }
 }
 
+/// Looks a key with a name up by its parts.
+pub(crate) struct Named<'a> {
+    pub(crate) head: Head,
+    pub(crate) text: &'a str,
+}
+
+impl Hash for Named<'_> {
+    #[inline(always)]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.head.hash(state);
+        TailRef::Text(self.text).hash(state);
+    }
+}
+
+impl Equivalent<Key> for Named<'_> {
+    #[inline(always)]
+    fn equivalent(&self, key: &Key) -> bool {
+        self.head == key.head && matches!(&key.tail, Tail::Text(text) if **text == *self.text)
+    }
+}
+
+/// Looks a key with roles up by its parts.
+pub(crate) struct Ranked<'a> {
+    pub(crate) head: Head,
+    pub(crate) roles: &'a [u64],
+}
+
+impl Hash for Ranked<'_> {
+    #[inline(always)]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.head.hash(state);
+        TailRef::Roles(self.roles).hash(state);
+    }
+}
+
+impl Equivalent<Key> for Ranked<'_> {
+    #[inline(always)]
+    fn equivalent(&self, key: &Key) -> bool {
+        self.head == key.head && matches!(&key.tail, Tail::Roles(roles) if **roles == *self.roles)
+    }
+}
+
 /// Looks a [`Key`] up by a [`KeyRef`] that borrows its name: the engine asks for `K: Borrow<Q>`, and a
 /// trait object is the one `Q` that both forms can lend.
 pub(crate) trait AsKeyRef {
-    fn key_ref(&self) -> KeyRef<'_>;
+    fn head(&self) -> Head;
+    fn tail(&self) -> TailRef<'_>;
 }
 
 impl AsKeyRef for Key {
     #[inline(always)]
-    fn key_ref(&self) -> KeyRef<'_> {
-        self.as_key_ref()
+    fn head(&self) -> Head {
+        self.head
+    }
+    #[inline(always)]
+    fn tail(&self) -> TailRef<'_> {
+        self.tail.as_ref()
     }
 }
 
 impl AsKeyRef for KeyRef<'_> {
     #[inline(always)]
-    fn key_ref(&self) -> KeyRef<'_> {
-        *self
+    fn head(&self) -> Head {
+        KeyRef::head(self)
+    }
+    #[inline(always)]
+    fn tail(&self) -> TailRef<'_> {
+        KeyRef::tail(self)
     }
 }
 
@@ -193,14 +274,15 @@ impl<'a> Borrow<dyn AsKeyRef + 'a> for Key {
 impl Hash for dyn AsKeyRef + '_ {
     #[inline(always)]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key_ref().hash(state);
+        self.head().hash(state);
+        self.tail().hash(state);
     }
 }
 
 impl PartialEq for dyn AsKeyRef + '_ {
     #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
-        self.key_ref() == other.key_ref()
+        self.head() == other.head() && self.tail() == other.tail()
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::key::KeyRef;
-use super::key_owned::{AsKeyRef, Key};
+use super::key_owned::{AsKeyRef, Key, Named, Ranked, TailRef};
 use super::key_set::{self, KeySet, Reach};
 use super::key_text;
 use super::lease::{Lease, Snapshot};
@@ -107,19 +107,15 @@ impl InMemoryBackend {
         &self.shared.counters
     }
 
-    /// Runs `f` on the entry, if there is one.
+    /// Runs `f` on the entry, if there is one. By parts of the key: a whole [`KeyRef`] would be copied on the way.
     #[inline(always)]
     fn entry<R>(&self, key: KeyRef<'_>, f: impl FnOnce(&Value) -> R) -> Option<R> {
-        match key.numeric_head() {
-            Some(head) => self.shared.cache.get_with(&head, f),
-            None => self.named_entry(key, f),
+        let (cache, head) = (&self.shared.cache, key.head());
+        match key.tail() {
+            TailRef::None => cache.get_with(&head, f),
+            TailRef::Text(text) => cache.get_with(&Named { head, text }, f),
+            TailRef::Roles(roles) => cache.get_with(&Ranked { head, roles }, f),
         }
-    }
-
-    /// [`entry`](Self::entry) of a key with a name or roles, which are borrowed.
-    #[inline]
-    fn named_entry<R>(&self, key: KeyRef<'_>, f: impl FnOnce(&Value) -> R) -> Option<R> {
-        self.shared.cache.get_with(&key as &dyn AsKeyRef, f)
     }
 
     /// A typed read: no allocation, no text, no JSON on a typed hit.

@@ -14,6 +14,7 @@
 
 mod codec;
 mod custom;
+mod erased;
 #[cfg(feature = "valkey")]
 mod fallback;
 mod generation;
@@ -46,7 +47,7 @@ pub use stats::BackendStats;
 pub use typed::Peek;
 #[cfg(feature = "valkey")]
 pub use valkey::{Undecodable, ValkeyBackend, ValkeySettings};
-pub use value::{CacheValue, Json, Scalar, Value};
+pub use value::{CacheValue, Json, Value};
 
 /// Where values are kept. Cheap to clone; clones share the entries.
 #[derive(Clone, Debug)]

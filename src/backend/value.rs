@@ -1,15 +1,15 @@
 //! Values between the managers and a store: typed in memory, JSON on the wire.
 
-use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+
+use super::erased::Erased;
 
 /// A JSON value. Numbers keep their text (integers of any size survive) and objects their order.
 pub use serde_json::Value as Json;
 
 /// A type that a manager keeps in a backend.
 ///
-/// In memory the value is kept as it is and a hit clones it (or borrows it, see
+/// In memory the value is kept as it is (in the entry itself if it fits in two words) and a hit clones it (or borrows it, see
 /// [`Backend::peek_with`](super::Backend::peek_with)); elsewhere it travels as JSON.
 pub trait CacheValue: Clone + Send + Sync + 'static {
     /// The wire form.
@@ -18,103 +18,47 @@ pub trait CacheValue: Clone + Send + Sync + 'static {
     /// Reads the wire form. `None` when the shape is wrong: the entry then counts as undecodable and
     /// reads as a miss.
     fn from_json(json: &Json) -> Option<Self>;
-
-    /// A value this small is kept in the entry itself, without an allocation of its own.
-    fn to_scalar(&self) -> Option<Scalar> {
-        None
-    }
-
-    /// The inverse of [`to_scalar`](Self::to_scalar).
-    fn from_scalar(_scalar: Scalar) -> Option<Self> {
-        None
-    }
 }
 
-/// What fits in an entry without an allocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Scalar {
-    /// `true` or `false`.
-    Bool(bool),
-    /// An integer.
-    Int(i64),
-}
-
-impl Scalar {
-    fn to_json(self) -> Json {
-        match self {
-            Self::Bool(b) => Json::Bool(b),
-            Self::Int(n) => Json::from(n),
-        }
-    }
-}
-
-/// Any value of the cache. Cloning costs one counter at most.
+/// Any value of the cache, in three words. Cloning costs what cloning a small type does, or one counter.
 #[derive(Clone)]
-pub struct Value(Repr);
-
-#[derive(Clone)]
-enum Repr {
-    Scalar(Scalar),
-    Typed(Arc<dyn Erased>),
-    Json(Arc<Json>),
-}
-
-/// A [`CacheValue`] whose type is known at run time only.
-trait Erased: Send + Sync {
-    fn json(&self) -> Json;
-    fn any(&self) -> &dyn Any;
-}
-
-impl<T: CacheValue> Erased for T {
-    fn json(&self) -> Json {
-        self.to_json()
-    }
-    fn any(&self) -> &dyn Any {
-        self
-    }
-}
+pub struct Value(Erased);
 
 impl Value {
-    /// A typed value. Allocates unless the type has a [`Scalar`] form.
+    /// A typed value. Allocates unless the type fits in two words.
     pub fn new<T: CacheValue>(value: T) -> Self {
-        Self(match value.to_scalar() {
-            Some(scalar) => Repr::Scalar(scalar),
-            None => Repr::Typed(Arc::new(value)),
-        })
+        Self(Erased::new(value))
     }
 
     /// A value that came as JSON. It stays as it came, whatever a typed reader makes of it.
     #[must_use]
     pub fn from_json(json: Json) -> Self {
-        Self(Repr::Json(Arc::new(json)))
+        Self::new(json)
     }
 
     /// The wire form; for a typed value it is built anew.
     #[must_use]
     pub fn to_json(&self) -> Json {
-        match &self.0 {
-            Repr::Scalar(scalar) => scalar.to_json(),
-            Repr::Typed(value) => value.json(),
-            Repr::Json(json) => Json::clone(json),
-        }
+        self.0.to_json()
     }
 
     /// Runs `f` on the value as a `T`, decoding it if it is kept in another form. `None` when its shape
     /// is not that of a `T`.
     #[inline(always)]
     pub fn with<T: CacheValue, R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
-        match &self.0 {
-            Repr::Scalar(scalar) => match T::from_scalar(*scalar) {
-                Some(value) => Some(f(&value)),
-                None => T::from_json(&scalar.to_json()).as_ref().map(f),
-            },
-            // `(**value)`: the trait object itself, not the `Arc`.
-            Repr::Typed(value) => match (**value).any().downcast_ref::<T>() {
-                Some(value) => Some(f(value)),
-                None => T::from_json(&value.json()).as_ref().map(f),
-            },
-            Repr::Json(json) => T::from_json(json).as_ref().map(f),
+        match self.0.get::<T>() {
+            Some(value) => Some(f(value)),
+            None => self.converted().as_ref().map(f),
+        }
+    }
+
+    /// The value as another type than it is kept in.
+    #[cold]
+    #[inline(never)]
+    fn converted<T: CacheValue>(&self) -> Option<T> {
+        match self.0.get::<Json>() {
+            Some(json) => T::from_json(json),
+            None => T::from_json(&self.to_json()),
         }
     }
 
@@ -164,15 +108,6 @@ mod tests {
                 _ => None,
             }
         }
-        fn to_scalar(&self) -> Option<Scalar> {
-            Some(Scalar::Bool(self.0))
-        }
-        fn from_scalar(scalar: Scalar) -> Option<Self> {
-            match scalar {
-                Scalar::Bool(b) => Some(Self(b)),
-                Scalar::Int(_) => None,
-            }
-        }
     }
 
     #[derive(Clone, Debug, PartialEq)]
@@ -192,7 +127,6 @@ mod tests {
         assert_eq!(name.decode::<Name>(), Some(Name("x".into())));
         assert_eq!(name.to_json(), Json::from("x"));
         let flag = Value::new(Flag(true));
-        assert!(matches!(flag.0, Repr::Scalar(_)));
         assert_eq!(flag.decode::<Flag>(), Some(Flag(true)));
     }
 

@@ -11,6 +11,7 @@ use super::unbounded::Unbounded;
 use crate::load::Group;
 use crate::sync::{Arc, OnceLock};
 use crate::time::{Clock, CoarseTicker, Deadline, Ticks};
+use papaya::Equivalent;
 use std::any::TypeId;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
@@ -194,12 +195,12 @@ where
         self.get_with(key, V::clone)
     }
 
-    /// [`get`](Self::get) that lends the value instead of copying it. `read` runs inside the guard: it must not wait.
+    /// [`get`](Self::get) that lends the value instead of copying it, by whatever hashes as the key does and knows it
+    /// when it sees it. `read` runs inside the guard: it must not wait.
     #[inline(always)]
     pub(crate) fn get_with<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         let here = here();
         let counters = &self.local(&here).counters;
@@ -208,7 +209,7 @@ where
             let hash = hash_of(hasher, key);
             let guard = here.slot().enter();
             // SAFETY: the guard is open for as long as the entry is used.
-            let found = unsafe { bounded.get(hash, bounded.at(tick), |k| k.borrow() == key) };
+            let found = unsafe { bounded.get(hash, bounded.at(tick), |k| key.equivalent(k)) };
             if let Some(entry) = found {
                 let value = read(&entry.value);
                 drop(guard);

@@ -10,7 +10,7 @@ use crate::sync::{
     Arc, AtomicU64, CachePadded, MapGuard, Ordering, dekker_fence, fence, map_guard,
 };
 use crate::time::Deadline;
-use papaya::{Compute, Guard, Operation};
+use papaya::{Compute, Equivalent, Guard, Operation};
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
 
@@ -105,16 +105,14 @@ where
         read: impl FnOnce(&V) -> R,
     ) -> Option<R>
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         self.get_in(key, tick, &self.guard()).map(read)
     }
 
     pub(crate) fn get_in<'g, Q>(&self, key: &Q, tick: u64, guard: &'g impl Guard) -> Option<&'g V>
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         self.map
             .get(key, guard)

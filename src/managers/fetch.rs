@@ -4,7 +4,6 @@
 //! task takes a lease, looks again, loads within the time limit, and publishes under the lease; behind a
 //! socket the backend asks the lease once more after the reply and takes the value back if it is void.
 
-use std::error::Error as StdError;
 use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::stats::Event;
-use super::tier::{Cached, Tier};
+use super::tier::{Cached, Later, Tier};
 use crate::backend::{Key, KeyRef, Lease, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{FlightError, LeaderGuard, Shared};
@@ -31,35 +30,28 @@ pub(crate) fn runtime() -> Result<Handle> {
 }
 
 impl<T: Cached> Tier<T> {
-    /// The value of `key`; if it is missing, or not whole, `load` makes it.
-    #[inline(always)]
-    pub(crate) async fn get_or_fetch<F, Fut, R, E>(
-        self: &Arc<Self>,
-        key: KeyRef<'_>,
+    /// The value of `key`, for when a peek found none that is whole: `missing` says that it found nothing, otherwise it
+    /// could not tell. `load` makes the value, `told` says how its error is told.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn load_later<'a, F, Fut, R, E>(
+        self: &'a Arc<Self>,
+        key: KeyRef<'a>,
+        missing: bool,
         load: F,
-    ) -> Result<T>
+        told: fn(E) -> Error,
+    ) -> Later<'a, T>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
         R: Into<T>,
-        E: StdError + Send + Sync + 'static,
+        E: 'static,
     {
-        let load = move || async move { load().await.map(Into::into).map_err(Error::loader) };
-        self.get_or_load(key, load).await
-    }
-
-    /// The same with a loader whose error is told as it is.
-    #[inline(always)]
-    pub(crate) async fn get_or_load<F, Fut>(self: &Arc<Self>, key: KeyRef<'_>, load: F) -> Result<T>
-    where
-        F: FnOnce() -> Fut + Send + 'static,
-        Fut: Future<Output = Result<T>> + Send + 'static,
-    {
-        // What memory answers at once goes no further. The rest is boxed: the future of a hit stays small.
-        match self.peek(key) {
-            Some(Some(value)) if value.is_whole() => Ok(value),
-            Some(_) => Box::pin(self.fetch(key.to_key(), load)).await,
-            None => Box::pin(self.ask_or_load(key, load)).await,
+        let load = move || async move { load().await.map(Into::into).map_err(told) };
+        if missing {
+            Box::pin(self.fetch(key.to_key(), load))
+        } else {
+            Box::pin(self.ask_or_load(key, load))
         }
     }
 
@@ -68,7 +60,7 @@ impl<T: Cached> Tier<T> {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T>> + Send + 'static,
     {
-        match self.get(key).await {
+        match self.get_by_asking(key).await {
             Ok(Some(value)) if value.is_whole() => return Ok(value),
             Ok(_) => {}
             Err(error) => {

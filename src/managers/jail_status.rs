@@ -5,14 +5,15 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::answer::{answer, answer_or_load};
 use super::options::ManagerOptions;
 use super::own_memory;
 use super::shape;
 use super::stale::Labelled;
 use super::stats::ManagerStats;
 use super::tier::{Cached, Shared, Tier};
-use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet, Scalar};
-use crate::error::Result;
+use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet};
+use crate::error::{Error, Result};
 
 const TTL: Duration = Duration::from_secs(300);
 /// Entries of a manager without a backend.
@@ -49,17 +50,6 @@ impl CacheValue for Jailed {
             )),
             Json::Null | Json::Array(_) | Json::Object(_) => None,
         })
-    }
-
-    fn to_scalar(&self) -> Option<Scalar> {
-        Some(Scalar::Bool(self.0))
-    }
-
-    fn from_scalar(scalar: Scalar) -> Option<Self> {
-        match scalar {
-            Scalar::Bool(jailed) => Some(Self(jailed)),
-            _ => None,
-        }
     }
 }
 
@@ -139,11 +129,7 @@ impl JailStatusCache {
     /// As [`Backend::get`]; an unavailable store is an error.
     #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>, user: impl Into<u64>) -> Result<Option<bool>> {
-        let key = key(guild.into(), user.into());
-        let found = match self.tier.peek(key) {
-            Some(found) => found,
-            None => self.tier.get_by_asking(key).await?,
-        };
+        let found = answer!(self.tier, key(guild.into(), user.into()))?;
         Ok(found.map(|Jailed(jailed)| jailed))
     }
 
@@ -176,6 +162,7 @@ impl JailStatusCache {
     ///
     /// # Cancel safety
     /// A caller that is dropped cancels nobody; its load goes on.
+    #[inline(always)]
     pub async fn get_or_fetch<F, Fut, E>(
         &self,
         guild: impl Into<u64>,
@@ -188,7 +175,7 @@ impl JailStatusCache {
         E: StdError + Send + Sync + 'static,
     {
         let key = key(guild.into(), user.into());
-        let Jailed(jailed) = self.tier.get_or_fetch(key, load).await?;
+        let Jailed(jailed) = answer_or_load!(self.tier, key, load, Error::loader)?;
         Ok(jailed)
     }
 

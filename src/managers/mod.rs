@@ -9,6 +9,7 @@
 //! Make them with `new(backend)`, or use the process-wide `shared()` ones, which
 //! [`CacheSetup`](crate::CacheSetup) points at its backend.
 
+mod answer;
 mod fetch;
 mod fetch_many;
 mod guild_config;

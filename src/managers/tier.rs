@@ -34,6 +34,10 @@ pub(crate) trait Cached: CacheValue {
     }
 }
 
+/// The way to an answer that takes time. Boxed, and made only then: a hit in memory neither allocates nor runs through
+/// a state machine.
+pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
 /// What the tiers of one manager share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -157,44 +161,32 @@ impl<T: Cached> Tier<T> {
         self.shared.counters.add(event);
     }
 
-    /// The value under `key`.
-    #[inline(always)]
-    pub(crate) async fn get(&self, key: KeyRef<'_>) -> Result<Option<T>> {
-        match self.peek(key) {
-            Some(found) => Ok(found),
-            None => self.get_by_asking(key).await,
-        }
+    /// The value under `key`, for when [`peek`](Self::peek) could not tell.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn get_later<'a>(&'a self, key: KeyRef<'a>) -> Later<'a, Option<T>> {
+        Box::pin(self.get_by_asking(key))
     }
 
-    /// [`get`](Self::get) where [`peek`](Self::peek) cannot tell. Boxed: the future of a hit in memory stays
-    /// small.
-    pub(crate) fn get_by_asking<'a>(
-        &'a self,
-        key: KeyRef<'a>,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<T>>> + Send + 'a>> {
-        Box::pin(self.asked(key))
-    }
-
-    async fn asked(&self, key: KeyRef<'_>) -> Result<Option<T>> {
+    pub(super) async fn get_by_asking(&self, key: KeyRef<'_>) -> Result<Option<T>> {
         let found = self.ask(self.backend(), key).await;
         self.count_found(&found, |found| usize::from(found.is_some()), 1);
         found
     }
 
-    /// A look-up that answers at once, as memory does; `None` when only [`get`](Self::get) can tell.
+    /// A look-up that answers at once, as memory does, and says so; else [`get_later`](Self::get_later) must be asked.
+    /// The value goes where it is wanted: handed up through several returns, a large one would be copied in each.
     #[inline(always)]
-    pub(crate) fn peek(&self, key: KeyRef<'_>) -> Option<Option<T>> {
-        match self.backend().peek::<T>(key) {
-            Peek::Hit(value) => {
-                self.count(Event::Hit);
-                Some(Some(value))
-            }
-            Peek::Miss => {
-                self.missed();
-                Some(None)
-            }
-            Peek::Ask => None,
+    pub(crate) fn peek(&self, key: KeyRef<'_>, found: &mut Option<T>) -> bool {
+        let peeked = self
+            .backend()
+            .peek_with(key, |value: &T| *found = Some(value.clone()));
+        match peeked {
+            Peek::Hit(()) => self.count(Event::Hit),
+            Peek::Miss => self.missed(),
+            Peek::Ask => return false,
         }
+        true
     }
 
     /// A look-up in memory found nothing, or a wrong shape.
@@ -297,7 +289,11 @@ impl<T: Cached> Tier<T> {
 
     /// [`get`](Self::get), or what was remembered if the store is unavailable (T36).
     pub(crate) async fn get_or_stale(&self, key: KeyRef<'_>) -> Result<Option<Labelled<T>>> {
-        match self.get(key).await {
+        let mut found = None;
+        if self.peek(key, &mut found) {
+            return Ok(found.map(Labelled::Fresh));
+        }
+        match self.get_by_asking(key).await {
             Ok(found) => Ok(found.map(Labelled::Fresh)),
             Err(error) if error.is_unavailable() => {
                 let known = self.shared.last_known.as_ref();

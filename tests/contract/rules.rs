@@ -6,7 +6,7 @@ use serde_json::json;
 use tux_cache::ErrorKind;
 use tux_cache::backend::{
     Backend, CacheValue, Family, InMemoryBackend, Json, KeyRef, KeySet, MAX_DEPTH, MAX_KEY_BYTES,
-    Roles, Scalar, Value,
+    Roles, Value,
 };
 
 const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
@@ -21,15 +21,6 @@ impl CacheValue for Flag {
     }
     fn from_json(json: &Json) -> Option<Self> {
         json.as_bool().map(Self)
-    }
-    fn to_scalar(&self) -> Option<Scalar> {
-        Some(Scalar::Bool(self.0))
-    }
-    fn from_scalar(scalar: Scalar) -> Option<Self> {
-        match scalar {
-            Scalar::Bool(flag) => Some(Self(flag)),
-            _ => None,
-        }
     }
 }
 

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 pub use value::{GuildConfig, GuildConfigUpdate, Missing, Unknown};
 
+use super::answer::{answer, answer_or_load};
 use super::options::ManagerOptions;
 use super::own_memory;
 use super::stale::Labelled;
 use super::stats::{Event, ManagerStats};
 use super::tier::{Shared, Tier};
 use crate::backend::{Backend, Family, KeyRef, KeySet, Value};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 const TTL: Duration = Duration::from_secs(600);
 /// Entries of a manager without a backend.
@@ -95,11 +96,7 @@ impl GuildConfigCacheManager {
     /// As [`Backend::get`]; an unavailable store is an error, never a miss.
     #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>) -> Result<Option<GuildConfig>> {
-        let key = key(guild.into());
-        match self.tier.peek(key) {
-            Some(found) => Ok(found),
-            None => self.tier.get_by_asking(key).await,
-        }
+        answer!(self.tier, key(guild.into()))
     }
 
     /// [`get`](Self::get), or what was known last while the store is unavailable.
@@ -118,6 +115,7 @@ impl GuildConfigCacheManager {
     ///
     /// # Errors, panics, cancel safety
     /// As [`JailStatusCache::get_or_fetch`](super::JailStatusCache::get_or_fetch).
+    #[inline(always)]
     pub async fn get_or_fetch<F, Fut, E>(
         &self,
         guild: impl Into<u64>,
@@ -128,7 +126,7 @@ impl GuildConfigCacheManager {
         Fut: Future<Output = Result<GuildConfig, E>> + Send + 'static,
         E: StdError + Send + Sync + 'static,
     {
-        self.tier.get_or_fetch(key(guild.into()), load).await
+        answer_or_load!(self.tier, key(guild.into()), load, Error::loader)
     }
 
     /// Changes the fields that `update` names; the others, known to this library or not, stay as they are.

@@ -14,9 +14,9 @@ const NAMES: [&str; 4] = [
     "jail_channel_id",
 ];
 
-/// Fields of the stored object.
+/// Fields of the stored object. A whole word, so that a configuration has no padding to copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Missing(u8);
+pub struct Missing(u64);
 
 impl Missing {
     /// None is missing.
@@ -37,7 +37,7 @@ impl Missing {
     }
 
     fn set(&mut self, at: usize, missing: bool) {
-        self.0 = (self.0 & !(1 << at)) | (u8::from(missing) << at);
+        self.0 = (self.0 & !(1 << at)) | (u64::from(missing) << at);
     }
 }
 

@@ -8,6 +8,7 @@ use super::types::{CommandPermission, CommandRule};
 use super::{PermissionCache, warm, whole};
 use crate::backend::{Family, Key, KeyRef, KeySet};
 use crate::error::{Error, Result};
+use crate::managers::answer::{answer, answer_or_load};
 use crate::managers::stale::Labelled;
 use crate::managers::stats::Event;
 
@@ -25,11 +26,7 @@ impl PermissionCache {
     /// As [`Backend::get`](crate::backend::Backend::get); an unavailable store is an error, never "unset".
     #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>, command: &str) -> Result<Option<CommandRule>> {
-        let key = rule(guild.into(), command);
-        match self.commands.peek(key) {
-            Some(found) => Ok(found),
-            None => self.commands.get_by_asking(key).await,
-        }
+        answer!(self.commands, rule(guild.into(), command))
     }
 
     /// [`get`](Self::get), or, while the store is unavailable, what it said last, labelled as stale.
@@ -65,6 +62,7 @@ impl PermissionCache {
     ///
     /// # Errors, panics, cancel safety
     /// As [`JailStatusCache::get_or_fetch`](crate::managers::JailStatusCache::get_or_fetch).
+    #[inline(always)]
     pub async fn get_or_fetch<F, Fut, P, E>(
         &self,
         guild: impl Into<u64>,
@@ -78,7 +76,7 @@ impl PermissionCache {
         E: StdError + Send + Sync + 'static,
     {
         let key = rule(guild.into(), command);
-        self.commands.get_or_fetch(key, load).await
+        answer_or_load!(self.commands, key, load, Error::loader)
     }
 
     /// The rules of several commands, in their order: one round trip when all are cached; else one call of
@@ -171,7 +169,8 @@ impl PermissionCache {
     {
         let key = fallback(guild.into(), command);
         let names: Vec<String> = lineage(command).map(str::to_owned).collect();
-        self.commands.get_or_fetch(key, move || load(names)).await
+        let load = move || load(names);
+        answer_or_load!(self.commands, key, load, Error::loader)
     }
 
     /// Writes a command's rule, and removes what depends on it: the fallbacks of the command and of its

@@ -7,6 +7,7 @@ use super::types::{MAX_RANK, PermissionAssignment, PermissionRank, Rows, UserRan
 use super::{PermissionCache, roles, warm, whole};
 use crate::backend::{Family, KeyRef, KeySet};
 use crate::error::{Error, ErrorKind, Result};
+use crate::managers::answer::{answer, answer_or_load};
 use crate::managers::stale::Labelled;
 
 impl PermissionCache {
@@ -17,17 +18,14 @@ impl PermissionCache {
     #[inline(always)]
     pub async fn get_ranks(&self, guild: impl Into<u64>) -> Result<Option<Rows<PermissionRank>>> {
         let guild = guild.into();
-        let key = KeyRef::PermissionRanks { guild };
-        match self.ranks.peek(key) {
-            Some(found) => Ok(found),
-            None => self.ranks.get_by_asking(key).await,
-        }
+        answer!(self.ranks, KeyRef::PermissionRanks { guild })
     }
 
     /// The cached ranks, or what `load` returns.
     ///
     /// # Errors, panics, cancel safety
     /// As [`get_or_fetch`](Self::get_or_fetch).
+    #[inline(always)]
     pub async fn get_or_fetch_ranks<F, Fut, R, E>(
         &self,
         guild: impl Into<u64>,
@@ -41,7 +39,7 @@ impl PermissionCache {
     {
         let guild = guild.into();
         let key = KeyRef::PermissionRanks { guild };
-        self.ranks.get_or_fetch(key, load).await
+        answer_or_load!(self.ranks, key, load, Error::loader)
     }
 
     /// Writes the ranks of a guild and removes the ranks of its users.
@@ -93,17 +91,14 @@ impl PermissionCache {
         guild: impl Into<u64>,
     ) -> Result<Option<Rows<PermissionAssignment>>> {
         let guild = guild.into();
-        let key = KeyRef::PermissionAssignments { guild };
-        match self.assignments.peek(key) {
-            Some(found) => Ok(found),
-            None => self.assignments.get_by_asking(key).await,
-        }
+        answer!(self.assignments, KeyRef::PermissionAssignments { guild })
     }
 
     /// The cached assignments, or what `load` returns.
     ///
     /// # Errors, panics, cancel safety
     /// As [`get_or_fetch`](Self::get_or_fetch).
+    #[inline(always)]
     pub async fn get_or_fetch_assignments<F, Fut, R, E>(
         &self,
         guild: impl Into<u64>,
@@ -117,7 +112,7 @@ impl PermissionCache {
     {
         let guild = guild.into();
         let key = KeyRef::PermissionAssignments { guild };
-        self.assignments.get_or_fetch(key, load).await
+        answer_or_load!(self.assignments, key, load, Error::loader)
     }
 
     /// Writes the assignments of a guild and removes the ranks of its users.
@@ -170,14 +165,14 @@ impl PermissionCache {
     ) -> Result<Option<u8>> {
         let (guild, user) = (guild.into(), user.into());
         let tier = &self.user_ranks;
-        let peeked = roles::with_sorted(roles, |roles| tier.peek(rank_key(guild, user, roles)));
-        let found = match peeked {
-            Some(found) => found,
-            None => {
-                let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
-                tier.get_by_asking(key.as_key_ref()).await?
-            }
-        };
+        let mut found = None;
+        let answered = roles::with_sorted(roles, |roles| {
+            tier.peek(rank_key(guild, user, roles), &mut found)
+        });
+        if !answered {
+            let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
+            found = tier.get_later(key.as_key_ref()).await?;
+        }
         Ok(found.map(|UserRank(rank)| rank))
     }
 
@@ -206,6 +201,7 @@ impl PermissionCache {
     ///
     /// # Panics, cancel safety
     /// As [`get_or_fetch`](Self::get_or_fetch).
+    #[inline(always)]
     pub async fn get_or_fetch_user_rank<R, F, Fut, E>(
         &self,
         guild: impl Into<u64>,
@@ -225,7 +221,8 @@ impl PermissionCache {
             let rank = load().await.map_err(Error::loader)?;
             check(rank, ErrorKind::Loader)
         };
-        let UserRank(rank) = self.user_ranks.get_or_load(key.as_key_ref(), load).await?;
+        let UserRank(rank) =
+            answer_or_load!(self.user_ranks, key.as_key_ref(), load, |error| error)?;
         Ok(rank)
     }
 

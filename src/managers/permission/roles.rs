@@ -43,10 +43,7 @@ fn with_room<const N: usize, R: Copy + Into<u64>, T>(
             }
         }
     }
-    match Roles::new(&ids[..kept]) {
-        Some(roles) => f(roles),
-        None => unreachable!("sorted, and no id twice"),
-    }
+    f(Roles::of(&ids[..kept]))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{CacheValue, Json, Scalar};
+use crate::backend::{CacheValue, Json};
 use crate::managers::shape;
 use crate::managers::tier::Cached;
 
@@ -222,17 +222,6 @@ impl CacheValue for UserRank {
 
     fn from_json(json: &Json) -> Option<Self> {
         shape::noted(Self::read(json.as_i64()))
-    }
-
-    fn to_scalar(&self) -> Option<Scalar> {
-        Some(Scalar::Int(self.0.into()))
-    }
-
-    fn from_scalar(scalar: Scalar) -> Option<Self> {
-        match scalar {
-            Scalar::Int(rank) => Self::read(Some(rank)),
-            _ => None,
-        }
     }
 }
 

@@ -1,0 +1,138 @@
+//! What the layers above the engine cost: ratios from one interleaved run.
+//!
+//! In memory: every manager's typed hit, and `get_or_fetch` on a hit, beside a hit of the engine with as many entries
+//! and the same keys. On a private Valkey server: a `get` beside the raw multiplexed call of the `redis` crate, sixty
+//! permissions by `get_many` beside one raw `MGET`, and pre-warming. Every timed loop checks every answer it gets.
+
+mod keys;
+mod memory;
+mod report;
+mod timing;
+mod valkey;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+
+use crate::record::{self, MachineCard};
+use timing::{Group, Measured};
+
+/// Times the managers beside the engine, and the Valkey backend beside the raw client.
+#[derive(Debug, Parser)]
+#[command(name = "managers", version)]
+struct Args {
+    /// Only subjects whose group or name contains this; what they are held against is timed too
+    #[arg(long, value_name = "TEXT")]
+    only: Vec<String>,
+
+    /// Entries in memory, several separated by commas: 100 to 1000000
+    #[arg(long, value_name = "N[,N…]", value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000],
+          value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+    sizes: Vec<u64>,
+
+    /// Rounds: 1 to 1001
+    #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=1_001))]
+    rounds: u32,
+
+    /// Leave out what needs a Valkey server
+    #[arg(long)]
+    memory_only: bool,
+
+    /// Guilds to pre-warm on Valkey, 60 commands each: 1 to 100000
+    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    guilds: u64,
+
+    /// End with status 1 if a limit is exceeded
+    #[arg(long)]
+    gate: bool,
+
+    /// The folder of the record, instead of results/local
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+
+    /// What cargo adds when it runs a bench target
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Runs the program: status 0, 1 if something answers wrongly or (with `--gate`) a limit is exceeded, 2 for bad
+/// arguments.
+pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(error) => error.exit(),
+    };
+    match run(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(line) => {
+            eprintln!("error: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all limits hold, where they are asked for.
+fn run(args: &Args) -> Result<bool, String> {
+    let card = MachineCard::take();
+    let wanted = |group: &str, name: &str| {
+        let has = |text: &String| group.contains(text.as_str()) || name.contains(text.as_str());
+        args.only.is_empty() || args.only.iter().any(has)
+    };
+    let mut measured = Vec::new();
+    let mut take = |mut group: Group| -> Result<(), String> {
+        group.keep(&wanted);
+        if group.subjects.is_empty() {
+            return Ok(());
+        }
+        let found = timing::rounds(group, args.rounds)?;
+        print!("{}", report::section(&found));
+        measured.push(found);
+        Ok(())
+    };
+    for &size in &args.sizes {
+        take(memory::group(size as usize)?)?;
+    }
+    let warm = if args.memory_only {
+        None
+    } else {
+        let bench = valkey::Bench::start()?;
+        take(bench.one_get()?)?;
+        take(bench.concurrent_gets()?)?;
+        take(bench.sixty_permissions()?)?;
+        wanted("pre-warm", "pre-warm")
+            .then(|| bench.pre_warm(args.guilds))
+            .transpose()?
+    };
+    if measured.is_empty() && warm.is_none() {
+        return Err(format!(
+            "--only {}: no such subject; without it all are listed",
+            args.only.join(", ")
+        ));
+    }
+    if let Some(warm) = &warm {
+        print!("{}", report::warm(warm));
+    }
+    let holds = report::holds(&measured);
+    let folder = match &args.out {
+        Some(folder) => {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| format!("{}: {error}", folder.display()))?;
+            folder.clone()
+        }
+        None => {
+            record::folder().map_err(|error| format!("results/local cannot be made: {error}"))?
+        }
+    };
+    let path = folder.join(format!("{}-managers.json", card.stamp()));
+    let record = report::Record {
+        what: "managers",
+        rounds: args.rounds,
+        groups: &measured,
+        pre_warm: warm,
+        machine: &card,
+    };
+    record::write(&path, &record).map_err(|error| format!("{}: {error}", path.display()))?;
+    println!("record  {}", path.display());
+    Ok(!args.gate || holds)
+}
