@@ -18,6 +18,12 @@ pub trait CacheValue: Clone + Send + Sync + 'static {
     /// Reads the wire form. `None` when the shape is wrong: the entry then counts as undecodable and
     /// reads as a miss.
     fn from_json(json: &Json) -> Option<Self>;
+
+    /// Reads a wire text without making JSON of it first, where that is quicker. `None` says nothing: the text is then
+    /// read as JSON. What it returns must be what [`from_json`](Self::from_json) makes of the text.
+    fn from_text(_text: &[u8]) -> Option<Self> {
+        None
+    }
 }
 
 /// Any value of the cache, in three words. Cloning costs what cloning a small type does, or one counter.

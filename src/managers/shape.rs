@@ -50,6 +50,10 @@ impl<T: CacheValue> CacheValue for Read<T> {
         }
         value.map(Self)
     }
+
+    fn from_text(text: &[u8]) -> Option<Self> {
+        T::from_text(text).map(Self)
+    }
 }
 
 /// Runs a read whose wrong shapes count for `counters`.

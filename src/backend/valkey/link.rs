@@ -52,7 +52,7 @@ struct Link {
     before: bool,
     /// Connections that ended here and may still be open at the server. One at a time: each new link
     /// buries the one before.
-    given_up: Vec<Peer>,
+    given_up: Vec<Arc<Peer>>,
 }
 
 /// A connection and its number: whoever reports a fault names the connection it saw.
@@ -63,7 +63,7 @@ pub(super) struct Live {
     /// The connection's task has seen the end of it.
     pub(super) dead: Arc<AtomicBool>,
     /// Ourselves as the server sees us, if it says so.
-    pub(super) peer: Option<Peer>,
+    pub(super) peer: Option<Arc<Peer>>,
 }
 
 /// A connection as the server knows it: its number there, and its address, because a restarted server
@@ -321,7 +321,7 @@ impl Core {
         Error::unavailable(format!("{} closed the connection", self.settings))
     }
 
-    pub(super) fn take_given_up(&self) -> Vec<Peer> {
+    pub(super) fn take_given_up(&self) -> Vec<Arc<Peer>> {
         std::mem::take(&mut self.write().given_up)
     }
 

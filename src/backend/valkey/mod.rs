@@ -181,7 +181,7 @@ impl ValkeyBackend {
 /// The key as it stands in Valkey.
 pub(super) fn wire_key(key: &str) -> Result<String> {
     key_text::check_length(key)?;
-    Ok(format!("{WIRE_PREFIX}{}", key_text::strip_wire_prefix(key)))
+    Ok([WIRE_PREFIX, key_text::strip_wire_prefix(key)].concat())
 }
 
 impl CacheBackend for ValkeyBackend {

@@ -76,6 +76,10 @@ impl ValkeyBackend {
         }
     }
 
+    fn read<T: CacheValue>(&self, text: &[u8]) -> Option<T> {
+        T::from_text(text).or_else(|| self.decode(text).as_ref().and_then(T::from_json))
+    }
+
     /// Counts a value nobody can use; by option it is also removed, unless it has changed (T33).
     async fn undecodable(&self, key: &str, text: &[u8]) {
         let core = self.core();
@@ -115,7 +119,7 @@ impl ValkeyBackend {
         let Some(text) = self.get_text(&key).await? else {
             return Ok(None);
         };
-        let value = self.decode(&text).as_ref().and_then(T::from_json);
+        let value = self.read(&text);
         if value.is_none() {
             self.undecodable(&key, &text).await;
         }
@@ -145,7 +149,7 @@ impl ValkeyBackend {
     }
 
     pub(super) async fn get_many_json(&self, keys: &[String]) -> Result<Vec<Option<Json>>> {
-        self.get_many_by(keys, |json| Some(json.clone())).await
+        self.get_many_by(keys, |text| self.decode(text)).await
     }
 
     pub(in crate::backend) async fn get_many_as<T: CacheValue>(
@@ -153,20 +157,20 @@ impl ValkeyBackend {
         keys: &[KeyRef<'_>],
     ) -> Result<Vec<Option<T>>> {
         let keys: Vec<String> = keys.iter().map(KeyRef::to_wire).collect();
-        self.get_many_by(&keys, T::from_json).await
+        self.get_many_by(&keys, |text| self.read(text)).await
     }
 
     async fn get_many_by<T>(
         &self,
         keys: &[String],
-        read: impl Fn(&Json) -> Option<T>,
+        read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<Option<T>>> {
         let texts = self.get_many_texts(keys).await?;
         let mut values = Vec::with_capacity(texts.len());
         for (key, text) in keys.iter().zip(texts) {
             let value = match &text {
                 None => None,
-                Some(text) => self.decode(text).as_ref().and_then(&read),
+                Some(text) => read(text),
             };
             if let (Some(text), None) = (&text, &value) {
                 self.undecodable(key, text).await;

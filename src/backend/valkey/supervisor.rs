@@ -59,7 +59,7 @@ impl Core {
                 id,
                 connection,
                 dead,
-                peer: replies.next().and_then(Peer::read),
+                peer: replies.next().and_then(Peer::read).map(Arc::new),
             })
         };
         match tokio::time::timeout(self.settings.connect_timeout, work).await {

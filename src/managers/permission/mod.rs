@@ -15,6 +15,7 @@ mod ranks;
 mod roles;
 mod types;
 mod warm;
+mod warm_all;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -23,7 +24,8 @@ pub use types::{
     CommandPermission, CommandRule, GuildPermissions, MAX_RANK, PermissionAssignment,
     PermissionRank, Rows,
 };
-pub use warm::{PreWarm, WarmFailure, WarmProgress, WarmReport, Warmed};
+pub use warm::Warmed;
+pub use warm_all::{PreWarm, WarmFailure, WarmProgress, WarmReport};
 
 use super::options::ManagerOptions;
 use super::own_memory;

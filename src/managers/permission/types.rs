@@ -133,6 +133,19 @@ impl CacheValue for CommandRule {
             _ => None,
         })
     }
+
+    /// The one form that this library and Python's `json.dumps` write; a bot reads sixty of them at a time.
+    fn from_text(text: &[u8]) -> Option<Self> {
+        let inner = text.strip_prefix(br#"{"_v": "#)?.strip_suffix(b"}")?;
+        match inner {
+            b"null" => Some(Self::Unset),
+            // An object: a struct would also be read from a list.
+            [b'{', ..] => serde_json::from_slice::<CommandPermission>(inner)
+                .ok()
+                .map(Self::from),
+            _ => None,
+        }
+    }
 }
 
 impl Cached for CommandRule {}
@@ -274,5 +287,40 @@ impl GuildPermissions {
             self.commands.insert(row.command_name.clone(), row.into());
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the short way reads is what the long way reads; what it does not know it leaves to the long way.
+    #[test]
+    fn a_text_read_directly_says_what_its_json_says() {
+        let row = CommandPermission {
+            id: u64::MAX,
+            guild_id: 7,
+            command_name: "a \"b\" ü".into(),
+            required_rank: 3,
+            description: Some("x".into()),
+            ..CommandPermission::default()
+        };
+        for rule in [CommandRule::from(row), CommandRule::Unset] {
+            let text = crate::backend::to_wire_text(&rule.to_json()).unwrap();
+            assert_eq!(CommandRule::from_text(text.as_bytes()), Some(rule), "{text}");
+        }
+        let whole = r#"{"id": 1, "guild_id": 2, "command_name": "a", "required_rank": 3}"#;
+        for text in [
+            r#"{"_v": [1, 2, "a", 3, null, null, null]}"#.to_owned(),
+            r#"{"_v": {}}"#.to_owned(),
+            format!(r#"{{"_v": {whole}, "x": 1}}"#),
+            format!(r#"{{"_v": {whole}}}}}"#),
+            format!(r#"{{"_v":{whole}}}"#),
+            format!(r#"{{"_v": {}}}"#, whole.replace("3}", "300}")),
+            r#"{"_v": nulll}"#.to_owned(),
+            r#"{"_v": "#.to_owned(),
+        ] {
+            assert_eq!(CommandRule::from_text(text.as_bytes()), None, "{text}");
+        }
     }
 }

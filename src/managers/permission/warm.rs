@@ -7,24 +7,22 @@
 //! assignments, which are taken before the load. A text-face delete of a single command's key during a load
 //! is not seen.
 
-use std::collections::VecDeque;
 use std::error::Error as StdError;
-use std::fmt;
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
-use std::sync::Arc;
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use tokio::task::{Id, JoinSet};
 
 use super::types::GuildPermissions;
 use super::{PermissionCache, commands, is_local};
 use crate::backend::{Backend, Key, KeyRef, Lease, Value};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::managers::fetch::runtime;
 use crate::managers::stats::Event;
 
 const STRIPES: usize = 256;
+
+/// How often an entry that was not published is tried again, while nothing of its guild has changed: leases are
+/// striped, and a neighbour's write may void one without touching its key.
+const ATTEMPTS: usize = 4;
 
 /// SeqCst throughout: bumps and reads stand beside writes of the backends' own generations.
 static GENERATIONS: [AtomicU64; STRIPES] = [const { AtomicU64::new(0) }; STRIPES];
@@ -75,42 +73,6 @@ pub struct Warmed {
     pub loaded: usize,
     /// Entries stored. The others were changed while they were loaded: what is newer stays.
     pub stored: usize,
-}
-
-/// What pre-warming many guilds came to.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct WarmReport {
-    /// Guilds that went well.
-    pub guilds: usize,
-    /// Entries stored for them.
-    pub stored: usize,
-    /// Guilds that did not, and why.
-    pub failed: Vec<WarmFailure>,
-}
-
-/// A guild that could not be pre-warmed.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct WarmFailure {
-    /// The guild.
-    pub guild: u64,
-    /// Why.
-    pub error: Error,
-}
-
-/// How far pre-warming has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WarmProgress {
-    /// The guild that was finished just now.
-    pub guild: u64,
-    /// Guilds finished, well or not.
-    pub done: usize,
-    /// Of these, how many failed.
-    pub failed: usize,
-    /// Guilds asked for.
-    pub total: usize,
 }
 
 impl PermissionCache {
@@ -193,25 +155,40 @@ impl PermissionCache {
         } else {
             entries.len().max(1)
         };
-        for entries in entries.chunks(batch) {
-            let leased: Vec<(Lease, KeyRef<'_>, Value)> = entries
-                .iter()
-                .map(|(key, value)| {
-                    let key = key.as_key_ref();
-                    (backend.lease(key), key, value.clone())
-                })
-                .collect();
-            // Only now: a change before this moved it, a change after this voids the leases above.
-            let unchanged = generation(guild).load(Ordering::SeqCst) == before
-                && whole_guild
+        let mut left = entries;
+        for _ in 0..ATTEMPTS {
+            let mut unpublished = Vec::new();
+            for entries in left.chunks(batch) {
+                let leased: Vec<(Lease, KeyRef<'_>, Value)> = entries
                     .iter()
-                    .all(|lease| backend.lease_is_valid(lease));
-            if !unchanged {
-                let left = warmed.loaded - warmed.stored;
-                self.shared.counters.add_many(Event::Overtaken, left as u64);
-                return Ok(warmed);
+                    .map(|(key, value)| {
+                        let key = key.as_key_ref();
+                        (backend.lease(key), key, value.clone())
+                    })
+                    .collect();
+                // Only now: a change before this moved it, a change after this voids the leases above.
+                let unchanged = generation(guild).load(Ordering::SeqCst) == before
+                    && whole_guild
+                        .iter()
+                        .all(|lease| backend.lease_is_valid(lease));
+                if !unchanged {
+                    let rest = warmed.loaded - warmed.stored;
+                    self.shared.counters.add_many(Event::Overtaken, rest as u64);
+                    return Ok(warmed);
+                }
+                let published = self.publish(backend, leased).await?;
+                for (entry, published) in entries.iter().zip(published) {
+                    if published {
+                        warmed.stored += 1;
+                    } else {
+                        unpublished.push(entry.clone());
+                    }
+                }
             }
-            warmed.stored += self.publish(backend, leased).await?;
+            left = unpublished;
+            if left.is_empty() {
+                break;
+            }
         }
         let [ranks_lease, assignments_lease] = whole_guild;
         let mut leased = Vec::with_capacity(2);
@@ -226,7 +203,8 @@ impl PermissionCache {
             let key = KeyRef::PermissionAssignments { guild };
             leased.push((assignments_lease, key, Value::new(assignments)));
         }
-        warmed.stored += self.publish(backend, leased).await?;
+        let published = self.publish(backend, leased).await?;
+        warmed.stored += published.into_iter().filter(|published| *published).count();
         Ok(warmed)
     }
 
@@ -234,165 +212,9 @@ impl PermissionCache {
         &self,
         backend: &Backend,
         leased: Vec<(Lease, KeyRef<'_>, Value)>,
-    ) -> Result<usize> {
+    ) -> Result<Vec<bool>> {
         let stored = backend.put_many_leased(leased, self.commands.ttl).await;
         self.commands.published(stored.as_deref());
-        Ok(stored?.into_iter().filter(|stored| *stored).count())
-    }
-
-    /// Pre-warms many guilds, at most `concurrency` at a time (0 counts as 1). Await the result; before that,
-    /// [`on_progress`](PreWarm::on_progress) may be set.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// use tux_cache::managers::{GuildPermissions, PermissionCache};
-    /// # async fn load(guild: u64) -> Result<GuildPermissions, std::io::Error> {
-    /// #     if guild == 3 { Err(std::io::Error::other("no such guild")) } else { Ok(GuildPermissions::new()) }
-    /// # }
-    /// let permissions = PermissionCache::in_memory();
-    /// let report = permissions
-    ///     .pre_warm_all_caches([1_u64, 2, 3], |guild| load(guild), 2)
-    ///     .on_progress(|at| println!("{} of {}", at.done, at.total))
-    ///     .await;
-    /// assert_eq!((report.guilds, report.failed[0].guild), (2, 3));
-    /// # }
-    /// ```
-    pub fn pre_warm_all_caches<G, L>(
-        &self,
-        guilds: impl IntoIterator<Item = G>,
-        load: L,
-        concurrency: usize,
-    ) -> PreWarm<L>
-    where
-        G: Into<u64>,
-    {
-        PreWarm {
-            cache: self.clone(),
-            guilds: guilds.into_iter().map(Into::into).collect(),
-            load,
-            concurrency: concurrency.max(1),
-            on_progress: None,
-        }
-    }
-}
-
-type OnProgress = Box<dyn FnMut(WarmProgress) + Send>;
-
-/// Pre-warming of many guilds, begun when it is awaited.
-///
-/// A guild of which something changed while it was loaded is loaded once more. One guild's failure (an error, a time-out, a panic in its loader) is reported and stops no other. Awaiting
-/// is cancel safe: dropped, it starts no further guild and drops the loaders under way.
-#[must_use = "nothing is loaded until it is awaited"]
-pub struct PreWarm<L> {
-    cache: PermissionCache,
-    guilds: VecDeque<u64>,
-    load: L,
-    concurrency: usize,
-    on_progress: Option<OnProgress>,
-}
-
-impl<L> PreWarm<L> {
-    /// Calls `f` after each guild, in the awaiting task.
-    pub fn on_progress(mut self, f: impl FnMut(WarmProgress) + Send + 'static) -> Self {
-        self.on_progress = Some(Box::new(f));
-        self
-    }
-}
-
-impl<L> fmt::Debug for PreWarm<L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PreWarm")
-            .field("guilds", &self.guilds.len())
-            .field("concurrency", &self.concurrency)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<L, Fut, E> IntoFuture for PreWarm<L>
-where
-    L: Fn(u64) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<GuildPermissions, E>> + Send + 'static,
-    E: StdError + Send + Sync + 'static,
-{
-    type Output = WarmReport;
-    type IntoFuture = Pin<Box<dyn Future<Output = WarmReport> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
-    }
-}
-
-impl<L, Fut, E> PreWarm<L>
-where
-    L: Fn(u64) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<GuildPermissions, E>> + Send + 'static,
-    E: StdError + Send + Sync + 'static,
-{
-    async fn run(self) -> WarmReport {
-        let Self {
-            cache,
-            mut guilds,
-            load,
-            concurrency,
-            mut on_progress,
-        } = self;
-        let load = Arc::new(load);
-        // Guilds that something changed while they were loaded, and that have not had a second try.
-        let mut again: Vec<u64> = Vec::new();
-        let total = guilds.len();
-        let mut report = WarmReport::default();
-        // Dropped with this future: what is under way is aborted.
-        let mut tasks = JoinSet::new();
-        let mut under_way: Vec<(Id, u64)> = Vec::with_capacity(concurrency.min(total));
-        loop {
-            while tasks.len() < concurrency
-                && let Some(guild) = guilds.pop_front()
-            {
-                let (cache, load) = (cache.clone(), Arc::clone(&load));
-                let task = tasks.spawn(async move {
-                    let load = move || async move { load(guild).await };
-                    cache.pre_warm_guild_cache(guild, load).await
-                });
-                under_way.push((task.id(), guild));
-            }
-            let Some(finished) = tasks.join_next_with_id().await else {
-                return report;
-            };
-            let (id, result) = match finished {
-                Ok((id, result)) => (id, result),
-                Err(failed) => (
-                    failed.id(),
-                    Err(Error::new(
-                        ErrorKind::Loader,
-                        "the loader panicked, or its tokio runtime shut down",
-                    )),
-                ),
-            };
-            let Some(at) = under_way.iter().position(|(task, _)| *task == id) else {
-                continue;
-            };
-            let (_, guild) = under_way.swap_remove(at);
-            match result {
-                Ok(warmed) if warmed.stored < warmed.loaded && !again.contains(&guild) => {
-                    again.push(guild);
-                    guilds.push_back(guild);
-                    continue;
-                }
-                Ok(warmed) => {
-                    report.guilds += 1;
-                    report.stored += warmed.stored;
-                }
-                Err(error) => report.failed.push(WarmFailure { guild, error }),
-            }
-            if let Some(on_progress) = &mut on_progress {
-                on_progress(WarmProgress {
-                    guild,
-                    done: report.guilds + report.failed.len(),
-                    failed: report.failed.len(),
-                    total,
-                });
-            }
-        }
+        stored
     }
 }
