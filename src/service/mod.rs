@@ -149,7 +149,9 @@ impl CacheService {
     }
 }
 
-/// Valkey if `service` is connected to it, else the one in-memory backend shared by all who ask.
+/// Valkey if `service` has been connected to it, else the one in-memory backend shared by all who ask. Also while the
+/// connection is lost: every holder then gets an error until it is restored. Memory in its place would answer from a
+/// second truth, and miss the invalidations of other processes.
 #[must_use]
 pub fn get_cache_backend(service: &CacheService) -> Backend {
     service.backend()

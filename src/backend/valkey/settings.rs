@@ -1,12 +1,13 @@
 //! Where the server is, and how long to wait for it.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
 use crate::error::{Error, Result};
+
+mod shown;
 
 /// What a read makes of a value that is not JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -275,54 +276,6 @@ fn read_db(text: &str) -> Result<u32> {
         };
         Error::config(message)
     })
-}
-
-impl fmt::Display for ValkeySettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let user = |f: &mut fmt::Formatter<'_>| match &self.user {
-            Some(user) => write!(f, "{user}@"),
-            None => Ok(()),
-        };
-        let host = |f: &mut fmt::Formatter<'_>, host: &str, port: u16| {
-            if host.contains(':') {
-                write!(f, "[{host}]:{port}/{}", self.db)
-            } else {
-                write!(f, "{host}:{port}/{}", self.db)
-            }
-        };
-        match &self.address {
-            Address::Tcp { host: name, port } => {
-                f.write_str("valkey://")?;
-                user(f)?;
-                host(f, name, *port)
-            }
-            Address::Tls { host: name, port } => {
-                f.write_str("valkeys://")?;
-                user(f)?;
-                host(f, name, *port)
-            }
-            Address::Unix(path) => {
-                f.write_str("unix://")?;
-                user(f)?;
-                write!(f, "{}?db={}", path.display(), self.db)
-            }
-        }
-    }
-}
-
-impl fmt::Debug for ValkeySettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ValkeySettings")
-            .field("url", &format_args!("{self}"))
-            .field("password", &self.password.as_ref().map(|_| "***"))
-            .field("connect_timeout", &self.connect_timeout)
-            .field("response_timeout", &self.response_timeout)
-            .field("ping_interval", &self.ping_interval)
-            .field("max_value_bytes", &self.max_value_bytes)
-            .field("retry_limit", &self.retry_limit)
-            .field("undecodable", &self.undecodable)
-            .finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

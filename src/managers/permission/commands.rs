@@ -174,7 +174,8 @@ impl PermissionCache {
     }
 
     /// Writes a command's rule, and removes what depends on it: the fallbacks of the command and of its
-    /// children.
+    /// children. In Valkey it looks through all keys of the server, twice: other processes, Python ones too, may have
+    /// written children that nothing lists.
     ///
     /// # Errors
     /// As [`Backend::set`](crate::backend::Backend::set) and

@@ -42,7 +42,8 @@ impl PermissionCache {
         answer_or_load!(self.ranks, key, load, Error::loader)
     }
 
-    /// Writes the ranks of a guild and removes the ranks of its users.
+    /// Writes the ranks of a guild and removes the ranks of its users. In Valkey it looks through all keys of the server,
+    /// twice.
     ///
     /// # Errors, cancel safety
     /// As [`set`](Self::set).
@@ -115,7 +116,8 @@ impl PermissionCache {
         answer_or_load!(self.assignments, key, load, Error::loader)
     }
 
-    /// Writes the assignments of a guild and removes the ranks of its users.
+    /// Writes the assignments of a guild and removes the ranks of its users. In Valkey it looks through all keys of the
+    /// server, twice.
     ///
     /// # Errors, cancel safety
     /// As [`set`](Self::set).

@@ -307,7 +307,11 @@ mod tests {
         };
         for rule in [CommandRule::from(row), CommandRule::Unset] {
             let text = crate::backend::to_wire_text(&rule.to_json()).unwrap();
-            assert_eq!(CommandRule::from_text(text.as_bytes()), Some(rule), "{text}");
+            assert_eq!(
+                CommandRule::from_text(text.as_bytes()),
+                Some(rule),
+                "{text}"
+            );
         }
         let whole = r#"{"id": 1, "guild_id": 2, "command_name": "a", "required_rank": 3}"#;
         for text in [

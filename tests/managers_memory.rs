@@ -1,0 +1,97 @@
+//! A bot that has seen a million guilds keeps nothing of those whose entries expired: no entry, no lock, no flight.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::convert::Infallible;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tux_cache::backend::InMemoryBackend;
+use tux_cache::managers::{GuildConfigUpdate, Managers};
+use tux_cache::time::ManualTicker;
+
+/// Counts the bytes that are allocated now.
+struct Live;
+
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: hands every request on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Live {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, address: *mut u8, layout: Layout) {
+        BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's contract.
+        unsafe { System.dealloc(address, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Live = Live;
+
+const GUILDS: u64 = 1_000_000;
+const TTL: Duration = Duration::from_secs(300);
+
+/// Every manager meets every one of these guilds for the first time, and everything they stored expires.
+async fn live_and_leave(
+    managers: &Managers,
+    backend: &InMemoryBackend,
+    ticker: &ManualTicker,
+    guilds: Range<u64>,
+) {
+    for guild in guilds {
+        let user = guild + 1;
+        let jailed = async move || Ok::<_, Infallible>(guild % 2 == 0);
+        let jailed = managers.jail_status.get_or_fetch(guild, user, jailed).await;
+        assert_eq!(jailed.unwrap(), guild % 2 == 0);
+        let update = GuildConfigUpdate::new().audit_log_id(Some(guild));
+        managers.guild_config.set(guild, update).await.unwrap();
+        managers
+            .prefix
+            .set(guild, format!("prefix of guild {guild}"))
+            .await
+            .unwrap();
+        let ranks = &managers.permissions;
+        ranks
+            .set_user_rank(guild, user, &[7_u64, 5], 3)
+            .await
+            .unwrap();
+        assert_eq!(
+            ranks.get_user_rank(guild, user, &[5_u64, 7]).await.unwrap(),
+            Some(3)
+        );
+        if guild % 10_000 == 0 {
+            ticker.advance(TTL / 2);
+        }
+    }
+    ticker.advance(2 * TTL);
+    backend.sweep();
+    assert!(backend.is_empty());
+}
+
+#[tokio::test]
+async fn memory_after_a_million_guilds_is_that_of_the_start() {
+    let ticker = ManualTicker::new();
+    let backend = InMemoryBackend::builder()
+        .default_ttl(TTL)
+        .max_size(100_000)
+        .ticker(ticker.clone())
+        .build()
+        .unwrap();
+    let managers = Managers::new(backend.clone());
+    // What a thread and a runtime make once, and the pool of entries, is there from now on.
+    let warm_up = 60_000;
+    live_and_leave(&managers, &backend, &ticker, 0..warm_up).await;
+    let start = BYTES.load(Ordering::Relaxed);
+    live_and_leave(&managers, &backend, &ticker, warm_up..warm_up + GUILDS).await;
+    let end = BYTES.load(Ordering::Relaxed);
+    println!("{start} bytes at the start, {end} after {GUILDS} guilds");
+    // An entry for each of them would be a hundred million.
+    assert!(
+        end <= start + 64 * 1024,
+        "{start} bytes at the start, {end} at the end"
+    );
+}
