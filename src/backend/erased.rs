@@ -75,7 +75,7 @@ unsafe fn get<T>(words: &Words) -> &T {
         if Fits::<T>::YES {
             &*words.as_ptr().cast::<T>()
         } else {
-            &**words.as_ptr().cast::<Arc<T>>()
+            &*words.as_ptr().cast::<Arc<T>>()
         }
     }
 }

@@ -10,11 +10,11 @@ mod report;
 mod timing;
 mod valkey;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::record::{self, MachineCard};
+use crate::record::{MachineCard, Place};
 use timing::{Group, Measured};
 
 /// Times the managers beside the engine, and the Valkey backend beside the raw client.
@@ -46,9 +46,9 @@ struct Args {
     #[arg(long)]
     gate: bool,
 
-    /// The folder of the record, instead of results/local
-    #[arg(long, value_name = "FOLDER")]
-    out: Option<PathBuf>,
+    /// Write the record to results/MACHINE, where committed ones lie, instead of results/local
+    #[arg(long)]
+    keep: bool,
 
     /// What cargo adds when it runs a bench target
     #[arg(long, hide = true)]
@@ -114,17 +114,6 @@ fn run(args: &Args) -> Result<bool, String> {
         print!("{}", report::warm(warm));
     }
     let holds = report::holds(&measured);
-    let folder = match &args.out {
-        Some(folder) => {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| format!("{}: {error}", folder.display()))?;
-            folder.clone()
-        }
-        None => {
-            record::folder().map_err(|error| format!("results/local cannot be made: {error}"))?
-        }
-    };
-    let path = folder.join(format!("{}-managers.json", card.stamp()));
     let record = report::Record {
         what: "managers",
         rounds: args.rounds,
@@ -132,7 +121,9 @@ fn run(args: &Args) -> Result<bool, String> {
         pre_warm: warm,
         machine: &card,
     };
-    record::write(&path, &record).map_err(|error| format!("{}: {error}", path.display()))?;
-    println!("record  {}", path.display());
+    print!(
+        "{}",
+        Place::new(&card, "managers", args.keep)?.record(&record)?
+    );
     Ok(!args.gate || holds)
 }
