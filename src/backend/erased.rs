@@ -222,7 +222,9 @@ mod tests {
 
     #[test]
     fn a_value_inline_or_behind_an_arc_is_cloned_read_and_dropped_once() {
-        assert!(Fits::<Of<1>>::YES && !Fits::<Of<2>>::YES && !Fits::<Aligned>::YES);
+        const {
+            assert!(Fits::<Of<1>>::YES && !Fits::<Of<2>>::YES && !Fits::<Aligned>::YES);
+        }
         kept::<0>();
         kept::<1>();
         kept::<2>();

@@ -98,7 +98,7 @@ impl Bench {
             let permissions = PermissionCache::new(backend);
             let loaded = async |guild: u64| permissions_of(guild);
             let warmed = permissions
-                .pre_warm_all_caches(0..GUILDS, move |guild| loaded(guild), CONCURRENCY)
+                .pre_warm_all_caches(0..GUILDS, loaded, CONCURRENCY)
                 .await;
             match warmed.failed.first() {
                 Some(failure) => Err(failed(&failure.error)),
@@ -272,7 +272,7 @@ impl Bench {
             let start = Instant::now();
             let loaded = async |guild: u64| permissions_of(guild);
             let warmed = permissions
-                .pre_warm_all_caches(0..guilds, move |guild| loaded(guild), CONCURRENCY)
+                .pre_warm_all_caches(0..guilds, loaded, CONCURRENCY)
                 .await;
             let seconds = start.elapsed().as_secs_f64();
             if let Some(failure) = warmed.failed.first() {
