@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::tools;
 use crate::Result;
 use crate::report::{Expect, Report};
-use crate::workspace::{Workspace, cargo, files};
+use crate::workspace::{Workspace, cargo, cargo_of, files};
 
 const PACKAGE: &str = "tux-cache-instructions";
 const FOLDER: &str = "benches/instructions";
@@ -27,11 +27,11 @@ type Counts = BTreeMap<String, f64>;
 pub(super) fn run(write: bool, report: &mut Report) -> Result<()> {
     let workspace = Workspace::load()?;
     let baseline = workspace.root.join(FOLDER).join("baseline.json");
-    let Some(counts) = count(&workspace, report)? else {
-        return Ok(()); // The failed step says why.
-    };
     let rustc = rustc()?;
     if write {
+        let Some(counts) = count(&workspace, cargo(), report)? else {
+            return Ok(()); // The failed step says why.
+        };
         let names = counts
             .iter()
             .map(|(name, &count)| (name.clone(), json!(round(count))));
@@ -49,8 +49,23 @@ pub(super) fn run(write: bool, report: &mut Report) -> Result<()> {
         return Ok(());
     }
     let (before, by) = read(&baseline)?;
+    // Counts of different compilers say nothing about the code.
+    let cargo = if by == rustc {
+        Some(cargo())
+    } else {
+        cargo_of(&by)
+    };
+    let cargo = cargo.ok_or_else(|| {
+        format!(
+            "the baseline was counted with rustc {by}, this is {rustc}: \
+             `rustup toolchain install {by} --profile minimal`, or `{REBASE}`"
+        )
+    })?;
+    let Some(counts) = count(&workspace, cargo, report)? else {
+        return Ok(()); // The failed step says why.
+    };
     print!("{}", table(&counts, &before));
-    keep(&workspace, &counts, &before, &rustc)?;
+    keep(&workspace, &counts, &before, &by)?;
     let complaints = compare(&counts, &before);
     let complained = |name: &str| complaints.iter().any(|line| line.starts_with(name));
     for name in counts.keys() {
@@ -60,11 +75,6 @@ pub(super) fn run(write: bool, report: &mut Report) -> Result<()> {
     }
     for complaint in &complaints {
         report.problem(complaint);
-    }
-    if by != rustc && !complaints.is_empty() {
-        report.note(format!(
-            "the baseline was counted with rustc {by}, this is {rustc}: counts differ between compilers"
-        ));
     }
     Ok(())
 }
@@ -86,7 +96,11 @@ fn keep(workspace: &Workspace, counts: &Counts, baseline: &Counts, rustc: &str) 
 }
 
 /// Counts anew; `None` if the benches did not run to their end.
-fn count(workspace: &Workspace, report: &mut Report) -> Result<Option<Counts>> {
+fn count(
+    workspace: &Workspace,
+    mut command: Command,
+    report: &mut Report,
+) -> Result<Option<Counts>> {
     let manifest = workspace.root.join(FOLDER).join("Cargo.toml");
     let runner = tools::runner(workspace, &manifest, report)?;
     let valgrind = tools::valgrind(workspace)?;
@@ -95,7 +109,6 @@ fn count(workspace: &Workspace, report: &mut Report) -> Result<Option<Counts>> {
     if home.is_dir() {
         fs::remove_dir_all(&home)?;
     }
-    let mut command = cargo();
     command.args(["bench", "-p", PACKAGE, "--bench", "gate_instructions", "--"]);
     command.args([
         "--save-summary=json",
