@@ -46,6 +46,7 @@ impl TickCell {
 
     /// Moves the tick forward, never back (several threads may correct a late ticker at once).
     pub(crate) fn advance_to(&self, tick: u64) {
+        let tick = tick.min(LAST_TICK);
         if cfg!(tux_fault = "tick-stored") {
             return self.0.store(tick, Ordering::Relaxed);
         }
@@ -122,47 +123,54 @@ impl Ticker for ManualTicker {
 const NANOS_PER_TICK: u64 = 1_000_000;
 
 /// Where a cache reads the time.
-pub(crate) enum Clock {
-    /// Stored by somebody else: one relaxed load.
-    Cell(TickCell, Box<dyn Ticker>),
-    /// A user's ticker: one virtual call.
-    Custom(Box<dyn Ticker>),
+pub(crate) struct Clock {
+    /// Where somebody else stores the tick: one relaxed load.
+    cell: Option<TickCell>,
+    /// Otherwise one virtual call.
+    ticker: Box<dyn Ticker>,
 }
 
 impl Clock {
     pub(crate) fn new(ticker: impl Ticker) -> Self {
-        match ticker.cell() {
-            Some(cell) => Self::Cell(cell, Box::new(ticker)),
-            None => Self::Custom(Box::new(ticker)),
+        Self {
+            cell: ticker.cell(),
+            ticker: Box::new(ticker),
         }
+    }
+
+    /// The current tick, if it can be had by a load.
+    #[inline(always)]
+    pub(crate) fn quick_tick(&self) -> Option<u64> {
+        self.cell.as_ref().map(TickCell::load)
     }
 
     /// The current tick.
     #[inline(always)]
     pub(crate) fn tick(&self) -> u64 {
-        match self {
-            Self::Cell(cell, _) => cell.load(),
-            Self::Custom(ticker) => ticks(ticker.now()),
-        }
+        self.quick_tick()
+            .unwrap_or_else(|| ticks(self.ticker.now()))
     }
 
     /// Reads the real time and corrects a late ticker with it; returns by how many ticks it was late.
     #[cold]
     pub(crate) fn correct(&self) -> u64 {
-        match self {
-            Self::Cell(cell, ticker) => {
-                let (seen, real) = (cell.load(), ticks(ticker.now()));
+        match &self.cell {
+            Some(cell) => {
+                let (seen, real) = (cell.load(), ticks(self.ticker.now()));
                 cell.advance_to(real);
                 real.saturating_sub(seen)
             }
-            Self::Custom(_) => 0,
+            None => 0,
         }
     }
 }
 
+/// The time stands still here, in 8,900 years: before [`Deadline::NEVER`].
+const LAST_TICK: u64 = Deadline::NEVER.0 - 1;
+
 /// Whole ticks in `time`, rounded down.
 fn ticks(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(time.as_millis()).map_or(LAST_TICK, |ticks| ticks.min(LAST_TICK))
 }
 
 /// A time to live in whole ticks, rounded up.
@@ -205,9 +213,10 @@ impl Deadline {
         self.0
     }
 
+    /// `now` is a ticker's, and so never [`NEVER`](Self::NEVER).
     #[inline(always)]
     pub(crate) const fn has_passed(self, now: u64) -> bool {
-        self.0 <= now && self.0 != Self::NEVER.0
+        self.0 <= now
     }
 }
 
@@ -229,7 +238,10 @@ mod tests {
     fn t28_huge_ttls_saturate_to_never() {
         let d = Deadline::after(u64::MAX - 1, Ticks::of(Duration::MAX));
         assert_eq!(d, Deadline::NEVER);
-        assert!(!d.has_passed(u64::MAX));
+        assert!(!d.has_passed(ticks(Duration::MAX)));
+        let cell = TickCell::new();
+        cell.advance_to(u64::MAX);
+        assert!(!d.has_passed(cell.load()));
     }
 
     #[test]

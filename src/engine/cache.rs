@@ -6,7 +6,7 @@ use super::entry::Hash;
 use super::lease::{Board, Lease};
 use super::local::{Local, Locals};
 use super::stats::Stats;
-use super::thread::{DOMAIN, Here, here};
+use super::thread::{DOMAIN, Here, here, quick};
 use super::unbounded::Unbounded;
 use crate::load::Group;
 use crate::sync::{Arc, OnceLock};
@@ -202,28 +202,54 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
+        if let Index::Bounded(hasher, bounded) = &self.index
+            && let Some(slot) = quick()
+            && let Some(local) = self.locals.made(slot)
+            && let Some(tick) = self.clock.quick_tick()
+        {
+            let hash = hash_of(hasher, key);
+            let now = bounded.at(tick);
+            let guard = slot.enter();
+            // SAFETY: the guard is open for as long as the entry is used.
+            if let Some(entry) = unsafe { bounded.get(hash, now, move |k| key.equivalent(k)) } {
+                let value = read(&entry.value);
+                drop(guard);
+                local.counters.hits.add(1);
+                return Some(value);
+            }
+            local.counters.misses.add(1);
+            return None;
+        }
+        self.get_at_first(key, read)
+    }
+
+    /// [`get_with`](Self::get_with) of a thread that is new to this cache, and of caches that are not bounded.
+    #[inline(never)]
+    fn get_at_first<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
         let here = here();
         let counters = &self.local(&here).counters;
         let tick = self.clock.tick();
-        if let Index::Bounded(hasher, bounded) = &self.index {
-            let hash = hash_of(hasher, key);
-            let guard = here.slot().enter();
-            // SAFETY: the guard is open for as long as the entry is used.
-            let found = unsafe { bounded.get(hash, bounded.at(tick), |k| key.equivalent(k)) };
-            if let Some(entry) = found {
-                let value = read(&entry.value);
-                drop(guard);
-                counters.hits.add(1);
-                return Some(value);
+        let value = match &self.index {
+            Index::Nothing(_) => None,
+            Index::Bounded(hasher, bounded) => {
+                let _guard = here.slot().enter();
+                let hash = hash_of(hasher, key);
+                // SAFETY: the guard is open for as long as the entry is used.
+                unsafe { bounded.get(hash, bounded.at(tick), move |k| key.equivalent(k)) }
+                    .map(|entry| read(&entry.value))
             }
-        } else if let Index::Unbounded(map) = &self.index
-            && let Some(value) = map.peek_with(key, tick, read)
-        {
-            counters.hits.add(1);
-            return Some(value);
+            Index::Unbounded(map) => map.peek_with(key, tick, read),
+        };
+        if value.is_some() {
+            &counters.hits
+        } else {
+            &counters.misses
         }
-        counters.misses.add(1);
-        None
+        .add(1);
+        value
     }
 
     /// Whether a live entry is there. Neither a use nor a hit or miss. O(1).

@@ -65,8 +65,8 @@ pub(crate) struct Clock {
     epoch_length: u32,
     ghosts: Ghosts,
     ring: Ring,
-    /// Misses / (capacity / 16). Read by every hit, so it has a line of its own.
-    epoch: CachePadded<AtomicU32>,
+    /// [`Usage::steady`] of the epoch, which is misses / (capacity / 16). Read by every hit, so it has a line of its own.
+    steady: CachePadded<AtomicU32>,
     hand: CachePadded<Hand>,
     mood: CachePadded<Mood>,
 }
@@ -127,7 +127,7 @@ impl Clock {
             epoch_length: u32::try_from(capacity / EPOCHS_PER_CAPACITY).ok()?.max(1),
             ghosts: Ghosts::new(capacity)?,
             ring: Ring::new(capacity)?,
-            epoch: CachePadded::new(AtomicU32::new(0)),
+            steady: CachePadded::new(AtomicU32::new(Usage::steady(0))),
             hand: CachePadded::new(Hand {
                 at: AtomicU32::new(0),
                 candidate: AtomicU32::new(u32::MAX),
@@ -152,8 +152,14 @@ impl Clock {
 
     /// The clock's time, for [`Usage::touch`].
     #[inline(always)]
+    pub(crate) fn steady(&self) -> u32 {
+        self.steady.load(Ordering::Relaxed)
+    }
+
+    /// The clock's time.
+    #[inline]
     pub(crate) fn epoch(&self) -> u32 {
-        self.epoch.load(Ordering::Relaxed)
+        self.steady() >> 2
     }
 
     /// Epochs since `then`.
@@ -211,10 +217,8 @@ impl Clock {
         let misses = self.mood.misses.load(Ordering::Relaxed) + 1;
         if misses >= self.epoch_length {
             self.mood.misses.store(0, Ordering::Relaxed);
-            self.epoch.store(
-                self.epoch().wrapping_add(1) & Usage::MAX_EPOCH,
-                Ordering::Relaxed,
-            );
+            let next = self.epoch().wrapping_add(1) & Usage::MAX_EPOCH;
+            self.steady.store(Usage::steady(next), Ordering::Relaxed);
         } else {
             self.mood.misses.store(misses, Ordering::Relaxed);
         }

@@ -119,14 +119,25 @@ impl Usage {
         Self(advice::AtomicU32::new(uses | epoch << 2))
     }
 
+    /// What [`touch`](Self::touch) leaves alone: used often enough, and in this epoch.
+    #[inline]
+    pub(crate) fn steady(epoch: u32) -> u32 {
+        epoch << 2 | Self::MAX_USES
+    }
+
+    /// Whether [`touch`](Self::touch) would change nothing.
+    #[inline(always)]
+    pub(crate) fn is_steady(&self, steady: u32) -> bool {
+        self.0.load(Ordering::Relaxed) == steady
+    }
+
     /// Records a hit; stores only if something changes, which in steady state it does not.
     #[inline(always)]
-    pub(crate) fn touch(&self, epoch: u32) {
+    pub(crate) fn touch(&self, steady: u32) {
         let old = self.0.load(Ordering::Relaxed);
-        let new = ((old & Self::MAX_USES) + u32::from(old & Self::MAX_USES < Self::MAX_USES))
-            | (epoch << 2);
-        if new != old {
-            self.0.store(new, Ordering::Relaxed);
+        if old != steady {
+            let missing = (Self::MAX_USES - (old & Self::MAX_USES)).saturating_sub(1);
+            self.0.store(steady - missing, Ordering::Relaxed);
         }
     }
 
@@ -153,19 +164,19 @@ impl Usage {
     }
 }
 
-/// Deadline (48 bits) and clear generation (16 bits) of an entry. Never changes after publication.
+/// Deadline (high 48 bits) and clear generation (low 16 bits) of an entry. Never changes after publication.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Due(u64);
 
 impl Due {
     #[inline(always)]
     pub(crate) fn new(deadline: Deadline, generation: u16) -> Self {
-        Self(deadline.bits() | u64::from(generation) << Deadline::BITS)
+        Self(deadline.bits() << 16 | u64::from(generation))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn deadline(self) -> Deadline {
-        Deadline::from_bits(self.0 & Deadline::NEVER.bits())
+        Deadline::from_bits(self.0 >> 16)
     }
 
     /// Neither expired at tick `now` nor older than the last clear.
@@ -177,7 +188,9 @@ impl Due {
 
     #[inline(always)]
     pub(crate) fn is_of(self, generation: u16) -> bool {
-        self.0 >> Deadline::BITS == u64::from(generation)
+        #[expect(clippy::cast_possible_truncation, reason = "the low half-word is the generation")]
+        let own = self.0 as u16;
+        own == generation
     }
 }
 
@@ -223,6 +236,29 @@ impl<K, V> Entry<K, V> {
         }
     }
 
+    #[inline(always)]
+    pub(crate) fn is_live(&self) -> bool {
+        self.phase.load() == Phase::Live
+    }
+
+    /// Records a use, if the entry is live.
+    ///
+    /// Only uses of live entries are recorded, and a live entry stays live: so whoever finds the most uses recorded need not
+    /// look at the phase.
+    #[inline(always)]
+    pub(crate) fn use_if_live(&self, steady: u32) -> bool {
+        self.usage.is_steady(steady) || self.use_if_live_slowly(steady)
+    }
+
+    #[inline(never)]
+    fn use_if_live_slowly(&self, steady: u32) -> bool {
+        let live = self.is_live();
+        if live {
+            self.usage.touch(steady);
+        }
+        live
+    }
+
     /// Takes over what the clock knows of the entry that this one overwrites.
     pub(crate) fn inherit(&self, old: &Self) {
         self.queue
@@ -266,10 +302,12 @@ pub(crate) enum Kind {
     Leaving,
 }
 
-const ADDRESS: usize = 0x0000_ffff_ffff_fffc;
-const KIND: usize = 0b11;
-const MOVED: usize = 0b01;
-const LEAVING: usize = 0b10;
+const ADDRESS: usize = 0x0000_ffff_ffff_fff8;
+const KIND: usize = 0b111;
+const ENTRY: usize = 0b001;
+const MOVED: usize = 0b010;
+const LEAVING: usize = 0b100;
+const TAG: u32 = 48;
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("tux-cache packs 16 tag bits into 64-bit lane words and needs a 64-bit target");
@@ -286,8 +324,14 @@ impl<K, V> Word<K, V> {
         Self(entry.map_addr(|a| a | bits))
     }
 
+    /// What the word of an entry with this hash has beside its address.
+    #[inline(always)]
+    fn mark(hash: Hash) -> usize {
+        usize::from(hash.tag()) << TAG | ENTRY
+    }
+
     pub(crate) fn entry(entry: *mut Entry<K, V>, hash: Hash) -> Self {
-        Self::pack(entry, usize::from(hash.tag()) << 48)
+        Self::pack(entry, Self::mark(hash))
     }
 
     pub(crate) fn moved(to: *mut Entry<K, V>) -> Self {
@@ -301,25 +345,39 @@ impl<K, V> Word<K, V> {
     #[inline]
     pub(crate) fn kind(self) -> Kind {
         match self.0.addr() & KIND {
-            _ if self.0.is_null() => Kind::Empty,
-            0 => Kind::Entry,
+            0 => Kind::Empty,
+            ENTRY => Kind::Entry,
             MOVED => Kind::Moved,
             _ => Kind::Leaving,
         }
     }
 
-    /// Necessary for [`has_tag`](Self::has_tag), and cheaper.
+    /// The entry this word is the place of, if it is one.
+    ///
+    /// # Safety
+    ///
+    /// As for [`deref`](Self::deref), but for the word's kind.
     #[inline(always)]
-    pub(crate) fn may_have_tag(self, hash: Hash) -> bool {
-        self.0.addr() >> 48 == usize::from(hash.tag())
+    pub(crate) unsafe fn occupant<'g>(self) -> Option<&'g Entry<K, V>> {
+        // SAFETY: no other kind has this bit; the rest is the caller's contract.
+        (self.0.addr() & ENTRY != 0).then(|| unsafe { self.deref() })
     }
 
-    /// Whether this is the place of an entry whose hash has this tag.
+    /// The entry this word is the place of, if its hash has this tag.
+    ///
+    /// # Safety
+    ///
+    /// As for [`deref`](Self::deref), but for the word's kind.
     #[inline(always)]
-    pub(crate) fn has_tag(self, hash: Hash) -> bool {
-        // With the tag taken out, what is left of an entry word is an address: 48 bits, low two clear, not null.
-        let rest = self.0.addr() ^ usize::from(hash.tag()) << 48;
-        rest >> 48 == 0 && rest & KIND == 0 && rest != 0
+    pub(crate) unsafe fn tagged<'g>(self, hash: Hash) -> Option<&'g Entry<K, V>> {
+        // With the mark taken out, what is left of such a word, and of no other, is an address.
+        let entry = self.0.map_addr(|a| a ^ Self::mark(hash));
+        (entry.addr() & !ADDRESS == 0).then(|| {
+            // SAFETY: an entry's word; the rest is the caller's contract.
+            let entry = unsafe { &*entry };
+            entry.witness.used();
+            entry
+        })
     }
 
     #[inline(always)]

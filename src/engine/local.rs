@@ -6,6 +6,7 @@
 use super::entry::Entry;
 use super::ledger::Record;
 use super::reclaim::{Domain, GracePeriod, Slot};
+use super::thread::{QUICK_SLOTS, Quick};
 use crate::sync::{AtomicPtr, AtomicU64, CachePadded, Ordering};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
@@ -285,7 +286,7 @@ impl<K, V> Drop for Local<K, V> {
     }
 }
 
-const DIRECT: usize = 64;
+const DIRECT: usize = QUICK_SLOTS;
 
 /// All threads' [`Local`]s of one cache, by slot number. Grows by blocks, never shrinks before the cache goes.
 pub(crate) struct Locals<K, V> {
@@ -301,14 +302,24 @@ impl<K, V> Locals<K, V> {
         }
     }
 
+    /// The calling thread's part, if it has been made.
+    #[inline(always)]
+    pub(crate) fn made(&self, quick: Quick) -> Option<&Local<K, V>> {
+        debug_assert!(quick.id() < self.locals.len());
+        // SAFETY: quick slots have numbers below `QUICK_SLOTS`, which is how many there are.
+        let local = unsafe { self.locals.get_unchecked(quick.id()) }.load(Ordering::Relaxed);
+        // SAFETY: null, or installed once, by an owner of this slot before us (handed over with the slot, acquire) or
+        // by ourselves, and freed only with the cache.
+        unsafe { local.as_ref() }.map(|local| &**local)
+    }
+
     /// The calling thread's part; the caller owns `slot`.
     #[inline(always)]
     pub(crate) fn of(&self, slot: &Slot, batch: usize) -> &Local<K, V> {
         if let Some(place) = self.locals.get(slot.id()) {
             let local = place.load(Ordering::Relaxed);
             if !local.is_null() {
-                // SAFETY: installed once, by an owner of this slot before us (handed over with the slot, acquire) or
-                // by ourselves, and freed only with the cache.
+                // SAFETY: as in `made`.
                 return unsafe { &*local };
             }
         }

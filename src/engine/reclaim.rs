@@ -1,27 +1,30 @@
 //! Memory reclamation: when may an unlinked entry be freed?
 //!
-//! An asymmetric guard in the manner of user-space RCU with `membarrier` [1]. Every thread owns a [`Slot`]: a
-//! counter that is odd while the thread is inside a guard. Entering stores the next odd number, leaving the next
-//! even one: two plain stores to a line of the thread's own, no fence, no read-modify-write.
+//! An asymmetric guard in the manner of user-space RCU with `membarrier` [1]. Every thread owns a [`Slot`] with two
+//! numbers: how many of its guards are *open*, and how many *laps* it has made, a lap being made when the last guard is
+//! left. Entering and leaving are plain stores to a line of the thread's own: no fence, no read-modify-write.
 //!
 //! The reclaiming side pays. It collects unlinked entries in a batch, runs one heavy fence and looks at every slot
-//! once ([`Domain::seal`]). A slot that is even then, or whose number changes later, belongs to a thread that has
+//! once ([`Domain::seal`]). A slot without an open guard then, or whose lap changes later, belongs to a thread that has
 //! left every guard it was in when the batch was sealed. When that is true of all of them, the batch is free.
 //!
 //! # Invariants
 //!
 //! - **R1** An entry is retired only after it was unlinked from every shared word, by exactly one thread.
 //! - **R2** A thread dereferences an entry only inside a guard it entered before it loaded the entry's address.
-//! - **R3** A batch is freed only when every slot that was odd at its seal has since held another number.
+//! - **R3** A batch is freed only when every slot that had an open guard at its seal has since been seen without one, or
+//!   with another lap count than the seal saw.
 //!
 //! # Why that is enough
 //!
-//! Take a reader that enters (stores `odd`, then a light fence) and loads the address of `e`, and a reclaimer that
+//! Take a reader that enters (counts itself open, then a light fence) and loads the address of `e`, and a reclaimer that
 //! unlinks `e`, runs the heavy fence and scans. The heavy fence acts as a full fence in every running thread, so it
 //! falls either before the reader's light fence or after it. *Before:* the reader's load comes after the unlink and
-//! cannot see `e`. *After:* the scan sees `odd` (or a later number, and then the reader has left). So a reader that
-//! holds `e` is in the snapshot, and by R3 its leaving (`Release`) happens before the free (the `Acquire` load that
-//! saw the new number). A thread that enters again gets a new number and cannot reach `e` any more (R1).
+//! cannot see `e`. *After:* the scan sees the guard open, or that it has been left. If it is seen open, then the lap count
+//! seen at the seal is at least what it was when the guard was entered, since it was stored before that and the scan comes
+//! after the fence. So it changes only by leaving this guard or a later one; and `open` can be seen zero only after
+//! this guard was left. Both stores are `Release` and are read with `Acquire`, so the reader's accesses happen before the
+//! free. A thread that enters again cannot reach `e` any more (R1).
 //!
 //! Where the system has no `membarrier` both fences are `SeqCst` fences; loom checks that form
 //! (`loom-tests`, model `reclaim`). It shows the protocol, not that `membarrier` equals a fence in every thread:
@@ -33,7 +36,6 @@
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicUsize, CachePadded, Ordering, compiler_fence, fence,
 };
-use std::cell::Cell;
 use std::ptr;
 
 /// All threads that may read entries, as a list that only grows; slots of ended threads are handed on.
@@ -47,10 +49,7 @@ pub(crate) struct Domain {
 /// One thread's place in the domain.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    /// Odd while the thread is inside a guard. Written by its owner only.
-    state: CachePadded<AtomicUsize>,
-    /// How many guards of the thread are open. Touched by its owner only.
-    depth: Cell<usize>,
+    activity: CachePadded<Activity>,
     /// Reclaimers run `membarrier`, so entering needs no fence instruction.
     light: bool,
     /// Small, dense and unique among the slots: indexes per-thread tables.
@@ -59,8 +58,14 @@ pub(crate) struct Slot {
     next: *mut Slot,
 }
 
-// SAFETY: `depth` is touched only by the thread that owns the slot (`owned` hands it over, acquire/release);
-// `light`, `id` and `next` never change after the slot is published; the rest is atomic.
+/// What a thread tells the reclaimers; written by that thread only.
+#[derive(Debug)]
+struct Activity {
+    open: AtomicUsize,
+    laps: AtomicUsize,
+}
+
+// SAFETY: `light`, `id` and `next` never change after the slot is published; the rest is atomic.
 unsafe impl Sync for Slot {}
 // SAFETY: as above; nothing in a slot is tied to a thread.
 unsafe impl Send for Slot {}
@@ -85,7 +90,7 @@ impl Domain {
     /// Gives the calling thread a slot of its own; lock-free, O(threads that ever lived at once).
     pub(crate) fn acquire(&self) -> &Slot {
         for slot in self.slots() {
-            // Acquire pairs with the Release of `release`: the former owner's `depth` and the owner-only tables
+            // Acquire pairs with the Release of `release`: the former owner's activity and the owner-only tables
             // that are indexed by `id` are handed over with the slot.
             if cfg!(tux_fault = "slot-shared") && !slot.owned.load(Ordering::Acquire) {
                 slot.owned.store(true, Ordering::Relaxed);
@@ -101,8 +106,10 @@ impl Domain {
             }
         }
         let slot = Box::into_raw(Box::new(Slot {
-            state: CachePadded::new(AtomicUsize::new(0)),
-            depth: Cell::new(0),
+            activity: CachePadded::new(Activity {
+                open: AtomicUsize::new(0),
+                laps: AtomicUsize::new(0),
+            }),
             light: (self.light)(),
             id: 0,
             owned: AtomicBool::new(true),
@@ -140,7 +147,7 @@ impl Domain {
     /// Gives a slot back when its thread ends. A slot whose guard was leaked (`mem::forget`) stays taken for ever:
     /// a reference from that guard may still be in use somewhere.
     pub(crate) fn release(&self, slot: &Slot) {
-        if slot.depth.get() == 0 {
+        if slot.activity.open.load(Ordering::Relaxed) == 0 {
             slot.owned.store(false, Ordering::Release);
         }
     }
@@ -160,8 +167,11 @@ impl Domain {
         let refused = !heavy_fence((self.light)());
         let readers = self
             .slots()
-            .map(|slot| (ptr::from_ref(slot), slot.state.load(Ordering::Acquire)))
-            .filter(|(_, state)| state % 2 == 1)
+            .filter(|slot| slot.activity.open.load(Ordering::Acquire) != 0)
+            .map(|slot| {
+                let laps = slot.activity.laps.load(Ordering::Acquire);
+                (ptr::from_ref(slot), laps)
+            })
             .collect();
         GracePeriod { readers, refused }
     }
@@ -188,10 +198,13 @@ pub(crate) struct GracePeriod {
 impl GracePeriod {
     /// Whether every reader of the snapshot has moved on. Never waits.
     pub(crate) fn has_elapsed(&mut self) -> bool {
-        // SAFETY: slots live as long as their domain, which outlives the caches that seal in it.
-        // Acquire pairs with the Release in `Guard::drop`: what the reader did inside happens before the free.
-        self.readers
-            .retain(|&(slot, then)| unsafe { (*slot).state.load(Ordering::Acquire) } == then);
+        self.readers.retain(|&(slot, then)| {
+            // SAFETY: slots live as long as their domain, which outlives the caches that seal in it.
+            let activity = unsafe { &(*slot).activity };
+            // Acquire pairs with the Release in `Guard::drop`: what the reader did inside happens before the free.
+            activity.open.load(Ordering::Acquire) != 0
+                && activity.laps.load(Ordering::Acquire) == then
+        });
         self.readers.is_empty() && !self.refused || cfg!(tux_fault = "reclaim-no-wait")
     }
 }
@@ -201,28 +214,43 @@ impl Slot {
         self.id
     }
 
-    /// Enters a guard. Only the slot's owner may call it. Guards nest.
+    /// Whether guards of this slot need no fence instruction.
+    pub(crate) fn is_light(&self) -> bool {
+        self.light
+    }
+
+    /// Enters a guard. Only the slot's owner may call it. Guards nest, and may be left in any order.
     #[inline(always)]
     pub(crate) fn enter(&self) -> Guard<'_> {
-        let depth = self.depth.get();
-        self.depth.set(depth + 1);
-        if depth == 0 {
-            let state = self.state.load(Ordering::Relaxed);
-            // Release: a reclaimer that reads this number must see that the reads of the guard before it are over,
-            // and a relaxed store would not continue that release. The fence below orders it before the reads that
-            // follow.
-            let order = if cfg!(tux_fault = "reclaim-enter-relaxed") {
-                Ordering::Relaxed
-            } else {
-                Ordering::Release
-            };
-            self.state.store(state.wrapping_add(1), order);
-            if self.light {
-                compiler_fence(Ordering::SeqCst);
-            } else if !cfg!(tux_fault = "reclaim-no-fence") {
-                fence(Ordering::SeqCst);
-            }
+        let guard = self.open();
+        if self.light {
+            compiler_fence(Ordering::SeqCst);
+        } else if !cfg!(tux_fault = "reclaim-no-fence") {
+            fence(Ordering::SeqCst);
         }
+        guard
+    }
+
+    /// [`enter`](Self::enter) a slot that [is light](Self::is_light).
+    #[inline(always)]
+    pub(crate) fn enter_light(&self) -> Guard<'_> {
+        debug_assert!(self.light);
+        let guard = self.open();
+        compiler_fence(Ordering::SeqCst);
+        guard
+    }
+
+    #[inline(always)]
+    fn open(&self) -> Guard<'_> {
+        let open = &self.activity.open;
+        // Release: a reclaimer that reads this number must see that the reads of the guard before it are over, and a
+        // relaxed store would not continue that release. The caller's fence orders it before the reads that follow.
+        let order = if cfg!(tux_fault = "reclaim-enter-relaxed") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
+        open.store(open.load(Ordering::Relaxed).wrapping_add(1), order);
         Guard { slot: self }
     }
 }
@@ -236,17 +264,17 @@ pub(crate) struct Guard<'s> {
 impl Drop for Guard<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        let depth = self.slot.depth.get() - 1;
-        self.slot.depth.set(depth);
-        if depth == 0 {
-            let state = self.slot.state.load(Ordering::Relaxed);
-            // Release pairs with the Acquire loads of the reclaimer: our reads happen before its frees.
-            let order = if cfg!(tux_fault = "reclaim-leave-relaxed") {
-                Ordering::Relaxed
-            } else {
-                Ordering::Release
-            };
-            self.slot.state.store(state.wrapping_add(1), order);
+        let Activity { open, laps } = &*self.slot.activity;
+        // Release pairs with the Acquire loads of the reclaimer: our reads happen before its frees.
+        let order = if cfg!(tux_fault = "reclaim-leave-relaxed") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
+        let left = open.load(Ordering::Relaxed).wrapping_sub(1);
+        open.store(left, order);
+        if left == 0 {
+            laps.store(laps.load(Ordering::Relaxed).wrapping_add(1), order);
         }
     }
 }

@@ -92,6 +92,7 @@ impl<K, V> Table<K, V> {
         lane.bucket() < self.buckets.len() && lane.position() < LANES
     }
 
+    /// Below the number of buckets.
     #[inline(always)]
     fn home(&self, hash: Hash) -> usize {
         ((u64::from(hash.home) * self.buckets.len() as u64) >> 32) as usize
@@ -146,7 +147,7 @@ impl<K, V> Table<K, V> {
         let bucket = &self.buckets[self.home(hash)];
         let found = matching(bucket.hints.load(Ordering::Relaxed), hash.hint());
         (found != 0).then(|| {
-            let lane = &bucket.lanes[found.trailing_zeros() as usize / 8];
+            let lane = &bucket.lanes[found.trailing_zeros() as usize];
             Word(lane.load(Ordering::Relaxed)).address().cast_const()
         })
     }
@@ -160,15 +161,40 @@ impl<K, V> Table<K, V> {
     pub(crate) unsafe fn find<'g>(
         &self,
         hash: Hash,
-        mut is_it: impl FnMut(&K) -> bool,
+        is_it: impl Fn(&K) -> bool + Copy,
     ) -> Option<Found<'g, K, V>> {
+        // Nine keys in ten stand at home, where their hint says.
         // SAFETY: the same contract.
         unsafe {
-            let found = self.find_hinted(hash, &mut is_it);
-            if cfg!(tux_fault = "hint-trusted") {
-                return found;
+            match self.find_at(self.home(hash), hash, is_it, Entry::is_live) {
+                Some(found) => Some(found),
+                None => self.find_elsewhere(hash, is_it),
             }
-            found.or_else(|| self.find_by_lanes(hash, &mut is_it))
+        }
+    }
+
+    /// [`find`](Self::find), counted as a use.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`.
+    #[inline(always)]
+    pub(crate) unsafe fn find_to_use<'g>(
+        &self,
+        hash: Hash,
+        is_it: impl Fn(&K) -> bool + Copy,
+        steady: u32,
+    ) -> Option<&'g Entry<K, V>> {
+        // SAFETY: the same contract.
+        unsafe {
+            let used = |entry: &Entry<K, V>| entry.use_if_live(steady);
+            match self.find_at(self.home(hash), hash, is_it, used) {
+                Some((.., entry)) => Some(entry),
+                None => self.find_elsewhere(hash, is_it).map(|(.., entry)| {
+                    entry.usage.touch(steady);
+                    entry
+                }),
+            }
         }
     }
 
@@ -181,59 +207,107 @@ impl<K, V> Table<K, V> {
     pub(crate) unsafe fn find_hinted<'g>(
         &self,
         hash: Hash,
-        is_it: &mut impl FnMut(&K) -> bool,
+        is_it: impl Fn(&K) -> bool + Copy,
     ) -> Option<Found<'g, K, V>> {
-        let mut at = self.home(hash);
-        for _ in 0..HINTED_BUCKETS {
-            let bucket = &self.buckets[at];
-            let mut found = matching(bucket.hints.load(Ordering::Relaxed), hash.hint());
-            while found != 0 {
-                let position = found.trailing_zeros() as usize / 8;
-                found &= found - 1;
-                // SAFETY: `matching` sets bits of the seven lanes only.
-                let lane = unsafe { bucket.lanes.get_unchecked(position) };
-                let word = Word(lane.load(Ordering::Acquire));
-                if word.has_tag(hash) {
-                    // SAFETY: an entry word, loaded inside the caller's guard.
-                    let entry = unsafe { word.deref() };
-                    if is_it(&entry.key) && entry.phase.load() == Phase::Live {
-                        return Some((Lane::new(at, position), word, entry));
-                    }
-                }
+        // SAFETY: the same contract.
+        unsafe {
+            match self.find_at(self.home(hash), hash, is_it, Entry::is_live) {
+                Some(found) => Some(found),
+                None => self.find_behind(hash, is_it),
             }
-            if self.passed[at].load(Ordering::Relaxed) == 0 {
-                break;
+        }
+    }
+
+    /// Looks where the hints of one bucket say, for an entry that `is_live`.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`, and there is such a bucket.
+    #[inline(always)]
+    unsafe fn find_at<'g>(
+        &self,
+        at: usize,
+        hash: Hash,
+        is_it: impl Fn(&K) -> bool + Copy,
+        is_live: impl Fn(&Entry<K, V>) -> bool,
+    ) -> Option<Found<'g, K, V>> {
+        debug_assert!(at < self.buckets.len());
+        // SAFETY: by the contract.
+        let bucket = unsafe { self.buckets.get_unchecked(at) };
+        let mut found = matching(bucket.hints.load(Ordering::Relaxed), hash.hint());
+        while found != 0 {
+            let position = found.trailing_zeros() as usize;
+            // SAFETY: `matching` sets bits of the seven lanes only.
+            let lane = unsafe { bucket.lanes.get_unchecked(position) };
+            let word = Word(lane.load(Ordering::Acquire));
+            // The tag is not looked at: the key has to be compared anyway.
+            // SAFETY: loaded inside the caller's guard.
+            if let Some(entry) = unsafe { word.occupant() }
+                && is_it(&entry.key)
+                && is_live(entry)
+            {
+                return Some((Lane::new(at, position), word, entry));
             }
-            at = self.after(at);
+            found &= found - 1;
         }
         None
     }
 
-    /// [`find`](Self::find) without trust in hints; repairs the hint of what it finds.
+    /// Looks where hints say in the buckets behind home.
     ///
     /// # Safety
     ///
     /// As for `find`.
     #[inline(never)]
-    unsafe fn find_by_lanes<'g>(
+    unsafe fn find_behind<'g>(
         &self,
         hash: Hash,
-        is_it: &mut dyn FnMut(&K) -> bool,
+        is_it: impl Fn(&K) -> bool + Copy,
     ) -> Option<Found<'g, K, V>> {
-        let mut result = None;
+        let mut at = self.home(hash);
+        for _ in 1..HINTED_BUCKETS {
+            if self.passed[at].load(Ordering::Relaxed) == 0 {
+                break;
+            }
+            at = self.after(at);
+            // SAFETY: the same contract.
+            if let Some(found) = unsafe { self.find_at(at, hash, is_it, Entry::is_live) } {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// [`find`](Self::find) for a key that its home bucket's hints do not show: behind it, then without trust in hints.
+    /// Repairs the hint of what it finds.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`.
+    #[inline(never)]
+    unsafe fn find_elsewhere<'g>(
+        &self,
+        hash: Hash,
+        is_it: impl Fn(&K) -> bool + Copy,
+    ) -> Option<Found<'g, K, V>> {
         // SAFETY: the same contract.
         unsafe {
+            let found = self.find_behind(hash, is_it);
+            if found.is_some() || cfg!(tux_fault = "hint-trusted") {
+                return found;
+            }
+            let mut result = None;
             self.scan(hash, |lane, word, entry| {
                 if entry.phase.load() == Phase::Live && is_it(&entry.key) {
                     result = Some((lane, word, entry));
                 }
                 result.is_none()
             });
+            if let Some((lane, ..)) = result {
+                self.hint(lane, hash);
+            }
+            result
         }
-        if let Some((lane, ..)) = result {
-            self.hint(lane, hash);
-        }
-        result
     }
 
     /// Calls `visit` for every entry word with this hash's tag on its search path, until it returns false.
@@ -251,23 +325,15 @@ impl<K, V> Table<K, V> {
     {
         let mut at = self.home(hash);
         for _ in 0..self.buckets.len() {
-            // SeqCst: the loads of the Dekker pair of two inserts of one key; plain loads on x86.
-            let words: [_; LANES] =
-                std::array::from_fn(|i| Word(self.buckets[at].lanes[i].load(Ordering::SeqCst)));
-            let mut tagged = 0_u32;
-            for (position, word) in words.iter().enumerate() {
-                tagged |= u32::from(word.may_have_tag(hash)) << position;
-            }
-            while tagged != 0 {
-                let position = tagged.trailing_zeros() as usize;
-                tagged &= tagged - 1;
-                let word = words[position];
-                if word.has_tag(hash) {
-                    // SAFETY: an entry word, loaded inside the caller's guard.
-                    let entry = unsafe { word.deref() };
-                    if entry.hash == hash && !visit(Lane::new(at, position), word, entry) {
-                        return;
-                    }
+            for (position, lane) in self.buckets[at].lanes.iter().enumerate() {
+                // SeqCst: the loads of the Dekker pair of two inserts of one key; plain loads on x86.
+                let word = Word(lane.load(Ordering::SeqCst));
+                // SAFETY: loaded inside the caller's guard.
+                if let Some(entry) = unsafe { word.tagged(hash) }
+                    && entry.hash == hash
+                    && !visit(Lane::new(at, position), word, entry)
+                {
+                    return;
                 }
             }
             if self.passed[at].load(Ordering::SeqCst) == 0 {
@@ -389,13 +455,36 @@ fn exchange<K, V>(lane: &AtomicPtr<Entry<K, V>>, from: Word<K, V>, to: Word<K, V
         .is_ok()
 }
 
-/// A mask with bit 8i+7 set where byte i of `hints` equals `hint`; bytes above a match may be wrongly set, never
-/// wrongly clear. The top byte is no lane.
+/// A mask with bit i set where byte i of `hints` equals `hint`. The top byte is no lane.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn matching(hints: u64, hint: u8) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101 & ((1 << (8 * LANES)) - 1);
-    let x = hints ^ (ONES * u64::from(hint));
-    x.wrapping_sub(ONES) & !x & (ONES << 7)
+fn matching(hints: u64, hint: u8) -> u32 {
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_cvtsi64_si128, _mm_movemask_epi8, _mm_set1_epi8};
+    // SAFETY: every x86-64 processor has SSE2.
+    let equal = unsafe {
+        _mm_movemask_epi8(_mm_cmpeq_epi8(
+            _mm_cvtsi64_si128(hints.cast_signed()),
+            _mm_set1_epi8(hint.cast_signed()),
+        ))
+    };
+    equal.cast_unsigned() & ((1 << LANES) - 1)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn matching(hints: u64, hint: u8) -> u32 {
+    matching_without_simd(hints, hint)
+}
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn matching_without_simd(hints: u64, hint: u8) -> u32 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let different = hints ^ (0x0101_0101_0101_0101 * u64::from(hint));
+    // The top bit of each byte: clear where the byte is zero. Then the eight bits are gathered at the top.
+    let zero = !(((different & LOW) + LOW) | different) & !LOW;
+    #[expect(clippy::cast_possible_truncation, reason = "eight bits")]
+    let gathered = ((zero >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32;
+    gathered & ((1 << LANES) - 1)
 }
 
 /// Asks the processor to load the cache line of `address`.
@@ -469,13 +558,16 @@ mod tests {
 
     #[test]
     fn matching_finds_every_equal_byte_and_ignores_the_top() {
-        for at in 0..7 {
-            let hints = 0x4141_4141_4141_4141 & !(0xff << (8 * at)) | 0x07 << (8 * at);
-            let mask = matching(hints, 7);
-            assert_eq!(mask.trailing_zeros(), 8 * at + 7);
-            assert_eq!(matching(hints, 0x99), 0);
+        for matching in [matching, matching_without_simd] {
+            for at in 0..7 {
+                let hints = 0x4141_4141_4141_4141 & !(0xff << (8 * at)) | 0x07 << (8 * at);
+                assert_eq!(matching(hints, 7), 1 << at);
+                assert_eq!(matching(hints, 0x41), 0x7f & !(1 << at));
+                assert_eq!(matching(hints, 0x99), 0);
+            }
+            assert_eq!(matching(0x0100_ff01_0000_8001, 1), 0b1_0001);
+            assert_eq!(matching(0x0100_ff01_0000_8001, 0), 0b100_1100);
         }
-        assert_eq!(matching(0, 0).count_ones(), 7);
     }
 
     #[test]

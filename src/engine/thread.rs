@@ -1,6 +1,6 @@
 //! The calling thread's slot in the process-wide reclamation domain.
 
-use super::reclaim::{Domain, Slot, membarrier};
+use super::reclaim::{Domain, Guard, Slot, membarrier};
 use crate::sync::thread_local;
 use std::cell::Cell;
 
@@ -11,17 +11,18 @@ struct Owner(&'static Slot);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        CURRENT.set(None);
+        QUICK.set(None);
         DOMAIN.release(self.0);
     }
 }
 
 thread_local! {
-    /// No destructor, so it can be read at any time of a thread's life for the price of one load.
-    static CURRENT: Cell<Option<&'static Slot>> = const { Cell::new(None) };
+    /// The thread's slot, if it is a quick one. No destructor, so it can be read at any time of a thread's life for the
+    /// price of one load.
+    static QUICK: Cell<Option<Quick>> = const { Cell::new(None) };
     static OWNER: Owner = {
         let slot = DOMAIN.acquire();
-        CURRENT.set(Some(slot));
+        QUICK.set(Quick::of(slot));
         Owner(slot)
     };
 }
@@ -57,10 +58,41 @@ impl Drop for Here {
     }
 }
 
+/// A slot that needs no fence and whose number is below [`QUICK_SLOTS`]: known once, so that hits need not look.
+#[derive(Clone, Copy)]
+pub(crate) struct Quick(&'static Slot);
+
+/// How many slots can be quick.
+pub(crate) const QUICK_SLOTS: usize = 128;
+
+impl Quick {
+    fn of(slot: &'static Slot) -> Option<Self> {
+        (slot.is_light() && slot.id() < QUICK_SLOTS).then_some(Self(slot))
+    }
+
+    /// Enters a guard.
+    #[inline(always)]
+    pub(crate) fn enter(self) -> Guard<'static> {
+        self.0.enter_light()
+    }
+
+    /// Below [`QUICK_SLOTS`].
+    #[inline(always)]
+    pub(crate) fn id(self) -> usize {
+        self.0.id()
+    }
+}
+
+/// The calling thread's slot, if it has one already and that is quick.
+#[inline(always)]
+pub(crate) fn quick() -> Option<Quick> {
+    QUICK.get()
+}
+
 #[inline(always)]
 pub(crate) fn here() -> Here {
-    match CURRENT.get() {
-        Some(slot) => Here {
+    match quick() {
+        Some(Quick(slot)) => Here {
             slot,
             borrowed: false,
             not_send: std::marker::PhantomData,

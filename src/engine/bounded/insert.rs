@@ -97,7 +97,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                 if again {
                     self.table.find(hash, |k| *k == key)
                 } else {
-                    self.table.find_hinted(hash, &mut |k| *k == key)
+                    self.table.find_hinted(hash, |k| *k == key)
                 }
             };
             again = true;

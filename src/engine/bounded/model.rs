@@ -73,7 +73,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     pub(crate) fn remove_and_stop(
         &self,
         hash: Hash,
-        is_it: impl FnMut(&K) -> bool,
+        is_it: impl Fn(&K) -> bool + Copy,
         counted: bool,
     ) -> bool {
         // SAFETY: inside the guard that every caller of this type is in.

@@ -15,7 +15,7 @@ impl<K, V> Bounded<K, V> {
         &self,
         hash: Hash,
         now: Instant,
-        is_it: impl FnMut(&K) -> bool,
+        is_it: impl Fn(&K) -> bool + Copy,
     ) -> Option<&'g Entry<K, V>> {
         // SAFETY: the same contract.
         let (.., entry) = unsafe { self.table.find(hash, is_it) }?;
@@ -32,12 +32,11 @@ impl<K, V> Bounded<K, V> {
         &self,
         hash: Hash,
         now: Instant,
-        is_it: impl FnMut(&K) -> bool,
+        is_it: impl Fn(&K) -> bool + Copy,
     ) -> Option<&'g Entry<K, V>> {
         // SAFETY: the same contract.
-        let entry = unsafe { self.peek(hash, now, is_it) }?;
-        entry.usage.touch(self.clock.epoch());
-        Some(entry)
+        let entry = unsafe { self.table.find_to_use(hash, is_it, self.clock.steady()) }?;
+        now.sees(entry).then_some(entry)
     }
 
     /// Brings the cache line of the hash's bucket on its way.

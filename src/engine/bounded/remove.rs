@@ -38,7 +38,7 @@ impl<K, V> Bounded<K, V> {
         local: &Local<K, V>,
         hash: Hash,
         tick: u64,
-        mut is_it: impl FnMut(&K) -> bool,
+        is_it: impl Fn(&K) -> bool + Copy,
     ) -> bool {
         if !cfg!(tux_fault = "invalidate-void-late") {
             self.board.void(hash);
@@ -83,11 +83,11 @@ impl<K, V> Bounded<K, V> {
         hash: Hash,
         tick: u64,
         lease: &Lease,
-        mut is_it: impl FnMut(&K) -> bool,
+        is_it: impl Fn(&K) -> bool + Copy,
     ) -> bool {
         loop {
             // SAFETY: inside the guard that every caller of this type is in.
-            let found = unsafe { self.table.find(hash, &mut is_it) };
+            let found = unsafe { self.table.find(hash, is_it) };
             if !lease.is_valid(self.clears.load(Ordering::SeqCst)) {
                 return false;
             }
