@@ -83,14 +83,16 @@ impl<K, V> Bounded<K, V> {
     /// `None` if the memory is not to be had.
     pub(crate) fn new(capacity: usize, board: Arc<Board>) -> Option<Self> {
         let table = Table::new(capacity)?;
+        let expiry = Expiry::new(table.buckets())?;
         Some(Self {
             ledger: Ledger::new(capacity),
             clock: Clock::new(capacity, table.buckets())?,
-            expiry: Expiry::new(table.buckets())?,
             table,
             board,
             clears: CachePadded::new(AtomicU64::new(0)),
-            swept: CachePadded::new(AtomicU64::new(0)),
+            // No clear yet, and so nothing to sweep.
+            swept: CachePadded::new(AtomicU64::new(expiry.groups() as u64)),
+            expiry,
         })
     }
 
@@ -115,22 +117,29 @@ impl<K, V> Bounded<K, V> {
 
     /// Makes sure that nothing shared names `entry` any more but its lane: neither the ledger's open record nor the
     /// MOVED lane its room came from. To be called before a LIVE entry is retired (R1, G3).
+    #[inline(always)]
     fn settle(&self, entry: &Entry<K, V>) {
         // Acquire pairs with the owner's Release: the owner has cleared the source itself.
         if !entry.settled.load(Ordering::Acquire) {
-            self.ledger.settle(entry, &self.table);
-            let source = Lane(entry.aux.load(Ordering::Acquire));
-            if self.table.has(source) {
-                self.table.exchange(
-                    source,
-                    Word::moved(std::ptr::from_ref(entry).cast_mut()),
-                    Word::EMPTY,
-                );
-            }
+            self.settle_for_owner(entry);
+        }
+    }
+
+    #[cold]
+    fn settle_for_owner(&self, entry: &Entry<K, V>) {
+        self.ledger.settle(entry, &self.table);
+        let source = Lane(entry.aux.load(Ordering::Acquire));
+        if self.table.has(source) {
+            self.table.exchange(
+                source,
+                Word::moved(std::ptr::from_ref(entry).cast_mut()),
+                Word::EMPTY,
+            );
         }
     }
 
     /// Retires a LIVE entry whose lane word the caller has changed.
+    #[inline(always)]
     fn retire(&self, local: &Local<K, V>, entry: &Entry<K, V>) {
         if !cfg!(tux_fault = "retire-unsettled") {
             self.settle(entry);

@@ -87,6 +87,8 @@ struct Mood {
     s_evictions: AtomicU64,
     /// Target size of S, in tenths.
     s_target: AtomicI64,
+    /// How many entries M may have: what is left of the capacity, at least one.
+    m_share: AtomicI64,
     /// How old a ghost may be to come into M.
     horizon: AtomicI64,
 }
@@ -121,12 +123,14 @@ impl Clock {
     /// `None` if the memory is not to be had.
     pub(crate) fn new(capacity: usize, buckets: usize) -> Option<Self> {
         let c = i64::try_from(capacity).ok()?;
+        let s_target = (c * ENTRY / 50).clamp(ENTRY, Self::s_limit(c));
         Some(Self {
             capacity: c,
             tour: Tour::new(buckets),
             epoch_length: u32::try_from(capacity / EPOCHS_PER_CAPACITY).ok()?.max(1),
             ghosts: Ghosts::new(capacity)?,
-            ring: Ring::new(capacity)?,
+            // S is mostly smaller; what it has more falls out of the ring, and the hand puts it back.
+            ring: Ring::new(capacity * 4 / 5 + 1)?,
             steady: CachePadded::new(AtomicU32::new(Usage::steady(0))),
             hand: CachePadded::new(Hand {
                 at: AtomicU32::new(0),
@@ -138,7 +142,8 @@ impl Clock {
                 filled: AtomicBool::new(false),
                 evictions: AtomicU64::new(0),
                 s_evictions: AtomicU64::new(0),
-                s_target: AtomicI64::new((c * ENTRY / 50).clamp(ENTRY, Self::s_limit(c))),
+                s_target: AtomicI64::new(s_target),
+                m_share: AtomicI64::new(Self::share(c, s_target)),
                 horizon: AtomicI64::new(REACH.cast_signed() * c * EVICTION),
             }),
         })
@@ -182,10 +187,14 @@ impl Clock {
         self.hand.in_m.load(Ordering::Relaxed)
     }
 
+    fn share(capacity: i64, s_target: i64) -> i64 {
+        (capacity - s_target / ENTRY).max(1)
+    }
+
     /// How many entries M may have.
     #[inline]
     fn m_share(&self) -> i64 {
-        (self.capacity - self.mood.s_target.load(Ordering::Relaxed).div_euclid(ENTRY)).max(1)
+        self.mood.m_share.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -197,6 +206,9 @@ impl Clock {
             (c * 8 / 10).clamp(ENTRY, limit),
         );
         self.mood.s_target.store(target, Ordering::Relaxed);
+        self.mood
+            .m_share
+            .store(Self::share(self.capacity, target), Ordering::Relaxed);
     }
 
     /// Widens (+1) or narrows (-1) the horizon by 4 / capacity of itself.
@@ -212,7 +224,7 @@ impl Clock {
     }
 
     /// Counts a miss and looks the key up among the ghosts.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn arrive(&self, hash: Hash) -> Arrival {
         let misses = self.mood.misses.load(Ordering::Relaxed) + 1;
         if misses >= self.epoch_length {
@@ -235,6 +247,7 @@ impl Clock {
     }
 
     /// Gives a new entry its queue, once it lives.
+    #[inline(always)]
     pub(crate) fn place<K, V>(&self, entry: &Entry<K, V>, lane: Lane, arrival: &Arrival) {
         // Until the cache is full for the first time, entries go to M at once, so that the first eviction has not all
         // of them to promote.
@@ -250,6 +263,7 @@ impl Clock {
         }
     }
 
+    #[inline(never)]
     fn promote<K, V>(&self, entry: &Entry<K, V>, lane: Lane, old: u8) {
         let at = self.hand.at.load(Ordering::Relaxed);
         let ahead = self.tour.buckets_ahead(Lane(at), lane);
@@ -301,6 +315,7 @@ impl Clock {
     }
 
     /// An entry was evicted: it becomes a ghost.
+    #[inline(always)]
     pub(crate) fn evicted<K, V>(&self, entry: &Entry<K, V>) {
         let queue = self.leave(entry);
         bump(&self.mood.evictions);
@@ -315,6 +330,7 @@ impl Clock {
     }
 
     /// Chooses the entry to leave for the newcomer, in O(1) unless S is empty; call inside a guard.
+    #[inline(always)]
     pub(crate) fn choose<K, V>(
         &self,
         table: &Table<K, V>,
@@ -357,6 +373,7 @@ impl Clock {
     }
 
     /// The head of S that is to leave, or the candidate of M that lost its place to one. `None`: S is empty.
+    #[inline]
     fn head_of_s<K, V>(&self, table: &Table<K, V>, now: Instant) -> Option<Choice<K, V>> {
         let (mut promotions, mut duels) = (0, 0);
         for _ in 0..MAX_PLACES {
@@ -425,6 +442,7 @@ impl Clock {
 
     /// Turns the hand to M's next unused entry, if one is near, and the last entry of M it passed otherwise. The
     /// candidate stays one until it leaves or is used.
+    #[inline(never)]
     fn turn<'g, K, V>(&self, table: &Table<K, V>, now: Instant) -> Turn<'g, K, V> {
         let live = |lane| {
             let word = table.load(lane);

@@ -363,6 +363,12 @@ impl<K, V> Word<K, V> {
         (self.0.addr() & ENTRY != 0).then(|| unsafe { self.deref() })
     }
 
+    /// Whether this is the place of an entry whose hash has this tag.
+    #[inline(always)]
+    pub(crate) fn has_tag(self, hash: Hash) -> bool {
+        (self.0.addr() ^ Self::mark(hash)) & !ADDRESS == 0
+    }
+
     /// The entry this word is the place of, if its hash has this tag.
     ///
     /// # Safety
@@ -370,14 +376,8 @@ impl<K, V> Word<K, V> {
     /// As for [`deref`](Self::deref), but for the word's kind.
     #[inline(always)]
     pub(crate) unsafe fn tagged<'g>(self, hash: Hash) -> Option<&'g Entry<K, V>> {
-        // With the mark taken out, what is left of such a word, and of no other, is an address.
-        let entry = self.0.map_addr(|a| a ^ Self::mark(hash));
-        (entry.addr() & !ADDRESS == 0).then(|| {
-            // SAFETY: an entry's word; the rest is the caller's contract.
-            let entry = unsafe { &*entry };
-            entry.witness.used();
-            entry
-        })
+        // SAFETY: an entry's word; the rest is the caller's contract.
+        self.has_tag(hash).then(|| unsafe { self.deref() })
     }
 
     #[inline(always)]

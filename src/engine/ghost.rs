@@ -78,7 +78,8 @@ impl Set {
     #[inline]
     fn next_way(&self) -> usize {
         let word = self.fingerprints[2].load(Ordering::Relaxed);
-        let way = (word >> NEXT & 0xffff) as usize % WAYS;
+        // Never more than the last way, but that is not known here.
+        let way = ((word >> NEXT & 0xffff) as usize).min(WAYS - 1);
         let next = if way + 1 == WAYS { 0 } else { way as u64 + 1 };
         let word = word & !(0xffff << NEXT) | next << NEXT;
         self.fingerprints[2].store(word, Ordering::Relaxed);

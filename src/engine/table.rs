@@ -9,7 +9,7 @@
 //! `passed` *before* the entry is published; a search goes on behind a bucket only while that count is not zero.
 //! Counts stick at 255.
 //!
-//! Lanes number 1.4 × capacity, five entries a bucket when full. What bounds the cache is not lanes but rooms (see `ledger`).
+//! Lanes number 1.75 × capacity, four entries a bucket when full. What bounds the cache is not lanes but rooms (see `ledger`).
 
 use super::entry::{Entry, Hash, Kind, Phase, Word};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
@@ -23,9 +23,9 @@ pub(crate) const LANES: usize = 2;
 /// How far along its path a search trusts hints before it compares tags.
 const HINTED_BUCKETS: usize = 3;
 
-/// How full the table is when the cache is: with five of seven lanes taken, 4 % of the entries live outside their
-/// home bucket (Poisson).
-const ENTRIES_PER_BUCKET: usize = if cfg!(tux_loom) { 2 } else { 5 };
+/// How full the table is when the cache is. With four of seven lanes taken, 2 % of the entries of a table filled at random
+/// live outside their home bucket (Poisson); under churn, when newcomers have come before the victims are gone, some more.
+const ENTRIES_PER_BUCKET: usize = if cfg!(tux_loom) { 2 } else { 4 };
 
 #[repr(C, align(64))]
 struct Bucket<K, V> {
@@ -123,14 +123,14 @@ impl<K, V> Table<K, V> {
         Word(self.lane(lane).load(Ordering::Acquire))
     }
 
-    #[inline]
+    #[inline(always)]
     fn lane(&self, lane: Lane) -> &AtomicPtr<Entry<K, V>> {
         &self.buckets[lane.bucket()].lanes[lane.position()]
     }
 
     /// Changes a lane from `from` to `to`, if it still holds `from`. Words with an address are unique while the
     /// caller's guard is open, so there is no ABA.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn exchange(&self, lane: Lane, from: Word<K, V>, to: Word<K, V>) -> bool {
         exchange(self.lane(lane), from, to)
     }
@@ -213,9 +213,33 @@ impl<K, V> Table<K, V> {
         unsafe {
             match self.find_at(self.home(hash), hash, is_it, Entry::is_live) {
                 Some(found) => Some(found),
-                None => self.find_behind(hash, is_it),
+                None if self.is_passed(self.home(hash)) => self.find_behind(hash, is_it),
+                None => None,
             }
         }
+    }
+
+    /// Whether entries may have gone past a bucket.
+    #[inline(always)]
+    fn is_passed(&self, bucket: usize) -> bool {
+        debug_assert!(bucket < self.passed.len());
+        // SAFETY: there are as many counts as buckets. SeqCst: see `scan`.
+        unsafe { self.passed.get_unchecked(bucket) }.load(Ordering::SeqCst) != 0
+    }
+
+    /// Whether the entry of this hash in `own` is the only one on its path; may be false though it is. A short form of
+    /// [`scan`](Self::scan), with the same orderings.
+    #[inline(always)]
+    pub(crate) fn is_alone(&self, hash: Hash, own: Lane) -> bool {
+        let home = self.home(hash);
+        // SAFETY: `home` is below the number of buckets.
+        let bucket = unsafe { self.buckets.get_unchecked(home) };
+        let mut tagged = 0_u32;
+        for (position, lane) in bucket.lanes.iter().enumerate() {
+            let word = Word(lane.load(Ordering::SeqCst));
+            tagged |= u32::from(word.has_tag(hash)) << position;
+        }
+        own.bucket() == home && tagged & !(1 << own.position()) == 0 && !self.is_passed(home)
     }
 
     /// Looks where the hints of one bucket say, for an entry that `is_live`.
@@ -336,7 +360,7 @@ impl<K, V> Table<K, V> {
                     return;
                 }
             }
-            if self.passed[at].load(Ordering::SeqCst) == 0 {
+            if !self.is_passed(at) {
                 return;
             }
             at = self.after(at);
@@ -344,30 +368,58 @@ impl<K, V> Table<K, V> {
     }
 
     /// Puts `word` into the first free lane of its search path; `None` if there is none in the whole table.
+    #[inline(always)]
     pub(crate) fn claim(&self, hash: Hash, word: Word<K, V>) -> Option<Lane> {
-        let mut at = self.home(hash);
-        for distance in 0..self.buckets.len() {
-            for (position, lane) in self.buckets[at].lanes.iter().enumerate() {
-                // Relaxed: only a guess at a free lane; the exchange decides.
-                if lane.load(Ordering::Relaxed).is_null() && exchange(lane, Word::EMPTY, word) {
-                    return Some(Lane::new(at, position));
-                }
+        let home = self.home(hash);
+        match self.claim_in(home, word) {
+            Some(lane) => Some(lane),
+            None => self.claim_behind(home, hash, word),
+        }
+    }
+
+    #[inline(always)]
+    fn claim_in(&self, at: usize, word: Word<K, V>) -> Option<Lane> {
+        debug_assert!(at < self.buckets.len());
+        // SAFETY: callers pass the number of a bucket.
+        let lanes = &unsafe { self.buckets.get_unchecked(at) }.lanes;
+        let mut free = 0_u32;
+        for (position, lane) in lanes.iter().enumerate() {
+            // Relaxed: only a guess at a free lane; the exchange decides.
+            free |= u32::from(lane.load(Ordering::Relaxed).is_null()) << position;
+        }
+        while free != 0 {
+            let position = free.trailing_zeros() as usize;
+            if exchange(&lanes[position], Word::EMPTY, word) {
+                return Some(Lane::new(at, position));
+            }
+            free &= free - 1;
+        }
+        None
+    }
+
+    #[inline(never)]
+    fn claim_behind(&self, home: usize, hash: Hash, word: Word<K, V>) -> Option<Lane> {
+        let mut at = home;
+        for distance in 1..self.buckets.len() {
+            self.count(at);
+            at = self.after(at);
+            if let Some(lane) = self.claim_in(at, word) {
+                return Some(lane);
             }
             if distance + 1 == self.buckets.len() {
                 self.uncount(hash, distance);
-                return None;
             }
-            self.count(at);
-            at = self.after(at);
         }
         None
     }
 
     /// Undoes the counting of an entry that has left `lane`. Called once, by whoever changed the lane from that
     /// entry to anything but an entry of the same key.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn departed(&self, hash: Hash, lane: Lane) {
-        self.uncount(hash, self.distance(hash, lane));
+        if lane.bucket() != self.home(hash) {
+            self.uncount(hash, self.distance(hash, lane));
+        }
     }
 
     fn count(&self, bucket: usize) {
@@ -376,7 +428,7 @@ impl<K, V> Table<K, V> {
         let _ = passed.fetch_update(Ordering::SeqCst, Ordering::Relaxed, |n| n.checked_add(1));
     }
 
-    #[inline]
+    #[inline(never)]
     fn uncount(&self, hash: Hash, buckets: usize) {
         let mut at = self.home(hash);
         for _ in 0..buckets {

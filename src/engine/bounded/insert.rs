@@ -76,7 +76,54 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         clippy::too_many_arguments,
         reason = "the parts of one write, passed on once"
     )]
+    #[inline(always)]
     pub(crate) fn set(
+        &self,
+        local: &Local<K, V>,
+        hash: Hash,
+        key: K,
+        value: V,
+        deadline: Deadline,
+        tick: u64,
+        lease: Option<&Lease>,
+    ) -> bool {
+        match lease {
+            None => {
+                self.set_now(local, hash, key, value, deadline, tick);
+                true
+            }
+            Some(lease) => self.set_leased(local, hash, key, value, deadline, tick, lease),
+        }
+    }
+
+    fn set_now(
+        &self,
+        local: &Local<K, V>,
+        hash: Hash,
+        key: K,
+        value: V,
+        deadline: Deadline,
+        tick: u64,
+    ) {
+        self.board.void(hash);
+        // A key that its hint hides is found by the insert when it looks for rivals.
+        // SAFETY: inside the guard that every caller of this type is in.
+        let end = match unsafe { self.table.find_hinted(hash, |k| *k == key) } {
+            Some(found) => {
+                let due = Due::new(deadline, self.at(0).generation());
+                self.overwrite(local, found, key, value, due)
+            }
+            None => self.insert(local, hash, key, value, deadline, tick, None),
+        };
+        if let End::Again(key, value) = end {
+            self.set_at_last(local, hash, key, value, deadline, tick);
+        }
+        self.board.void(hash);
+    }
+
+    /// [`set_now`](Self::set_now) after a lost race, or for a key that its hint hides: now every lane is looked at.
+    #[cold]
+    fn set_at_last(
         &self,
         local: &Local<K, V>,
         hash: Hash,
@@ -84,56 +131,57 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         mut value: V,
         deadline: Deadline,
         tick: u64,
-        lease: Option<&Lease>,
-    ) -> bool {
-        if lease.is_none() {
-            self.board.void(hash);
-        }
-        let mut again = false;
-        let stored = loop {
-            // A key that its hint hides is found by the insert when it looks for rivals; then this looks at every lane.
+    ) {
+        loop {
             // SAFETY: inside the guard that every caller of this type is in.
-            let found = unsafe {
-                if again {
-                    self.table.find(hash, |k| *k == key)
-                } else {
-                    self.table.find_hinted(hash, |k| *k == key)
+            let end = match unsafe { self.table.find(hash, |k| *k == key) } {
+                Some(found) => {
+                    let due = Due::new(deadline, self.at(0).generation());
+                    self.overwrite(local, found, key, value, due)
                 }
+                None => self.insert_rarely(local, hash, key, value, deadline, tick, None),
             };
-            again = true;
-            let end = match (found, lease) {
-                (Some((lane, word, old)), None) => {
-                    let generation = self.at(0).generation();
-                    self.overwrite(
-                        local,
-                        (lane, word, old),
-                        key,
-                        value,
-                        Due::new(deadline, generation),
-                    )
-                }
+            match end {
+                End::Done | End::Void => return,
+                End::Again(k, v) => (key, value) = (k, v),
+            }
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one write, passed on once"
+    )]
+    #[inline(never)]
+    fn set_leased(
+        &self,
+        local: &Local<K, V>,
+        hash: Hash,
+        mut key: K,
+        mut value: V,
+        deadline: Deadline,
+        tick: u64,
+        lease: &Lease,
+    ) -> bool {
+        let stored = loop {
+            // SAFETY: inside the guard that every caller of this type is in.
+            let end = match unsafe { self.table.find(hash, |k| *k == key) } {
                 // Whoever changed the key since the lease bumped its generation before; whoever does so from now on
                 // changes this very lane, and the exchange fails.
-                (Some(found), Some(lease)) => {
+                Some(found) => {
                     if !lease.is_valid(self.clears.load(Ordering::SeqCst)) {
                         break false;
                     }
                     // In the lease's generation: cleared since, it is dead at birth.
-                    let due = Due::new(
-                        deadline,
-                        Instant {
-                            tick,
-                            clears: if cfg!(tux_fault = "lease-born-late") {
-                                self.at(0).clears
-                            } else {
-                                lease.clears
-                            },
-                        }
-                        .generation(),
-                    );
+                    let clears = if cfg!(tux_fault = "lease-born-late") {
+                        self.at(0).clears
+                    } else {
+                        lease.clears
+                    };
+                    let due = Due::new(deadline, Instant { tick, clears }.generation());
                     self.overwrite(local, found, key, value, due)
                 }
-                (None, lease) => self.insert(local, hash, key, value, deadline, tick, lease),
+                None => self.insert_rarely(local, hash, key, value, deadline, tick, Some(lease)),
             };
             match end {
                 End::Done => break true,
@@ -148,6 +196,25 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             local.counters.voided.add(1);
         }
         stored
+    }
+
+    /// [`insert`](Self::insert) where speed matters less than the size of the code.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one insert, passed on once"
+    )]
+    #[inline(never)]
+    fn insert_rarely(
+        &self,
+        local: &Local<K, V>,
+        hash: Hash,
+        key: K,
+        value: V,
+        deadline: Deadline,
+        tick: u64,
+        lease: Option<&Lease>,
+    ) -> End<K, V> {
+        self.insert(local, hash, key, value, deadline, tick, lease)
     }
 
     /// Replaces a LIVE entry in its lane; its room and its standing with the clock pass on.
@@ -188,6 +255,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         clippy::too_many_arguments,
         reason = "the parts of one insert, passed on once"
     )]
+    #[inline(always)]
     fn insert(
         &self,
         local: &Local<K, V>,
@@ -270,6 +338,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     }
 
     /// Kills every other PENDING entry of the key and returns its LIVE one, if there is one (I2).
+    #[inline(always)]
     pub(super) fn overtake_rivals<'g>(
         &self,
         hash: Hash,
@@ -280,10 +349,19 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         K: 'g,
         V: 'g,
     {
-        let mut live = None;
-        if cfg!(tux_fault = "insert-no-rivals") {
-            return live;
+        if cfg!(tux_fault = "insert-no-rivals") || self.table.is_alone(hash, own) {
+            return None;
         }
+        self.overtake(hash, own, key)
+    }
+
+    #[inline(never)]
+    fn overtake<'g>(&self, hash: Hash, own: Lane, key: &K) -> Option<Found<'g, K, V>>
+    where
+        K: 'g,
+        V: 'g,
+    {
+        let mut live = None;
         // SAFETY: inside the guard that every caller of this type is in.
         unsafe {
             self.table.scan(hash, |lane, word, entry| {
@@ -302,6 +380,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     }
 
     /// What to do about an own entry that somebody killed.
+    #[cold]
     fn killed(&self, published: Published<'_, K, V>, hash: Hash) -> End<K, V> {
         if published.entry().phase.load() == Phase::Overtaken {
             let mut overwritten = false;

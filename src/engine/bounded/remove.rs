@@ -239,7 +239,16 @@ impl<K, V> Bounded<K, V> {
         }
     }
 
+    /// Whether [`reclaim_some`](Self::reclaim_some) may find something.
+    #[inline(always)]
+    pub(super) fn has_dead(&self, tick: u64) -> bool {
+        // Relaxed: what is missed now is found by the next writer.
+        let all_swept = self.clears.load(Ordering::Relaxed) << 32 | self.groups() as u64;
+        self.swept.load(Ordering::Relaxed) != all_swept || self.expiry.is_due(tick)
+    }
+
     /// Reclaims some dead entries if there are any: after a clear the next unswept group, otherwise one that is due.
+    #[inline(never)]
     pub(super) fn reclaim_some(&self, local: &Local<K, V>, tick: u64) -> bool {
         loop {
             let swept = self.swept.load(Ordering::Relaxed);
@@ -255,7 +264,7 @@ impl<K, V> Bounded<K, V> {
                 // Another thread knows of a later clear: it goes on.
                 _ => break,
             };
-            if current == 0 || next as usize >= self.groups() {
+            if next as usize >= self.groups() {
                 break;
             }
             let claimed = u64::from(current) << 32 | u64::from(next + 1);

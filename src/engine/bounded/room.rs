@@ -12,6 +12,7 @@ impl<K, V> Bounded<K, V> {
     /// Finds a room and brings the entry to life; false if somebody killed it meanwhile.
     ///
     /// Lock-free: it starts again only when another thread took the room it had found.
+    #[inline(always)]
     pub(super) fn find_room(
         &self,
         local: &Local<K, V>,
@@ -22,7 +23,8 @@ impl<K, V> Bounded<K, V> {
     ) -> bool {
         // Past half of the rooms, each insert reclaims a group that is due. Left until the cache is full, the dead would be
         // swept group by group, an empty stretch behind the sweep and a crowded one ahead of it.
-        if self.ledger.count() > self.ledger.capacity() / 2 {
+        let mut reclaims = self.has_dead(now.tick);
+        if reclaims && self.ledger.count() > self.ledger.capacity() / 2 {
             self.reclaim_some(local, now.tick);
         }
         loop {
@@ -41,7 +43,7 @@ impl<K, V> Bounded<K, V> {
                 }
             }
             // Expired and cleared entries make room before live ones (I6).
-            if self.reclaim_some(local, now.tick) {
+            if reclaims && self.reclaim_some(local, now.tick) {
                 continue;
             }
             match self.clock.choose(&self.table, arrival, now) {
@@ -65,12 +67,14 @@ impl<K, V> Bounded<K, V> {
             if newcomer.phase.load() != Phase::Pending {
                 return false;
             }
+            reclaims = self.has_dead(now.tick);
         }
     }
 
     /// Passes the room of a LIVE `victim` on to the newcomer and brings that to life. `None`: the victim's lane had
     /// changed. `Some(false)`: the newcomer had been killed; the room went back to the ledger. After `Some` the victim is
     /// the caller's to retire.
+    #[inline(always)]
     pub(super) fn take_room(
         &self,
         local: &Local<K, V>,
