@@ -18,7 +18,7 @@ use super::bounded::Instant;
 use super::entry::{Entry, Hash, Kind, Phase, Usage, Word};
 use super::ghost::{Dates, Ghost, Ghosts, REACH};
 use super::ring::Ring;
-use super::table::{Found, Lane, Table};
+use super::table::{Found, Lane, Table, prefetch};
 use super::tour::Tour;
 use crate::sync::advice::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
 use crate::sync::{CachePadded, Ordering};
@@ -243,6 +243,31 @@ impl Clock {
             ghost,
             into_m: false,
             old: false,
+        }
+    }
+
+    /// Asks the processor for what an insert of `hash` will need.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, hash: Hash) {
+        self.ghosts.prefetch(hash);
+    }
+
+    /// Asks the processor, a few evictions ahead, for what those will need: first the bucket of an entry of S, then the
+    /// entry, then the set of its ghost. Without it a large cache waits for these one after the other.
+    #[inline(always)]
+    pub(crate) fn look_ahead<K, V>(&self, table: &Table<K, V>) {
+        if cfg!(tux_loom) {
+            return;
+        }
+        table.prefetch_lane(self.ring.behind_head(6));
+        // SAFETY: eviction happens inside a guard, and nothing is kept.
+        unsafe {
+            if let Some(entry) = table.occupant(self.ring.behind_head(3)) {
+                prefetch(entry);
+            }
+            if let Some(entry) = table.occupant(self.ring.behind_head(1)) {
+                self.ghosts.prefetch(entry.hash);
+            }
         }
     }
 

@@ -188,7 +188,10 @@ impl Due {
 
     #[inline(always)]
     pub(crate) fn is_of(self, generation: u16) -> bool {
-        #[expect(clippy::cast_possible_truncation, reason = "the low half-word is the generation")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the low half-word is the generation"
+        )]
         let own = self.0 as u16;
         own == generation
     }

@@ -7,7 +7,7 @@
 //! key. Measured offline, the coarse dates change the mean hit ratio by 0.01 points.
 
 use super::entry::Hash;
-use super::table::{Zeroed, zeroed};
+use super::table::{Zeroed, prefetch, zeroed};
 use crate::sync::{
     Ordering,
     advice::{AtomicU32, AtomicU64},
@@ -137,6 +137,12 @@ impl Ghosts {
     #[inline]
     fn set(&self, hash: Hash) -> &Set {
         &self.sets[((u64::from(hash.home) * self.sets.len() as u64) >> 32) as usize]
+    }
+
+    /// Asks the processor for the set of `hash`.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, hash: Hash) {
+        prefetch(self.set(hash));
     }
 
     #[inline]

@@ -69,6 +69,14 @@ impl Ring {
         }
     }
 
+    /// The lane at so many places behind the head, whatever it is worth.
+    #[inline(always)]
+    pub(crate) fn behind_head(&self, places: u32) -> Lane {
+        let position = self.head.load(Ordering::Relaxed).wrapping_add(places);
+        // Acquire: the lane's number is followed to its bucket.
+        Lane(self.place(position).load(Ordering::Acquire))
+    }
+
     /// Whether a position has been popped already.
     #[inline]
     pub(crate) fn has_passed(&self, position: u32) -> bool {

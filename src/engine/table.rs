@@ -141,6 +141,23 @@ impl<K, V> Table<K, V> {
         prefetch(&raw const self.buckets[self.home(hash)]);
     }
 
+    /// Asks the processor for the bucket of `lane`.
+    #[inline(always)]
+    pub(crate) fn prefetch_lane(&self, lane: Lane) {
+        prefetch(self.lane(lane));
+    }
+
+    /// The entry in `lane`, if one stands there.
+    ///
+    /// # Safety
+    ///
+    /// The caller is inside a guard that outlives `'g`.
+    #[inline(always)]
+    pub(crate) unsafe fn occupant<'g>(&self, lane: Lane) -> Option<&'g Entry<K, V>> {
+        // SAFETY: the same contract.
+        unsafe { self.load(lane).occupant() }
+    }
+
     /// The entry a look-up of `hash` would try first, if any; for prefetching only.
     #[inline(always)]
     pub(crate) fn first_guess(&self, hash: Hash) -> Option<*const Entry<K, V>> {

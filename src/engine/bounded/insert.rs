@@ -105,6 +105,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         deadline: Deadline,
         tick: u64,
     ) {
+        self.clock.prefetch(hash);
         self.board.void(hash);
         // A key that its hint hides is found by the insert when it looks for rivals.
         // SAFETY: inside the guard that every caller of this type is in.

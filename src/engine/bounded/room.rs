@@ -46,6 +46,7 @@ impl<K, V> Bounded<K, V> {
             if reclaims && self.reclaim_some(local, now.tick) {
                 continue;
             }
+            self.clock.look_ahead(&self.table);
             match self.clock.choose(&self.table, arrival, now) {
                 Choice::Victim(lane, word) => {
                     // SAFETY: an entry word, loaded inside the caller's guard.
