@@ -5,8 +5,7 @@
 
 use super::entry::Entry;
 use super::ledger::Record;
-use super::reclaim::{Domain, GracePeriod, Slot};
-use super::thread::{QUICK_SLOTS, Quick};
+use super::reclaim::{Domain, GracePeriod, QUICK_SLOTS, Quick, Slot};
 use crate::sync::{AtomicPtr, AtomicU64, CachePadded, Ordering};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;

@@ -214,11 +214,6 @@ impl Slot {
         self.id
     }
 
-    /// Whether guards of this slot need no fence instruction.
-    pub(crate) fn is_light(&self) -> bool {
-        self.light
-    }
-
     /// Enters a guard. Only the slot's owner may call it. Guards nest, and may be left in any order.
     #[inline(always)]
     pub(crate) fn enter(&self) -> Guard<'_> {
@@ -231,9 +226,9 @@ impl Slot {
         guard
     }
 
-    /// [`enter`](Self::enter) a slot that [is light](Self::is_light).
+    /// [`enter`](Self::enter) a slot that needs no fence instruction.
     #[inline(always)]
-    pub(crate) fn enter_light(&self) -> Guard<'_> {
+    fn enter_light(&self) -> Guard<'_> {
         debug_assert!(self.light);
         let guard = self.open();
         compiler_fence(Ordering::SeqCst);
@@ -252,6 +247,35 @@ impl Slot {
         };
         open.store(open.load(Ordering::Relaxed).wrapping_add(1), order);
         Guard { slot: self }
+    }
+}
+
+/// A slot that needs no fence and whose number is below [`QUICK_SLOTS`]: known once, so that hits need not look.
+#[derive(Clone, Copy)]
+pub(crate) struct Quick(&'static Slot);
+
+/// How many slots can be quick.
+pub(crate) const QUICK_SLOTS: usize = 128;
+
+impl Quick {
+    pub(crate) fn of(slot: &'static Slot) -> Option<Self> {
+        (slot.light && slot.id < QUICK_SLOTS).then_some(Self(slot))
+    }
+
+    pub(crate) fn slot(self) -> &'static Slot {
+        self.0
+    }
+
+    /// Enters a guard.
+    #[inline(always)]
+    pub(crate) fn enter(self) -> Guard<'static> {
+        self.0.enter_light()
+    }
+
+    /// Below [`QUICK_SLOTS`].
+    #[inline(always)]
+    pub(crate) fn id(self) -> usize {
+        self.0.id()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The calling thread's slot in the process-wide reclamation domain.
 
-use super::reclaim::{Domain, Guard, Slot, membarrier};
+use super::reclaim::{Domain, Quick, Slot, membarrier};
 use crate::sync::thread_local;
 use std::cell::Cell;
 
@@ -58,31 +58,6 @@ impl Drop for Here {
     }
 }
 
-/// A slot that needs no fence and whose number is below [`QUICK_SLOTS`]: known once, so that hits need not look.
-#[derive(Clone, Copy)]
-pub(crate) struct Quick(&'static Slot);
-
-/// How many slots can be quick.
-pub(crate) const QUICK_SLOTS: usize = 128;
-
-impl Quick {
-    fn of(slot: &'static Slot) -> Option<Self> {
-        (slot.is_light() && slot.id() < QUICK_SLOTS).then_some(Self(slot))
-    }
-
-    /// Enters a guard.
-    #[inline(always)]
-    pub(crate) fn enter(self) -> Guard<'static> {
-        self.0.enter_light()
-    }
-
-    /// Below [`QUICK_SLOTS`].
-    #[inline(always)]
-    pub(crate) fn id(self) -> usize {
-        self.0.id()
-    }
-}
-
 /// The calling thread's slot, if it has one already and that is quick.
 #[inline(always)]
 pub(crate) fn quick() -> Option<Quick> {
@@ -92,8 +67,8 @@ pub(crate) fn quick() -> Option<Quick> {
 #[inline(always)]
 pub(crate) fn here() -> Here {
     match quick() {
-        Some(Quick(slot)) => Here {
-            slot,
+        Some(quick) => Here {
+            slot: quick.slot(),
             borrowed: false,
             not_send: std::marker::PhantomData,
         },
