@@ -190,7 +190,7 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// [`find`](Self::find), counted as a use.
+    /// [`find`](Self::find) that counts a use of what `is_current`.
     ///
     /// # Safety
     ///
@@ -200,18 +200,26 @@ impl<K, V> Table<K, V> {
         &self,
         hash: Hash,
         is_it: impl Fn(&K) -> bool + Copy,
+        is_current: impl Fn(&Entry<K, V>) -> bool + Copy,
         steady: u32,
     ) -> Option<&'g Entry<K, V>> {
+        let used = |entry: &Entry<K, V>| {
+            if is_current(entry) {
+                entry.use_if_live(steady)
+            } else {
+                entry.is_live()
+            }
+        };
         // SAFETY: the same contract.
         unsafe {
-            let used = |entry: &Entry<K, V>| entry.use_if_live(steady);
             match self.find_at(self.home(hash), hash, is_it, used) {
                 Some((.., entry)) => Some(entry),
                 None => self.find_elsewhere(hash, is_it).map(|(.., entry)| {
-                    entry.usage.touch(steady);
+                    used(entry);
                     entry
                 }),
             }
+            .filter(|entry| is_current(entry))
         }
     }
 

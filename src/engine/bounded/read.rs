@@ -34,9 +34,12 @@ impl<K, V> Bounded<K, V> {
         now: Instant,
         is_it: impl Fn(&K) -> bool + Copy,
     ) -> Option<&'g Entry<K, V>> {
+        let is_current = |entry: &Entry<K, V>| now.sees(entry);
         // SAFETY: the same contract.
-        let entry = unsafe { self.table.find_to_use(hash, is_it, self.clock.steady()) }?;
-        now.sees(entry).then_some(entry)
+        unsafe {
+            self.table
+                .find_to_use(hash, is_it, is_current, self.clock.steady())
+        }
     }
 
     /// Brings the cache line of the hash's bucket on its way.

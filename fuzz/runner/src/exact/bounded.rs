@@ -6,7 +6,7 @@ use super::tour::{LANES, Tour};
 use super::{Counts, Deadline, Hash, Now, earlier, has_passed};
 
 /// Entries a bucket holds when the cache is full.
-const ENTRIES_PER_BUCKET: usize = 5;
+const ENTRIES_PER_BUCKET: usize = 4;
 /// Groups that one insert looks at for something expired.
 const DUE_GROUPS: usize = 16;
 

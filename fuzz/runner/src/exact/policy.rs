@@ -94,7 +94,7 @@ impl Policy {
             in_m: 0,
             ghosts: Ghosts::new(capacity),
             ring: Ring {
-                lanes: vec![0; capacity.next_power_of_two()],
+                lanes: vec![0; (capacity * 4 / 5 + 1).next_power_of_two()],
                 head: 0,
                 tail: 0,
             },
