@@ -559,7 +559,6 @@ fn matching_without_simd(hints: u64, hint: u8) -> u32 {
     let different = hints ^ (0x0101_0101_0101_0101 * u64::from(hint));
     // The top bit of each byte: clear where the byte is zero. Then the eight bits are gathered at the top.
     let zero = !(((different & LOW) + LOW) | different) & !LOW;
-    #[expect(clippy::cast_possible_truncation, reason = "eight bits")]
     let gathered = ((zero >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32;
     gathered & ((1 << LANES) - 1)
 }
