@@ -10,7 +10,7 @@ use std::{hint::black_box, time::Duration};
 
 use tux_cache::{
     TtlCache,
-    backend::{Backend, CacheValue, InMemoryBackend, Json, KeyRef, Peek, Scalar},
+    backend::{Backend, CacheValue, InMemoryBackend, Json, KeyRef, Peek},
     time::ManualTicker,
 };
 
@@ -159,17 +159,6 @@ impl CacheValue for Flag {
 
     fn from_json(json: &Json) -> Option<Self> {
         json.as_bool().map(Self)
-    }
-
-    fn to_scalar(&self) -> Option<Scalar> {
-        Some(Scalar::Bool(self.0))
-    }
-
-    fn from_scalar(scalar: Scalar) -> Option<Self> {
-        match scalar {
-            Scalar::Bool(flag) => Some(Self(flag)),
-            _ => None,
-        }
     }
 }
 
