@@ -1,7 +1,9 @@
 //! Several look-ups under one guard, by reference; and many look-ups that overlap their cache misses.
 
+use super::bounded::Bounded;
 use super::cache::{Index, TtlCache, hash_of};
 use super::entry::Hash;
+use super::local::Local;
 use super::reclaim::Guard;
 use super::thread::{Here, here};
 use crate::sync::MapGuard;
@@ -19,7 +21,8 @@ pub struct View<'c, K, V, S> {
     unbounded: Option<MapGuard<'c>>,
     /// Before `here`: the guard is left before a borrowed slot is given back.
     _guard: Guard<'static>,
-    here: Here,
+    local: &'c Local<K, V>,
+    _here: Here,
 }
 
 impl<K, V, S> TtlCache<K, V, S>
@@ -48,7 +51,8 @@ where
                 _ => None,
             },
             _guard: here.slot().enter(),
-            here,
+            local: self.local(&here),
+            _here: here,
         }
     }
 
@@ -91,7 +95,7 @@ where
             values.extend(
                 keys.iter()
                     .zip(&hashes)
-                    .map(|(key, hash)| view.look_up(*hash, key).cloned()),
+                    .map(|(key, hash)| view.look_up(bounded, *hash, key).cloned()),
             );
         }
     }
@@ -111,32 +115,41 @@ where
         Q: StdHash + Eq + ?Sized,
     {
         match &self.cache.index {
-            Index::Bounded(hasher, _) => self.look_up(hash_of(hasher, key), key),
-            _ => self.look_up(Hash::new(0), key),
+            Index::Bounded(hasher, bounded) => self.look_up(bounded, hash_of(hasher, key), key),
+            _ => self.look_up_unbounded(key),
         }
     }
 
     #[inline(always)]
-    fn look_up<Q>(&self, hash: Hash, key: &Q) -> Option<&V>
+    fn look_up<Q>(&self, bounded: &Bounded<K, V>, hash: Hash, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        let tick = self.cache.clock.tick();
+        let now = bounded.at(self.cache.clock.tick());
+        // SAFETY: the view's guard is open for as long as the view is borrowed.
+        let Some(entry) = (unsafe { bounded.get(hash, now, move |k| k.borrow() == key) }) else {
+            self.local.counters.misses.add(1);
+            return None;
+        };
+        self.local.counters.hits.add(1);
+        Some(&entry.value)
+    }
+
+    #[inline(never)]
+    fn look_up_unbounded<Q>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
         let value = match (&self.cache.index, &self.unbounded) {
-            (Index::Bounded(_, bounded), _) => {
-                // SAFETY: the view's guard is open for as long as the view is borrowed.
-                unsafe { bounded.get(hash, bounded.at(tick), |k| k.borrow() == key) }
-                    .map(|e| &*e.value)
-            }
-            (Index::Unbounded(map), Some(guard)) => map.get_in(key, tick, guard),
+            (Index::Unbounded(map), Some(guard)) => map.get_in(key, self.cache.clock.tick(), guard),
             _ => None,
         };
-        let counters = &self.cache.local(&self.here).counters;
         if value.is_some() {
-            &counters.hits
+            &self.local.counters.hits
         } else {
-            &counters.misses
+            &self.local.counters.misses
         }
         .add(1);
         value
