@@ -211,21 +211,21 @@ where
             let now = bounded.at(tick);
             let guard = slot.enter();
             // SAFETY: the guard is open for as long as the entry is used.
-            if let Some(entry) = unsafe { bounded.get(hash, now, move |k| key.equivalent(k)) } {
+            if let Some(entry) = unsafe { bounded.get_at_home(hash, now, |k| key.equivalent(k)) } {
                 let value = read(&entry.value);
                 drop(guard);
                 local.counters.hits.add(1);
                 return Some(value);
             }
-            local.counters.misses.add(1);
-            return None;
         }
-        self.get_at_first(key, read)
+        // From here on nothing of the above is needed, so that it needs no registers to be saved.
+        self.get_elsewhere(key, read)
     }
 
-    /// [`get_with`](Self::get_with) of a thread that is new to this cache, and of caches that are not bounded.
+    /// [`get_with`](Self::get_with) for what is not at home, of a thread that is new to this cache, and of caches that are
+    /// not bounded.
     #[inline(never)]
-    fn get_at_first<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    fn get_elsewhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {

@@ -250,16 +250,13 @@ impl<K, V> Entry<K, V> {
     /// look at the phase.
     #[inline(always)]
     pub(crate) fn use_if_live(&self, steady: u32) -> bool {
-        self.usage.is_steady(steady) || self.use_if_live_slowly(steady)
-    }
-
-    #[inline(never)]
-    fn use_if_live_slowly(&self, steady: u32) -> bool {
-        let live = self.is_live();
-        if live {
-            self.usage.touch(steady);
+        self.usage.is_steady(steady) || {
+            let live = self.is_live();
+            if live {
+                self.usage.touch(steady);
+            }
+            live
         }
-        live
     }
 
     /// Takes over what the clock knows of the entry that this one overwrites.

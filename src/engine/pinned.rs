@@ -128,12 +128,32 @@ where
     {
         let now = bounded.at(self.cache.clock.tick());
         // SAFETY: the view's guard is open for as long as the view is borrowed.
-        let Some(entry) = (unsafe { bounded.get(hash, now, move |k| k.borrow() == key) }) else {
-            self.local.counters.misses.add(1);
-            return None;
-        };
-        self.local.counters.hits.add(1);
-        Some(&entry.value)
+        match unsafe { bounded.get_at_home(hash, now, |k| k.borrow() == key) } {
+            Some(entry) => {
+                self.local.counters.hits.add(1);
+                Some(&entry.value)
+            }
+            None => self.look_up_elsewhere(bounded, hash, key),
+        }
+    }
+
+    #[inline(never)]
+    fn look_up_elsewhere<Q>(&self, bounded: &Bounded<K, V>, hash: Hash, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        let now = bounded.at(self.cache.clock.tick());
+        // SAFETY: the view's guard is open for as long as the view is borrowed.
+        let found = unsafe { bounded.get(hash, now, |k| k.borrow() == key) };
+        let counters = &self.local.counters;
+        if found.is_some() {
+            &counters.hits
+        } else {
+            &counters.misses
+        }
+        .add(1);
+        found.map(|entry| &*entry.value)
     }
 
     #[inline(never)]

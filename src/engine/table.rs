@@ -190,6 +190,22 @@ impl<K, V> Table<K, V> {
         }
     }
 
+    /// The entry that `is_live`, if it stands in its home bucket, where its hint says.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`.
+    #[inline(always)]
+    pub(crate) unsafe fn find_at_home<'g>(
+        &self,
+        hash: Hash,
+        is_it: impl Fn(&K) -> bool + Copy,
+        is_live: impl Fn(&Entry<K, V>) -> bool,
+    ) -> Option<&'g Entry<K, V>> {
+        // SAFETY: the same contract.
+        unsafe { self.find_at(self.home(hash), hash, is_it, is_live) }.map(|(.., entry)| entry)
+    }
+
     /// [`find`](Self::find) that counts a use of what `is_current`.
     ///
     /// # Safety

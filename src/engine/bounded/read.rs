@@ -42,6 +42,25 @@ impl<K, V> Bounded<K, V> {
         }
     }
 
+    /// [`get`](Self::get) of a key that stands in its home bucket, where its hint says; `None` says nothing. Short, and
+    /// calls nothing but `is_it`.
+    ///
+    /// # Safety
+    ///
+    /// As for `peek`.
+    #[inline(always)]
+    pub(crate) unsafe fn get_at_home<'g>(
+        &self,
+        hash: Hash,
+        now: Instant,
+        is_it: impl Fn(&K) -> bool + Copy,
+    ) -> Option<&'g Entry<K, V>> {
+        let steady = self.clock.steady();
+        let used = |entry: &Entry<K, V>| now.sees(entry) && entry.use_if_live(steady);
+        // SAFETY: the same contract.
+        unsafe { self.table.find_at_home(hash, is_it, used) }
+    }
+
     /// Brings the cache line of the hash's bucket on its way.
     #[inline(always)]
     pub(crate) fn prefetch_bucket(&self, hash: Hash) {
