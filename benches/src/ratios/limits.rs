@@ -1,7 +1,8 @@
 //! What the ratios have to be.
 //!
-//! `goal` and `floor` are the project's; `gate` is the committed limit that `--gate` enforces. The gates stand very wide
-//! today: no ratio has been measured on a quiet machine yet (see `results/README.md`), so they only catch a collapse.
+//! `goal` and `floor` are the project's; `gate` is the committed limit that `--gate` enforces: about twice what a quiet run
+//! shows, since on a shared machine the same ratio was seen to drift by half. What changes little is caught by the
+//! instruction counts (`benches/instructions`).
 
 use serde::Serialize;
 
@@ -38,7 +39,7 @@ const LIMITS: [Limit; 8] = [
         throughput: false,
         goal: 0.6,
         floor: 0.8,
-        gate: 4.0,
+        gate: 2.5,
     },
     Limit {
         what: "hit ÷ hashbrown",
@@ -47,7 +48,7 @@ const LIMITS: [Limit; 8] = [
         throughput: false,
         goal: 1.3,
         floor: 2.0,
-        gate: 40.0,
+        gate: 10.0,
     },
     Limit {
         what: "pinned hit ÷ hashbrown",
@@ -56,7 +57,7 @@ const LIMITS: [Limit; 8] = [
         throughput: false,
         goal: 1.1,
         floor: 1.3,
-        gate: 40.0,
+        gate: 10.0,
     },
     Limit {
         what: "insert at capacity ÷ quick_cache",
@@ -65,7 +66,7 @@ const LIMITS: [Limit; 8] = [
         throughput: false,
         goal: 0.75,
         floor: 1.0,
-        gate: 10.0,
+        gate: 4.0,
     },
     Limit {
         what: "overwrite ÷ quick_cache",
@@ -74,7 +75,7 @@ const LIMITS: [Limit; 8] = [
         throughput: false,
         goal: 1.1,
         floor: 1.5,
-        gate: 10.0,
+        gate: 4.0,
     },
     Limit {
         what: "mixed, throughput ÷ quick_cache",
@@ -83,7 +84,7 @@ const LIMITS: [Limit; 8] = [
         throughput: true,
         goal: 1.3,
         floor: 1.0,
-        gate: 0.1,
+        gate: 0.3,
     },
     Limit {
         what: "mixed, throughput ÷ quick_cache",
@@ -92,7 +93,7 @@ const LIMITS: [Limit; 8] = [
         throughput: true,
         goal: 2.0,
         floor: 1.5,
-        gate: 0.1,
+        gate: 0.3,
     },
     Limit {
         what: "read-only, throughput of 2 threads ÷ 1",
@@ -101,7 +102,7 @@ const LIMITS: [Limit; 8] = [
         throughput: true,
         goal: 1.9,
         floor: 1.7,
-        gate: 0.4,
+        gate: 0.8,
     },
 ];
 
