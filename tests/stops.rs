@@ -324,6 +324,8 @@ fn i5_a_set_stopped_across_a_clear_costs_at_most_one_entry() {
         gate.open();
         stopped.join().unwrap();
         assert!(count() >= CAPACITY - 1, "only {} stayed", count());
+        // What it published in the generation of before is gone, not only hidden: it holds no room.
+        assert_eq!(bench.cache.resident(), bench.cache.len(), "I6");
         Arc::into_inner(bench).unwrap().at_rest();
     }
 }

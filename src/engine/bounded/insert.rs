@@ -110,10 +110,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         // A key that its hint hides is found by the insert when it looks for rivals.
         // SAFETY: inside the guard that every caller of this type is in.
         let end = match unsafe { self.table.find_hinted(hash, |k| *k == key) } {
-            Some(found) => {
-                let due = Due::new(deadline, self.at(0).generation());
-                self.overwrite(local, found, key, value, due)
-            }
+            Some(found) => self.overwrite(local, found, key, value, deadline, self.at(tick)),
             None => self.insert(local, hash, key, value, deadline, tick, None),
         };
         if let End::Again(key, value) = end {
@@ -136,10 +133,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         loop {
             // SAFETY: inside the guard that every caller of this type is in.
             let end = match unsafe { self.table.find(hash, |k| *k == key) } {
-                Some(found) => {
-                    let due = Due::new(deadline, self.at(0).generation());
-                    self.overwrite(local, found, key, value, due)
-                }
+                Some(found) => self.overwrite(local, found, key, value, deadline, self.at(tick)),
                 None => self.insert_rarely(local, hash, key, value, deadline, tick, None),
             };
             match end {
@@ -179,8 +173,8 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                     } else {
                         lease.clears
                     };
-                    let due = Due::new(deadline, Instant { tick, clears }.generation());
-                    self.overwrite(local, found, key, value, due)
+                    let then = Instant { tick, clears };
+                    self.overwrite(local, found, key, value, deadline, then)
                 }
                 None => self.insert_rarely(local, hash, key, value, deadline, tick, Some(lease)),
             };
@@ -225,14 +219,17 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         (lane, word, old): Found<'_, K, V>,
         key: K,
         value: V,
-        due: Due,
+        deadline: Deadline,
+        now: Instant,
     ) -> End<K, V> {
         let hash = old.hash;
+        let due = Due::new(deadline, now.generation());
         let entry = Entry::new(Phase::Live, hash, due, key, value);
         entry.inherit(old);
         let in_m = Clock::is_in_m(&entry);
         let entry = local.allocate(entry);
-        if self.table.exchange(lane, word, Word::entry(entry, hash)) {
+        let own = Word::entry(entry, hash);
+        if self.table.exchange(lane, word, own) {
             self.expiry.record(lane, due.deadline());
             // SAFETY: live and perhaps gone again, but not freed while our guard is open.
             self.clock.overwritten(old, unsafe { &*entry }, in_m);
@@ -241,6 +238,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             }
             self.retire(local, old);
             local.counters.overwrites.add(1);
+            self.end_if_cleared(local, lane, own, entry, now);
             End::Done
         } else {
             if cfg!(tux_fault = "overwrite-retires-always") {
@@ -331,11 +329,46 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             if !cfg!(tux_fault = "expiry-record-early") {
                 self.expiry.record(lane, deadline);
             }
+            self.end_if_cleared(local, lane, word, entry, now);
             return End::Done;
         }
         // It never had a room, or lost it, but it counts as inserted; so it counts as evicted.
         local.counters.evictions.add(1);
         self.killed(published, hash)
+    }
+
+    /// Takes an entry out again that was born at `then`, before the last clear. That clear's sweep may have come by before
+    /// the entry lived: then nobody else would, before the hand does (I5, I6).
+    #[inline(always)]
+    fn end_if_cleared(
+        &self,
+        local: &Local<K, V>,
+        lane: Lane,
+        word: Word<K, V>,
+        entry: *mut Entry<K, V>,
+        then: Instant,
+    ) {
+        // SeqCst: a sweep looks at the lanes after the clear was counted. Either it saw the entry live, or this sees the
+        // clear.
+        dekker_fence();
+        if self.clears.load(Ordering::SeqCst) != then.clears {
+            self.end_cleared(local, lane, word, entry);
+        }
+    }
+
+    #[cold]
+    fn end_cleared(
+        &self,
+        local: &Local<K, V>,
+        lane: Lane,
+        word: Word<K, V>,
+        entry: *mut Entry<K, V>,
+    ) {
+        // SAFETY: it lived, and while our guard is open it is not freed.
+        let entry = unsafe { &*entry };
+        if self.remove(local, lane, word, entry) {
+            self.count_dead(local, entry);
+        }
     }
 
     /// Kills every other PENDING entry of the key and returns its LIVE one, if there is one (I2).

@@ -231,7 +231,7 @@ impl<K, V> Bounded<K, V> {
         count
     }
 
-    fn count_dead(&self, local: &Local<K, V>, entry: &Entry<K, V>) {
+    pub(super) fn count_dead(&self, local: &Local<K, V>, entry: &Entry<K, V>) {
         if entry.due.is_of(self.at(0).generation()) {
             local.counters.expirations.add(1);
         } else {
