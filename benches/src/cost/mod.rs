@@ -1,7 +1,7 @@
 //! How cost grows: with the number of entries, measured; with the number of threads, measured up to two and modelled
 //! beyond.
 //!
-//! The model is in [`model`]; it is checked against what two threads really do, and the record holds both.
+//! The model is in `model.rs`; it is checked against what two threads really do, and the record holds both.
 
 mod model;
 mod ping;
