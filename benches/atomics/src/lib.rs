@@ -1,7 +1,7 @@
 //! How many atomic operations a call makes, and on whose cache lines.
 //!
 //! `build.rs` sets `cfg(tux_count)`, so that this crate's copy of the library's engine, compiled from the very same
-//! files, announces each access to an atomic to [`watch`]. From that come
+//! files, announces each access to an atomic to `watch.rs`. From that come
 //!
 //! - the operations of one call ([`calls`], [`Counts`]), held against the stated maxima (`maxima.json`) by `tests/maxima.rs`;
 //! - which of them go to a line that other threads use, and how often a line has to come from another core
