@@ -12,6 +12,8 @@
 //! that are no atomics (they are written before an entry is published, or by the thread that owns them), `std`'s `Arc`
 //! and locks (no call counted here uses them), papaya, and `membarrier`, which a thread calls once per batch of retired
 //! entries.
+// The library's files are compiled in here by path: their links lead to what only the library has.
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::private_intra_doc_links)]
 
 #[path = "../../../src/engine/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
