@@ -23,14 +23,15 @@
 //! ```
 
 use super::clock::Clock;
-use super::entry::{Entry, Kind, Phase, Word};
+use super::entry::{Entry, Phase};
 use super::expiry::Expiry;
 use super::lease::Board;
 use super::ledger::Ledger;
 use super::local::{Local, Retired};
+use super::slab::{Memory, Slab};
 use super::table::{Lane, Table};
+use super::word::{Kind, Word};
 use crate::sync::{AtomicU64, CachePadded, Ordering, StdArc as Arc};
-use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 mod insert;
@@ -48,6 +49,7 @@ pub(crate) struct Bounded<K, V> {
     clock: Clock,
     expiry: Expiry,
     board: Arc<Board>,
+    slab: Arc<Slab<K, V>>,
     /// How often the cache was cleared; entries carry the low 16 bits.
     clears: CachePadded<AtomicU64>,
     /// Which groups have been swept since the last clear: clear count (low 32 bits) and next group.
@@ -89,6 +91,7 @@ impl<K, V> Bounded<K, V> {
             clock: Clock::new(capacity, table.buckets())?,
             table,
             board,
+            slab: Arc::new(Slab::for_capacity(capacity)),
             clears: CachePadded::new(AtomicU64::new(0)),
             // No clear yet, and so nothing to sweep.
             swept: CachePadded::new(AtomicU64::new(expiry.groups() as u64)),
@@ -104,6 +107,11 @@ impl<K, V> Bounded<K, V> {
             tick,
             clears: self.clears.load(Ordering::Acquire),
         }
+    }
+
+    /// Where the memory of its entries comes from.
+    pub(crate) fn slab(&self) -> Arc<Slab<K, V>> {
+        Arc::clone(&self.slab)
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -213,13 +221,14 @@ impl<K, V> Drop for Bounded<K, V> {
         for bucket in 0..self.table.buckets() {
             self.table.each_in(bucket, |_, word| {
                 if word.kind() == Kind::Entry {
+                    let entry = word.address();
                     // The other values are dropped also when one of the drops panics (I9).
                     let dropped = catch_unwind(AssertUnwindSafe(|| {
-                        // SAFETY: made by `Box`; nobody else is left, and no lane is looked at twice.
-                        let mut entry = unsafe { Box::from_raw(word.address()) };
-                        // SAFETY: a live entry has its value.
-                        unsafe { ManuallyDrop::drop(&mut entry.value) };
+                        // SAFETY: nobody else is left, and no lane is looked at twice; a live entry has its value.
+                        unsafe { Entry::drop_parts(entry) };
                     }));
+                    // SAFETY: an entry is never null, and nobody uses this one any more.
+                    unsafe { self.slab.discard(Memory::new_unchecked(entry)) };
                     if let Err(panic) = dropped {
                         panicked.get_or_insert(panic);
                     }
@@ -244,6 +253,7 @@ unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Bounded<K, V> {}
 mod tests {
     use super::*;
     use crate::engine::entry::Hash;
+    use crate::engine::locals::Supply;
     use crate::engine::reclaim::Domain;
     use crate::time::Deadline;
 
@@ -253,7 +263,10 @@ mod tests {
         let domain = Domain::new(|| false);
         let slot = domain.acquire();
         let cache = Bounded::<u64, u64>::new(4_000, Arc::new(Board::new(1))).unwrap();
-        let local = Local::new(64);
+        let local = Local::new(&Supply {
+            batch: 64,
+            slab: cache.slab(),
+        });
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
         for n in 0..60_000u64 {
             let hash = Hash::new(std::hash::BuildHasher::hash_one(&hasher, n));
@@ -284,7 +297,10 @@ mod tests {
         let domain = Domain::new(|| false);
         let slot = domain.acquire();
         let cache = Bounded::<u64, u64>::new(1_000, Arc::new(Board::new(1))).unwrap();
-        let local = Local::new(64);
+        let local = Local::new(&Supply {
+            batch: 64,
+            slab: cache.slab(),
+        });
         let mut state = 1u64;
         for n in 0..200_000u64 {
             state = state

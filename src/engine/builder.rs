@@ -3,7 +3,8 @@
 use super::bounded::Bounded;
 use super::cache::{Index, TtlCache};
 use super::lease::Board;
-use super::local::Locals;
+use super::locals::{Locals, Supply};
+use super::slab::Slab;
 use super::table::MAX_CAPACITY;
 use super::unbounded::Unbounded;
 use crate::error::Error;
@@ -161,6 +162,10 @@ where
                 Index::Unbounded(Unbounded::new(self.hasher, Arc::clone(&board)))
             }
         };
+        let slab = match &index {
+            Index::Bounded(_, bounded) => bounded.slab(),
+            Index::Unbounded(..) | Index::Nothing(..) => Arc::new(Slab::new(0)),
+        };
         let batch = match self.bound {
             Some(Bound::Entries(n)) => (n / 16).clamp(8, 256),
             _ => 8,
@@ -171,8 +176,7 @@ where
             ticking: OnceLock::new(),
             ttl: self.ttl.into(),
             board,
-            locals: Locals::new(),
-            batch,
+            locals: Locals::new(Supply { batch, slab }),
             loads: Group::new(),
         })
     }

@@ -4,7 +4,8 @@ use super::bounded::Bounded;
 use super::builder::TtlCacheBuilder;
 use super::entry::Hash;
 use super::lease::{Board, Lease};
-use super::local::{Local, Locals};
+use super::local::Local;
+use super::locals::Locals;
 use super::stats::Stats;
 use super::thread::{DOMAIN, Here, here, quick};
 use super::unbounded::Unbounded;
@@ -44,8 +45,6 @@ pub struct TtlCache<K, V, S = ahash::RandomState> {
     pub(super) ttl: Life,
     pub(super) board: Arc<Board>,
     pub(super) locals: Locals<K, V>,
-    /// Unlinked entries a thread collects before it pays for a heavy fence.
-    pub(super) batch: usize,
     pub(super) loads: Group<K, V, Lease>,
 }
 
@@ -152,7 +151,7 @@ impl<K, V, S> TtlCache<K, V, S> {
     /// The calling thread's part of this cache.
     #[inline(always)]
     pub(super) fn local(&self, here: &Here) -> &Local<K, V> {
-        self.locals.of(here.slot(), self.batch)
+        self.locals.of(here.slot())
     }
 
     /// Corrects a late ticker now and then.
@@ -238,8 +237,13 @@ where
                 let _guard = here.slot().enter();
                 let hash = hash_of(hasher, key);
                 // SAFETY: the guard is open for as long as the entry is used.
-                unsafe { bounded.get(hash, bounded.at(tick), move |k| key.equivalent(k)) }
-                    .map(|entry| read(&entry.value))
+                let entry =
+                    unsafe { bounded.get(hash, bounded.at(tick), move |k| key.equivalent(k)) };
+                if entry.is_none() {
+                    // Most misses are followed by a set.
+                    bounded.prefetch_insert(hash);
+                }
+                entry.map(|entry| read(&entry.value))
             }
             Index::Unbounded(map) => map.peek_with(key, tick, read),
         };

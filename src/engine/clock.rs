@@ -15,11 +15,12 @@
 //! [1] Jiang, Zhang: *LIRS: An Efficient Low Inter-reference Recency Set Replacement Policy*, SIGMETRICS 2002.
 
 use super::bounded::Instant;
-use super::entry::{Entry, Hash, Kind, Phase, Usage, Word};
+use super::entry::{Entry, Hash, Phase, Usage};
 use super::ghost::{Dates, Ghost, Ghosts, REACH};
 use super::ring::Ring;
-use super::table::{Found, Lane, Table, prefetch};
+use super::table::{Found, Lane, Table};
 use super::tour::Tour;
+use super::word::{Kind, Word};
 use crate::sync::advice::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
 use crate::sync::{CachePadded, Ordering};
 
@@ -263,12 +264,23 @@ impl Clock {
         // SAFETY: eviction happens inside a guard, and nothing is kept.
         unsafe {
             if let Some(entry) = table.occupant(self.ring.behind_head(3)) {
-                prefetch(entry);
+                Entry::prefetch(entry);
             }
             if let Some(entry) = table.occupant(self.ring.behind_head(1)) {
                 self.ghosts.prefetch(entry.hash);
             }
         }
+    }
+
+    /// The same for the hand, which comes to a new bucket: the entries of the next one, and the one after that.
+    #[inline]
+    fn look_ahead_of_hand<K, V>(&self, table: &Table<K, V>, at: Lane) {
+        if cfg!(tux_loom) {
+            return;
+        }
+        let next = self.tour.after(at.bucket());
+        table.prefetch_entries(next);
+        table.prefetch_lane(Lane::new(self.tour.after(next), 0));
     }
 
     /// Gives a new entry its queue, once it lives.
@@ -496,6 +508,9 @@ impl Clock {
             self.hand
                 .at
                 .store(self.tour.next(Lane(at)).0, Ordering::Relaxed);
+            if Lane(at).position() == 0 {
+                self.look_ahead_of_hand(table, Lane(at));
+            }
             let Some(found @ (lane, _, entry)) = live(Lane(at)) else {
                 continue;
             };

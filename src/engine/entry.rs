@@ -1,4 +1,4 @@
-//! One cached key and value, and the word by which a table lane names it.
+//! One cached key and value, with what the cache knows of them.
 //!
 //! # Life of an entry
 //!
@@ -13,6 +13,7 @@
 //! The phase decides between PENDING → LIVE and PENDING → dead with one exchange, by whichever thread. Readers see
 //! LIVE entries only. A LIVE entry stays LIVE for ever; it dies when its lane word changes.
 
+use super::memory::prefetch;
 use crate::sync::{AtomicBool, AtomicU8, AtomicU32, Ordering, Witness, advice};
 use crate::time::Deadline;
 use std::mem::ManuallyDrop;
@@ -244,6 +245,13 @@ impl<K, V> Entry<K, V> {
         self.phase.load() == Phase::Live
     }
 
+    /// Asks the processor for what look-ups and the clock read of an entry.
+    #[inline(always)]
+    pub(crate) fn prefetch(entry: *const Self) {
+        // Not the first bytes: with many keys and values they lie in another cache line. The address is only a guess.
+        prefetch(entry.wrapping_byte_add(std::mem::offset_of!(Self, usage)));
+    }
+
     /// Records a use, if the entry is live.
     ///
     /// Only uses of live entries are recorded, and a live entry stays live: so whoever finds the most uses recorded need not
@@ -272,131 +280,32 @@ impl<K, V> Entry<K, V> {
                 .store(old.aux.load(Ordering::Acquire), Ordering::Relaxed);
         }
     }
-}
 
-/// What a table lane holds: an address, a tag of the hash beside it and, in the two low bits, what it means.
-pub(crate) struct Word<K, V>(pub(crate) *mut Entry<K, V>);
-
-impl<K, V> Clone for Word<K, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<K, V> Copy for Word<K, V> {}
-impl<K, V> PartialEq for Word<K, V> {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-
-/// The meaning of a [`Word`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Free.
-    Empty,
-    /// The entry's place in the table.
-    Entry,
-    /// The last occupant is gone; its room is on its way to this entry.
-    Moved,
-    /// This entry is gone; its room is on its way back to the ledger.
-    Leaving,
-}
-
-const ADDRESS: usize = 0x0000_ffff_ffff_fff8;
-const KIND: usize = 0b111;
-const ENTRY: usize = 0b001;
-const MOVED: usize = 0b010;
-const LEAVING: usize = 0b100;
-const TAG: u32 = 48;
-
-#[cfg(not(target_pointer_width = "64"))]
-compile_error!("tux-cache packs 16 tag bits into 64-bit lane words and needs a 64-bit target");
-
-impl<K, V> Word<K, V> {
-    pub(crate) const EMPTY: Self = Self(std::ptr::null_mut());
-
-    fn pack(entry: *mut Entry<K, V>, bits: usize) -> Self {
-        // User addresses above 48 bits appear only where a program asks the kernel for them.
-        assert!(
-            entry.addr() & !ADDRESS == 0,
-            "entry allocated outside the 48-bit address space"
-        );
-        Self(entry.map_addr(|a| a | bits))
-    }
-
-    /// What the word of an entry with this hash has beside its address.
-    #[inline(always)]
-    fn mark(hash: Hash) -> usize {
-        usize::from(hash.tag()) << TAG | ENTRY
-    }
-
-    pub(crate) fn entry(entry: *mut Entry<K, V>, hash: Hash) -> Self {
-        Self::pack(entry, Self::mark(hash))
-    }
-
-    pub(crate) fn moved(to: *mut Entry<K, V>) -> Self {
-        Self::pack(to, MOVED)
-    }
-
-    pub(crate) fn leaving(entry: *mut Entry<K, V>) -> Self {
-        Self::pack(entry, LEAVING)
-    }
-
-    #[inline]
-    pub(crate) fn kind(self) -> Kind {
-        match self.0.addr() & KIND {
-            0 => Kind::Empty,
-            ENTRY => Kind::Entry,
-            MOVED => Kind::Moved,
-            _ => Kind::Leaving,
+    /// Drops key and value, the key also when the drop of the value panics; the memory stays.
+    ///
+    /// # Safety
+    ///
+    /// The entry is the caller's alone, has its value, and is not used afterwards.
+    pub(crate) unsafe fn drop_parts(entry: *mut Self) {
+        struct DropKey<K, V>(*mut Entry<K, V>);
+        impl<K, V> Drop for DropKey<K, V> {
+            fn drop(&mut self) {
+                // SAFETY: the caller's entry; its key is dropped here only.
+                unsafe { Entry::drop_key(self.0) }
+            }
         }
+        let _key = DropKey(entry);
+        // SAFETY: by the contract.
+        unsafe { ManuallyDrop::drop(&mut (*entry).value) }
     }
 
-    /// The entry this word is the place of, if it is one.
+    /// Drops the key of an entry whose value has been taken out.
     ///
     /// # Safety
     ///
-    /// As for [`deref`](Self::deref), but for the word's kind.
-    #[inline(always)]
-    pub(crate) unsafe fn occupant<'g>(self) -> Option<&'g Entry<K, V>> {
-        // SAFETY: no other kind has this bit; the rest is the caller's contract.
-        (self.0.addr() & ENTRY != 0).then(|| unsafe { self.deref() })
-    }
-
-    /// Whether this is the place of an entry whose hash has this tag.
-    #[inline(always)]
-    pub(crate) fn has_tag(self, hash: Hash) -> bool {
-        (self.0.addr() ^ Self::mark(hash)) & !ADDRESS == 0
-    }
-
-    /// The entry this word is the place of, if its hash has this tag.
-    ///
-    /// # Safety
-    ///
-    /// As for [`deref`](Self::deref), but for the word's kind.
-    #[inline(always)]
-    pub(crate) unsafe fn tagged<'g>(self, hash: Hash) -> Option<&'g Entry<K, V>> {
-        // SAFETY: an entry's word; the rest is the caller's contract.
-        self.has_tag(hash).then(|| unsafe { self.deref() })
-    }
-
-    #[inline(always)]
-    pub(crate) fn address(self) -> *mut Entry<K, V> {
-        self.0.map_addr(|a| a & ADDRESS)
-    }
-
-    /// The entry this word names.
-    ///
-    /// # Safety
-    ///
-    /// The word is not empty, was loaded from a lane inside a guard that is still open, and `'g` is no longer than
-    /// that guard (R2).
-    #[inline(always)]
-    pub(crate) unsafe fn deref<'g>(self) -> &'g Entry<K, V> {
-        // SAFETY: by the contract the entry was reachable inside the guard, so by R3 it is not freed before the
-        // guard is left; entries are only shared by reference once published.
-        let entry = unsafe { &*self.address() };
-        entry.witness.used();
-        entry
+    /// As for [`drop_parts`](Self::drop_parts), but for the value.
+    pub(crate) unsafe fn drop_key(entry: *mut Self) {
+        // SAFETY: by the contract.
+        unsafe { std::ptr::drop_in_place(&raw mut (*entry).key) }
     }
 }

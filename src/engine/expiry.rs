@@ -8,7 +8,8 @@
 //!
 //! Words hold the deadline inverted (`NEVER - deadline`), so that zero means "none" and earliest is greatest.
 
-use super::table::{Lane, zeroed};
+use super::memory::zeroed;
+use super::table::Lane;
 use crate::sync::{AtomicU64, CachePadded, Ordering, dekker_fence};
 use crate::time::Deadline;
 
@@ -31,15 +32,19 @@ fn is_due(inverted: u64, now: u64) -> bool {
     inverted != 0 && Deadline::from_bits(Deadline::NEVER.bits() - inverted).has_passed(now)
 }
 
-/// The greatest word, which stands for the earliest deadline, and where it is; `None` if there is none.
-fn earliest(words: &[AtomicU64]) -> Option<(usize, u64)> {
-    let words = words
-        .iter()
-        .map(|word| word.load(Ordering::SeqCst))
-        .enumerate();
-    words
-        .max_by_key(|&(_, word)| word)
-        .filter(|&(_, word)| word != 0)
+/// The greatest word, which stands for the earliest deadline, and where it is (the last one of equals, `None` if there is
+/// none); and the second greatest.
+fn earliest(words: &[AtomicU64]) -> (Option<(usize, u64)>, u64) {
+    let (mut best, mut at, mut second) = (0, 0, 0);
+    for (i, word) in words.iter().enumerate() {
+        let word = word.load(Ordering::SeqCst);
+        if word >= best {
+            (best, at, second) = (word, i, best);
+        } else {
+            second = second.max(word);
+        }
+    }
+    ((best != 0).then_some((at, best)), second)
 }
 
 impl Expiry {
@@ -90,35 +95,45 @@ impl Expiry {
         is_due(self.earliest.load(Ordering::Relaxed), now)
     }
 
-    /// The group with the earliest deadline, if that may have passed.
+    /// Takes the group with the earliest deadline, if that may have passed, and forgets its deadlines: the caller then looks
+    /// at its lanes and [`keep`](Self::keep)s what stays.
     ///
     /// The earliest, not the first one: were always the low groups swept, room would come back everywhere but lanes only
     /// there, and the buckets of the others would fill up.
-    pub(crate) fn find_due(&self, now: u64) -> Option<usize> {
-        // Each level is reset before the level below is read, so that a deadline recorded meanwhile is not lost.
+    pub(crate) fn take_due(&self, now: u64) -> Option<usize> {
+        // Each level is reset before the level below is read: a deadline recorded meanwhile, which is not seen there, is
+        // then noted on this level by whoever records it.
         self.earliest.swap(0, Ordering::SeqCst);
         dekker_fence();
-        let upper = earliest(&self.upper);
-        let due = upper.is_some_and(|(_, word)| is_due(word, now));
-        let found = match upper {
-            Some((u, _)) if due => {
-                self.upper[u].swap(0, Ordering::SeqCst);
-                dekker_fence();
-                let all = &self.groups[u * GROUPS..((u + 1) * GROUPS).min(self.groups.len())];
-                earliest(all).and_then(|(g, word)| {
-                    self.upper[u].fetch_max(word, Ordering::SeqCst);
-                    is_due(word, now).then_some(u * GROUPS + g)
-                })
-            }
-            _ => None,
-        };
-        if let Some((_, word)) = earliest(&self.upper) {
+        let (upper, second) = earliest(&self.upper);
+        let (u, word) = upper?;
+        if !is_due(word, now) {
             self.earliest.fetch_max(word, Ordering::SeqCst);
+            return None;
         }
-        found
+        self.upper[u].swap(0, Ordering::SeqCst);
+        dekker_fence();
+        let all = &self.groups[u * GROUPS..((u + 1) * GROUPS).min(self.groups.len())];
+        let (group, next) = earliest(all);
+        let due = group.filter(|&(_, word)| is_due(word, now));
+        let left = match (due, group) {
+            (Some((g, _)), _) => {
+                self.reset(u * GROUPS + g);
+                next
+            }
+            (None, group) => group.map_or(0, |(_, word)| word),
+        };
+        if left != 0 {
+            self.upper[u].fetch_max(left, Ordering::SeqCst);
+        }
+        let left = left.max(second);
+        if left != 0 {
+            self.earliest.fetch_max(left, Ordering::SeqCst);
+        }
+        due.map(|(g, _)| u * GROUPS + g)
     }
 
-    /// Forgets a group's deadlines; the caller then looks at its lanes and [`note`](Self::keep)s what stays.
+    /// Forgets a group's deadlines; the caller then looks at its lanes and [`keep`](Self::keep)s what stays.
     pub(crate) fn reset(&self, group: usize) {
         self.groups[group].swap(0, Ordering::SeqCst);
         dekker_fence();
@@ -147,11 +162,14 @@ mod tests {
         index.record(lane(5), Deadline::NEVER);
         assert!(!index.is_due(49));
         assert!(index.is_due(50));
-        assert_eq!(index.find_due(50), Some(777));
-        index.reset(777);
+        assert_eq!(index.take_due(50), Some(777));
+        assert!(!index.is_due(50), "what was taken is not due any more");
         index.keep(777, Deadline::from_bits(1_000));
-        assert_eq!(index.find_due(50), None);
+        assert_eq!(index.take_due(50), None);
         assert!(!index.is_due(999));
         assert!(index.is_due(1_000));
+        let mut all: Vec<_> = std::iter::from_fn(|| index.take_due(1_000)).collect();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..index.groups()), "each group once");
     }
 }

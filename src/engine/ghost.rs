@@ -7,7 +7,7 @@
 //! key. Measured offline, the coarse dates change the mean hit ratio by 0.01 points.
 
 use super::entry::Hash;
-use super::table::{Zeroed, prefetch, zeroed};
+use super::memory::{Zeroed, prefetch, zeroed};
 use crate::sync::{
     Ordering,
     advice::{AtomicU32, AtomicU64},

@@ -24,8 +24,9 @@
 //!
 //! Lock-free: an exchange fails only because another one succeeded.
 
-use super::entry::{Entry, Phase, Word};
+use super::entry::{Entry, Phase};
 use super::table::{Lane, Table};
+use super::word::Word;
 use crate::sync::{AtomicPtr, AtomicU8, Ordering, Witness};
 
 /// The count of rooms in use, and what is owed to it.

@@ -1,17 +1,18 @@
 //! What one thread keeps for one cache: its statistics, its unlinked entries and its pool of memory.
 //!
-//! All of it is touched by the owning thread only (the owner of the [`Slot`] with the same number), so nothing here
-//! is a shared write on a hit. Other threads read the counters.
+//! All of it is touched by the owning thread only (the owner of the [`Slot`](super::reclaim::Slot) with the same number),
+//! so nothing here is a shared write on a hit. Other threads read the counters.
 
 use super::entry::Entry;
 use super::ledger::Record;
-use super::reclaim::{Domain, GracePeriod, QUICK_SLOTS, Quick, Slot};
-use crate::sync::{AtomicPtr, AtomicU64, CachePadded, Ordering};
+use super::locals::Supply;
+use super::reclaim::{Domain, GracePeriod};
+use super::slab::{Memory, Slab};
+use crate::sync::{AtomicU64, Ordering, StdArc as Arc};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::ptr::NonNull;
 
 /// A counter written by one thread and read by any.
 #[derive(Debug, Default)]
@@ -69,6 +70,7 @@ pub(crate) enum Retired<K, V> {
 /// One thread's part of one cache.
 pub(crate) struct Local<K, V> {
     pub(crate) counters: Counters,
+    slab: Arc<Slab<K, V>>,
     garbage: UnsafeCell<Garbage<K, V>>,
     collecting: Cell<bool>,
     /// Writes since the time was last read.
@@ -78,21 +80,21 @@ pub(crate) struct Local<K, V> {
 struct Garbage<K, V> {
     fresh: Vec<Retired<K, V>>,
     sealed: VecDeque<(GracePeriod, Vec<Retired<K, V>>)>,
-    /// Memory of freed entries, for the next ones.
-    pool: Vec<NonNull<Entry<K, V>>>,
+    /// Memory for the next entries.
+    pool: Vec<Memory<K, V>>,
     batch: usize,
 }
 
 impl<K, V> Local<K, V> {
-    /// `batch`: how many unlinked entries share one heavy fence.
-    pub(crate) fn new(batch: usize) -> Self {
+    pub(crate) fn new(supply: &Supply<K, V>) -> Self {
         Self {
             counters: Counters::default(),
+            slab: Arc::clone(&supply.slab),
             garbage: UnsafeCell::new(Garbage {
                 fresh: Vec::new(),
                 sealed: VecDeque::new(),
                 pool: Vec::new(),
-                batch,
+                batch: supply.batch,
             }),
             collecting: Cell::new(false),
             writes: Cell::new(0),
@@ -108,17 +110,20 @@ impl<K, V> Local<K, V> {
         unsafe { &mut *self.garbage.get() }
     }
 
-    /// Memory for `entry`, from the pool if it has any.
+    /// Memory with `entry` in it.
+    #[inline(always)]
     pub(crate) fn allocate(&self, entry: Entry<K, V>) -> *mut Entry<K, V> {
         // SAFETY: owner; no user code runs while the borrow lasts.
-        match unsafe { self.garbage() }.pool.pop() {
-            Some(memory) => {
-                // SAFETY: pooled memory came from a `Box<Entry<K, V>>` whose contents were dropped.
-                unsafe { memory.as_ptr().write(entry) };
-                memory.as_ptr()
+        let pool = &mut unsafe { self.garbage() }.pool;
+        let memory = loop {
+            match pool.pop() {
+                Some(memory) => break memory.as_ptr(),
+                None => self.slab.fill(pool),
             }
-            None => Box::into_raw(Box::new(entry)),
-        }
+        };
+        // SAFETY: memory for an entry, ours alone (P1).
+        unsafe { memory.write(entry) };
+        memory
     }
 
     /// Takes an entry back that was never published.
@@ -131,7 +136,7 @@ impl<K, V> Local<K, V> {
         // without dropping them.
         unsafe {
             let Entry { key, value, .. } = entry.read();
-            self.garbage().pool.push(NonNull::new_unchecked(entry));
+            self.garbage().pool.push(Memory::new_unchecked(entry));
             (key, ManuallyDrop::into_inner(value))
         }
     }
@@ -219,24 +224,15 @@ impl<K, V> Local<K, V> {
         impl<K, V> Drop for Pool<'_, K, V> {
             fn drop(&mut self) {
                 // SAFETY: owner; the drops of key and value are over.
-                let garbage = unsafe { self.0.garbage() };
+                let Garbage { pool, batch, .. } = unsafe { self.0.garbage() };
+                // SAFETY: the address of an entry is not null.
+                pool.push(unsafe { Memory::new_unchecked(self.1) });
                 // The model checker must be able to tell a use after this.
-                if cfg!(tux_loom) || garbage.pool.len() < 2 * garbage.batch {
-                    // SAFETY: the address of an entry is not null.
-                    garbage.pool.push(unsafe { NonNull::new_unchecked(self.1) });
-                } else {
-                    // SAFETY: came from `Box<Entry>`; `ManuallyDrop` keeps the dropped contents from being
-                    // dropped again.
-                    drop(unsafe { Box::from_raw(self.1.cast::<ManuallyDrop<Entry<K, V>>>()) });
+                if pool.len() > 2 * *batch && !cfg!(tux_loom) {
+                    // SAFETY: the pool's memory came from this slab; half of it is given up, the part that was used
+                    // longest ago.
+                    unsafe { self.0.slab.take_back(pool.drain(..*batch)) };
                 }
-            }
-        }
-        /// Drops the key also when the drop of the value panics.
-        struct DropKey<K, V>(*mut Entry<K, V>);
-        impl<K, V> Drop for DropKey<K, V> {
-            fn drop(&mut self) {
-                // SAFETY: the entry is ours and its key is dropped here only.
-                unsafe { std::ptr::drop_in_place(&raw mut (*self.0).key) }
             }
         }
         // SAFETY: by the contract the item is ours.
@@ -245,13 +241,12 @@ impl<K, V> Local<K, V> {
                 Retired::Entry(entry) => {
                     (*entry).witness.freed();
                     let _pool = Pool(self, entry);
-                    let _key = DropKey(entry);
-                    ManuallyDrop::drop(&mut (*entry).value);
+                    Entry::drop_parts(entry);
                 }
                 Retired::Husk(entry) => {
                     (*entry).witness.freed();
                     let _pool = Pool(self, entry);
-                    drop(DropKey(entry));
+                    Entry::drop_key(entry);
                 }
                 Retired::Record(record) => Record::free(record),
             }
@@ -274,140 +269,8 @@ impl<K, V> Drop for Local<K, V> {
             }
         }
         for memory in std::mem::take(&mut self.garbage.get_mut().pool) {
-            // SAFETY: pooled memory came from a `Box<Entry>` whose contents were dropped.
-            drop(unsafe { Box::from_raw(memory.as_ptr().cast::<ManuallyDrop<Entry<K, V>>>()) });
-        }
-        if let Some(panic) = panicked
-            && !std::thread::panicking()
-        {
-            resume_unwind(panic);
-        }
-    }
-}
-
-const DIRECT: usize = QUICK_SLOTS;
-
-/// All threads' [`Local`]s of one cache, by slot number. Grows by blocks, never shrinks before the cache goes.
-pub(crate) struct Locals<K, V> {
-    locals: [AtomicPtr<CachePadded<Local<K, V>>>; DIRECT],
-    more: AtomicPtr<Locals<K, V>>,
-}
-
-impl<K, V> Locals<K, V> {
-    pub(crate) fn new() -> Self {
-        Self {
-            locals: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
-            more: AtomicPtr::new(std::ptr::null_mut()),
-        }
-    }
-
-    /// The calling thread's part, if it has been made.
-    #[inline(always)]
-    pub(crate) fn made(&self, quick: Quick) -> Option<&Local<K, V>> {
-        debug_assert!(quick.id() < self.locals.len());
-        // SAFETY: quick slots have numbers below `QUICK_SLOTS`, which is how many there are.
-        let local = unsafe { self.locals.get_unchecked(quick.id()) }.load(Ordering::Relaxed);
-        // SAFETY: null, or installed once, by an owner of this slot before us (handed over with the slot, acquire) or
-        // by ourselves, and freed only with the cache.
-        unsafe { local.as_ref() }.map(|local| &**local)
-    }
-
-    /// The calling thread's part; the caller owns `slot`.
-    #[inline(always)]
-    pub(crate) fn of(&self, slot: &Slot, batch: usize) -> &Local<K, V> {
-        if let Some(place) = self.locals.get(slot.id()) {
-            let local = place.load(Ordering::Relaxed);
-            if !local.is_null() {
-                // SAFETY: as in `made`.
-                return unsafe { &*local };
-            }
-        }
-        self.make(slot.id(), batch)
-    }
-
-    #[cold]
-    fn make(&self, id: usize, batch: usize) -> &Local<K, V> {
-        let Some(place) = self.locals.get(id) else {
-            let mut more = self.more.load(Ordering::Acquire);
-            if more.is_null() {
-                let new = Box::into_raw(Box::new(Self::new()));
-                // Release publishes the block; on failure somebody else's is used.
-                match self
-                    .more
-                    .compare_exchange(more, new, Ordering::AcqRel, Ordering::Acquire)
-                {
-                    Ok(_) => more = new,
-                    Err(theirs) => {
-                        // SAFETY: never published.
-                        drop(unsafe { Box::from_raw(new) });
-                        more = theirs;
-                    }
-                }
-            }
-            // SAFETY: not null, published, and freed only with the cache.
-            let more = unsafe { &*more };
-            return match more
-                .locals
-                .get(id - DIRECT)
-                .map(|p| p.load(Ordering::Acquire))
-            {
-                // SAFETY: as in `of`.
-                Some(local) if !local.is_null() => unsafe { &*local },
-                _ => more.make(id - DIRECT, batch),
-            };
-        };
-        let local = place.load(Ordering::Acquire);
-        if !local.is_null() {
-            // SAFETY: as in `of`.
-            return unsafe { &*local };
-        }
-        let local = Box::into_raw(Box::new(CachePadded::new(Local::new(batch))));
-        // Release: other threads read the counters. Only the slot's owner stores here.
-        place.store(local, Ordering::Release);
-        // SAFETY: just made; freed only with the cache.
-        unsafe { &*local }
-    }
-
-    /// Visits every thread's part with its slot number. Only counters may be touched, unless the caller owns the slot.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(usize, &Local<K, V>)) {
-        let (mut block, mut base) = (self, 0);
-        loop {
-            for (i, place) in block.locals.iter().enumerate() {
-                // SAFETY: null or installed, and freed only with the cache.
-                if let Some(local) = unsafe { place.load(Ordering::Acquire).as_ref() } {
-                    visit(base + i, local);
-                }
-            }
-            // SAFETY: as above.
-            match unsafe { block.more.load(Ordering::Acquire).as_ref() } {
-                Some(more) => (block, base) = (more, base + DIRECT),
-                None => return,
-            }
-        }
-    }
-}
-
-impl<K, V> Drop for Locals<K, V> {
-    fn drop(&mut self) {
-        let more = self.more.load(Ordering::Relaxed);
-        let places = self.locals.iter();
-        let locals = places
-            .map(|place| place.load(Ordering::Relaxed))
-            .filter(|local| !local.is_null());
-        let mut panicked = None;
-        // A drop that panics in one thread's part must not keep those of the others from being dropped (I9).
-        let mut attempt = |run: &mut dyn FnMut()| {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-                panicked.get_or_insert(panic);
-            }
-        };
-        if !more.is_null() {
-            // SAFETY: made by `Box`, exclusive access.
-            attempt(&mut || drop(unsafe { Box::from_raw(more) }));
-        }
-        for local in locals {
-            // SAFETY: made by `Box`, exclusive access.
-            attempt(&mut || drop(unsafe { Box::from_raw(local) }));
+            // SAFETY: came from this slab, and what it held was dropped.
+            unsafe { self.slab.discard(memory) };
         }
         if let Some(panic) = panicked
             && !std::thread::panicking()

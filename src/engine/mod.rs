@@ -7,12 +7,13 @@
 //! | [`cache`], [`builder`], [`pinned`], [`stats`] | the public face |
 //! | [`bounded`] | a cache with a bound: invariants I1–I9, put together from the modules below |
 //! | [`unbounded`] | a cache without one: papaya |
-//! | [`table`], [`entry`] | buckets, lanes and the words in them |
+//! | [`table`], [`word`], [`entry`] | buckets, lanes, the words in them and what those name |
 //! | [`ledger`] | how many rooms are in use, exactly |
 //! | [`clock`], [`ring`], [`tour`], [`ghost`] | who leaves |
 //! | [`expiry`] | where expired entries are |
 //! | [`lease`] | whether a load may still publish |
-//! | [`reclaim`], [`local`], [`thread`] | when memory may be freed; what each thread keeps |
+//! | [`reclaim`], [`local`], [`locals`], [`thread`] | when memory may be freed; what each thread keeps |
+//! | [`slab`], [`memory`] | where entries and tables lie |
 
 pub(crate) mod bounded;
 pub(crate) mod clock;
@@ -22,10 +23,14 @@ pub(crate) mod ghost;
 pub(crate) mod lease;
 pub(crate) mod ledger;
 pub(crate) mod local;
+pub(crate) mod locals;
+pub(crate) mod memory;
 pub(crate) mod reclaim;
 pub(crate) mod ring;
+pub(crate) mod slab;
 pub(crate) mod table;
 pub(crate) mod tour;
+pub(crate) mod word;
 
 #[cfg(not(tux_loom))]
 mod builder;

@@ -4,7 +4,8 @@
 //! go stale (the entry left), be overrun, or be filled late by a thread that stopped between taking a position and filling
 //! it. An entry that falls out this way is found by the clock's hand and pushed again, so none is immortal (I4).
 
-use super::table::{Lane, zeroed};
+use super::memory::zeroed;
+use super::table::Lane;
 use crate::sync::{AtomicU32, CachePadded, Ordering};
 
 /// By how much a late view of the tail may lie behind the head.

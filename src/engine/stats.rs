@@ -1,6 +1,6 @@
 //! What a cache has counted.
 
-use super::local::Locals;
+use super::locals::Locals;
 use std::time::Duration;
 
 /// Counters of a cache since it was built.

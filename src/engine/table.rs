@@ -11,7 +11,9 @@
 //!
 //! Lanes number 1.75 × capacity, four entries a bucket when full. What bounds the cache is not lanes but rooms (see `ledger`).
 
-use super::entry::{Entry, Hash, Kind, Phase, Word};
+use super::entry::{Entry, Hash, Phase};
+use super::memory::{Zeroed, prefetch, zeroed};
+use super::word::{Kind, Word};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 
 #[cfg(not(tux_loom))]
@@ -145,6 +147,16 @@ impl<K, V> Table<K, V> {
     #[inline(always)]
     pub(crate) fn prefetch_lane(&self, lane: Lane) {
         prefetch(self.lane(lane));
+    }
+
+    /// Asks the processor for the entries of a bucket.
+    #[inline]
+    pub(crate) fn prefetch_entries(&self, bucket: usize) {
+        for lane in &self.buckets[bucket].lanes {
+            // The address is not followed, only handed to the processor, which ignores one that is none.
+            let word = Word(lane.load(Ordering::Relaxed));
+            Entry::prefetch(word.address());
+        }
     }
 
     /// The entry in `lane`, if one stands there.
@@ -579,40 +591,6 @@ fn matching_without_simd(hints: u64, hint: u8) -> u32 {
     gathered & ((1 << LANES) - 1)
 }
 
-/// Asks the processor to load the cache line of `address`.
-#[inline(always)]
-pub(crate) fn prefetch<T>(address: *const T) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a prefetch is a hint; it never faults, whatever the address.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = address;
-}
-
-/// Types for which a slice of zero bytes is a slice of valid, empty values.
-///
-/// # Safety
-///
-/// All-zero bytes are a valid value.
-pub(crate) unsafe trait Zeroed: Sized {
-    /// The value of all-zero bytes (loom's atomics cannot be made from bytes).
-    #[cfg(tux_loom)]
-    fn zero() -> Self;
-}
-
-macro_rules! zeroed_atomics {
-    ($($type:ty)*) => { $(
-        // SAFETY: zero is a valid atomic number.
-        unsafe impl Zeroed for $type {
-            #[cfg(tux_loom)]
-            fn zero() -> Self { Self::new(0) }
-        }
-    )* };
-}
-zeroed_atomics!(AtomicU8 crate::sync::AtomicU32 AtomicU64);
-
 // SAFETY: zero hints and null pointers: an empty bucket.
 unsafe impl<K, V> Zeroed for Bucket<K, V> {
     #[cfg(tux_loom)]
@@ -621,25 +599,6 @@ unsafe impl<K, V> Zeroed for Bucket<K, V> {
         Self {
             hints: AtomicU64::new(0),
             lanes,
-        }
-    }
-}
-
-/// A boxed slice of `n` zero values straight from the allocator; `None` if the memory is not to be had.
-pub(crate) fn zeroed<T: Zeroed>(n: usize) -> Option<Box<[T]>> {
-    #[cfg(tux_loom)]
-    return Some((0..n).map(|_| T::zero()).collect());
-    #[cfg(not(tux_loom))]
-    {
-        let layout = std::alloc::Layout::array::<T>(n).ok()?;
-        if layout.size() == 0 {
-            return Some(Box::new([]));
-        }
-        // SAFETY: the layout has a size; the memory is zeroed, which `Zeroed` says is a valid `[T; n]`, and comes
-        // from the global allocator with the layout that `Box<[T]>` frees it with.
-        unsafe {
-            let start = std::alloc::alloc_zeroed(layout).cast::<T>();
-            (!start.is_null()).then(|| Box::from_raw(std::ptr::slice_from_raw_parts_mut(start, n)))
         }
     }
 }

@@ -57,16 +57,27 @@ impl Tour {
     #[inline]
     pub(crate) fn next(&self, at: Lane) -> Lane {
         if at.position() + 1 == LANES {
-            let bucket = at.bucket() as u64 + self.stride;
-            let bucket = if bucket >= self.buckets {
-                bucket - self.buckets
-            } else {
-                bucket
-            };
-            Lane::new(bucket as usize, 0)
+            Lane::new(self.after(at.bucket()), 0)
         } else {
             Lane(at.0 + 1)
         }
+    }
+
+    /// The bucket after `bucket`.
+    #[inline]
+    pub(crate) fn after(&self, bucket: usize) -> usize {
+        let next = bucket as u64 + self.stride;
+        let next = if next >= self.buckets {
+            next - self.buckets
+        } else {
+            next
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "below the number of buckets, a usize"
+        )]
+        let next = next as usize;
+        next
     }
 
     /// How many buckets the tour visits from `hand` until it comes to `lane`.

@@ -3,10 +3,11 @@
 use super::remove::CLEARS_PER_SWEEP;
 use super::{Bounded, Instant};
 use crate::engine::clock::{Clock, LEASED};
-use crate::engine::entry::{Due, Entry, Hash, Phase, Usage, Word};
+use crate::engine::entry::{Due, Entry, Hash, Phase, Usage};
 use crate::engine::lease::Lease;
 use crate::engine::local::{Local, Retired};
 use crate::engine::table::{Found, Lane};
+use crate::engine::word::Word;
 use crate::sync::{Ordering, advice, dekker_fence, spin_hint};
 use crate::time::Deadline;
 use std::mem::ManuallyDrop;

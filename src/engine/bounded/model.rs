@@ -4,9 +4,10 @@
 //! one after which it stops, with the operation's own parts; what is left to do is left to whoever comes next (I7).
 
 use super::Bounded;
-use crate::engine::entry::{Due, Entry, Hash, Kind, Phase, Word};
+use crate::engine::entry::{Due, Entry, Hash, Phase};
 use crate::engine::local::Local;
 use crate::engine::table::{Found, Lane};
+use crate::engine::word::{Kind, Word};
 use crate::sync::{Ordering, dekker_fence};
 use crate::time::Deadline;
 

@@ -1,8 +1,9 @@
 //! Look-ups and walks.
 
 use super::{Bounded, Instant};
-use crate::engine::entry::{Entry, Hash, Kind, Phase};
+use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::expiry::Expiry;
+use crate::engine::word::Kind;
 
 impl<K, V> Bounded<K, V> {
     /// The current entry whose key `is_it`. Does not count as a use.
@@ -71,8 +72,14 @@ impl<K, V> Bounded<K, V> {
     #[inline(always)]
     pub(crate) fn prefetch_entry(&self, hash: Hash) {
         if let Some(entry) = self.table.first_guess(hash) {
-            crate::engine::table::prefetch(entry);
+            Entry::prefetch(entry);
         }
+    }
+
+    /// Brings what an insert of `hash` will need on its way.
+    #[inline(always)]
+    pub(crate) fn prefetch_insert(&self, hash: Hash) {
+        self.clock.prefetch(hash);
     }
 
     pub(crate) fn buckets(&self) -> usize {

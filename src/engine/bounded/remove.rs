@@ -1,10 +1,11 @@
 //! Invalidation, clear and the sweeping of what has expired or was cleared.
 
 use super::Bounded;
-use crate::engine::entry::{Entry, Hash, Kind, Phase, Word};
+use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::lease::Lease;
 use crate::engine::local::Local;
 use crate::engine::table::Lane;
+use crate::engine::word::{Kind, Word};
 use crate::sync::{Ordering, dekker_fence};
 use crate::time::Deadline;
 
@@ -283,7 +284,7 @@ impl<K, V> Bounded<K, V> {
             if !self.expiry.is_due(tick) {
                 break;
             }
-            match self.expiry.find_due(tick) {
+            match self.expiry.take_due(tick) {
                 Some(group) if self.sweep_group(local, group, tick) > 0 => return true,
                 Some(_) => {}
                 None => break,

@@ -2,10 +2,11 @@
 
 use super::{Bounded, Instant};
 use crate::engine::clock::{Arrival, Choice};
-use crate::engine::entry::{Entry, Hash, Kind, Phase, Word};
+use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::ledger::Admission;
 use crate::engine::local::{Local, Retired};
 use crate::engine::table::Lane;
+use crate::engine::word::{Kind, Word};
 use crate::sync::Ordering;
 
 impl<K, V> Bounded<K, V> {

@@ -237,7 +237,7 @@ impl Bounded {
             if !self.due.is_due(now.tick) {
                 break;
             }
-            match self.due.first_due(now.tick) {
+            match self.due.take_first_due(now.tick) {
                 Some(group) if self.sweep_group(group, now, counts) > 0 => return true,
                 Some(_) => {}
                 None => break,

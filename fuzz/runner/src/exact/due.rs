@@ -62,20 +62,23 @@ impl Due {
         has_passed(self.all, tick)
     }
 
-    /// The group that is due first. Puts the upper levels right on the way.
-    pub(super) fn first_due(&mut self, tick: u64) -> Option<usize> {
+    /// The group that is due first; its deadline is forgotten. Puts the upper levels right on the way.
+    pub(super) fn take_first_due(&mut self, tick: u64) -> Option<usize> {
         let mut found = None;
         if let Some((block, deadline)) = earliest(&self.blocks)
             && deadline <= tick
         {
             let from = block * GROUPS;
             let to = (from + GROUPS).min(self.groups.len());
-            let first = earliest(&self.groups[from..to]);
-            self.blocks[block] = first.map(|(_, deadline)| deadline);
-            found = first.filter(|&(_, deadline)| deadline <= tick);
-            found = found.map(|(at, deadline)| (from + at, deadline));
+            found = earliest(&self.groups[from..to])
+                .filter(|&(_, deadline)| deadline <= tick)
+                .map(|(at, _)| from + at);
+            if let Some(group) = found {
+                self.forget(group);
+            }
+            self.blocks[block] = earliest(&self.groups[from..to]).map(|(_, deadline)| deadline);
         }
         self.all = earliest(&self.blocks).map(|(_, deadline)| deadline);
-        found.map(|(group, _)| group)
+        found
     }
 }

@@ -2,9 +2,10 @@
 
 use super::super::check;
 use super::support::{Key, key};
-use crate::engine::entry::{Due, Entry, Phase, Word};
+use crate::engine::entry::{Due, Entry, Phase};
 use crate::engine::ledger::{Admission, Ledger, Record};
 use crate::engine::table::{Lane, Table};
+use crate::engine::word::Word;
 use crate::sync::{StdArc, thread};
 use crate::time::Deadline;
 

@@ -1,5 +1,5 @@
-//! The engine's primitives, alone and put together. Every model names the invariants (I…, G…, R…) it checks; those
-//! stand at the head of `src/engine/bounded.rs`, `ledger.rs` and `reclaim.rs`.
+//! The engine's primitives, alone and put together. Every model names the invariants (I…, G…, P…, R…) it checks; those
+//! stand at the head of `src/engine/bounded.rs`, `ledger.rs`, `slab.rs` and `reclaim.rs`.
 
 mod support;
 
@@ -15,5 +15,6 @@ mod overwrite;
 mod reclaim;
 mod remove;
 mod ring;
+mod slab;
 mod stopped;
 mod ticker;

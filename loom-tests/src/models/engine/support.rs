@@ -4,6 +4,7 @@ use crate::engine::bounded::{Bounded, Instant, model::Stop};
 use crate::engine::entry::Hash;
 use crate::engine::lease::{Board, Lease};
 use crate::engine::local::Local;
+use crate::engine::locals::Supply;
 use crate::engine::reclaim::{Domain, Guard, Slot};
 use crate::sync::{StdArc, Witness};
 use crate::time::Deadline;
@@ -102,9 +103,14 @@ pub(super) const FREE: usize = 1;
 pub(super) fn world<const ACTORS: usize>(capacity: usize, batch: usize) -> [Actor; ACTORS] {
     let board = StdArc::new(Board::new(1));
     let domain = Box::new(Domain::new(|| false));
+    let cache = Bounded::new(capacity, StdArc::clone(&board)).expect("memory");
+    let supply = Supply {
+        batch,
+        slab: cache.slab(),
+    };
     let world = StdArc::new(World {
-        cache: Bounded::new(capacity, StdArc::clone(&board)).expect("memory"),
-        locals: (0..ACTORS).map(|_| Local::new(batch)).collect(),
+        cache,
+        locals: (0..ACTORS).map(|_| Local::new(&supply)).collect(),
         slots: (0..ACTORS)
             .map(|_| std::ptr::from_ref(domain.acquire()))
             .collect(),

@@ -1,0 +1,295 @@
+//! The memory of a bounded cache's entries.
+//!
+//! Entries are of one size and there are hardly ever more of them than the cache may hold, so they live in one array:
+//! close together, in huge pages where the system has them, and without a call to the allocator per `set`. Each thread
+//! keeps a pool of free slots (`local`); this is where pools are filled from and where what they have too much of goes:
+//!
+//! - *fresh* slots, handed out in blocks, in the order of their addresses;
+//! - *spare* slots: a stack of chains, each as many slots as a pool once had too much. It is taken as a whole, by one
+//!   exchange, and what is not needed is put back; so no exchange ever rests on what a slot held before (no ABA);
+//! - the allocator, when neither has any: entries that a stalled reader holds back are not bounded, and their memory
+//!   must go back to the system afterwards.
+//!
+//! # Invariants
+//!
+//! - **P1** A slot is in one place at a time: not handed out yet, in one thread's pool, in one spare chain, or one entry's.
+//! - **P2** Whoever gets a slot from a chain sees all that was done in it before (Release of the push, Acquire of the take).
+//! - **P3** Nobody waits: who finds no slot, since a stopped thread has all the spares in hand, asks the allocator.
+
+use super::entry::Entry;
+use super::memory::prefer_huge_pages;
+use crate::sync::{AtomicPtr, AtomicUsize, CachePadded, Ordering};
+use std::alloc::Layout;
+use std::mem::ManuallyDrop;
+use std::ptr::{NonNull, null_mut};
+
+/// Memory for one entry, owned by whoever has it; what it holds is not looked at and not dropped.
+pub(crate) type Memory<K, V> = NonNull<Entry<K, V>>;
+
+/// The most slots that go to a thread at once.
+const BLOCK: usize = 32;
+
+/// What a spare slot holds.
+struct Spare {
+    /// The next slot of the same chain.
+    next: *mut Spare,
+    /// The first slot of the next chain; meaningful in the first slot of a chain.
+    more: *mut Spare,
+}
+
+pub(crate) struct Slab<K, V> {
+    /// Dangling if there are no slots.
+    start: Memory<K, V>,
+    slots: usize,
+    block: usize,
+    /// How many slots have been handed out for the first time; may go beyond `slots`.
+    fresh: CachePadded<AtomicUsize>,
+    spare: CachePadded<AtomicPtr<Spare>>,
+}
+
+impl<K, V> Slab<K, V> {
+    /// Memory for the entries of a cache of `capacity`, and some on their way in or out. Where it is not to be had in one
+    /// piece, each entry is asked for by itself.
+    pub(crate) fn for_capacity(capacity: usize) -> Self {
+        Self::new(capacity + capacity / 64 + 32)
+    }
+
+    pub(crate) fn new(slots: usize) -> Self {
+        const { assert!(size_of::<Entry<K, V>>() >= size_of::<Spare>()) };
+        const { assert!(align_of::<Entry<K, V>>() >= align_of::<Spare>()) };
+        let start = Self::layout(slots).and_then(|layout| {
+            // SAFETY: the layout has a size: entries do, and there is at least one.
+            let start = unsafe { std::alloc::alloc(layout) };
+            prefer_huge_pages(start, layout.size());
+            NonNull::new(start.cast::<Entry<K, V>>())
+        });
+        Self {
+            start: start.unwrap_or(NonNull::dangling()),
+            slots: if start.is_some() { slots } else { 0 },
+            block: (slots / 8).clamp(1, BLOCK),
+            fresh: CachePadded::new(AtomicUsize::new(0)),
+            spare: CachePadded::new(AtomicPtr::new(null_mut())),
+        }
+    }
+
+    /// `None`: no slots, or more than can be addressed.
+    fn layout(slots: usize) -> Option<Layout> {
+        Layout::array::<Entry<K, V>>(slots)
+            .ok()
+            .filter(|layout| layout.size() > 0)
+    }
+
+    /// The number of the slot, if the memory is one of the array.
+    pub(crate) fn slot(&self, memory: Memory<K, V>) -> Option<usize> {
+        let offset = memory.addr().get().wrapping_sub(self.start.addr().get());
+        let slot = offset / size_of::<Entry<K, V>>();
+        (slot < self.slots).then_some(slot)
+    }
+
+    /// Puts some memory into an empty pool.
+    ///
+    /// # Panics
+    /// Aborts like any allocation if there is no memory at all.
+    #[cold]
+    pub(crate) fn fill(&self, pool: &mut Vec<Memory<K, V>>) {
+        // Relaxed: only a guess; the exchange decides.
+        if !self.spare.load(Ordering::Relaxed).is_null() {
+            // Acquire: P2.
+            let chain = if cfg!(tux_fault = "slab-spares-shared") {
+                let top = self.spare.load(Ordering::Acquire);
+                self.spare.store(null_mut(), Ordering::Relaxed);
+                top
+            } else {
+                self.spare.swap(null_mut(), Ordering::Acquire)
+            };
+            // SAFETY: null, or the first slot of a list of chains that is now ours alone (P1).
+            if let Some(first) = unsafe { chain.as_ref() } {
+                if !first.more.is_null() {
+                    self.push(first.more);
+                }
+                let mut next = chain;
+                while let Some(slot) = NonNull::new(next) {
+                    // SAFETY: a slot of our chain; each links to the next one, or to none.
+                    next = unsafe { slot.as_ref() }.next;
+                    pool.push(slot.cast());
+                }
+                return;
+            }
+        }
+        if self.fresh.load(Ordering::Relaxed) < self.slots {
+            // Relaxed: a number that nobody else gets (P1); the slots hold nothing yet.
+            let from = self.fresh.fetch_add(self.block, Ordering::Relaxed);
+            let end = self.slots.min(from.saturating_add(self.block));
+            // The last is taken first.
+            // SAFETY: numbers below `slots`, which is how many entries the array has room for.
+            pool.extend(
+                (from..end)
+                    .rev()
+                    .map(|slot| unsafe { self.start.add(slot) }),
+            );
+            if from < end {
+                return;
+            }
+        }
+        pool.push(NonNull::from(Box::leak(Box::<Entry<K, V>>::new_uninit())).cast());
+    }
+
+    /// Takes back what a pool has too much of.
+    ///
+    /// # Safety
+    ///
+    /// The memory came from [`fill`](Self::fill) of this slab, and the caller gives it up.
+    #[cold]
+    pub(crate) unsafe fn take_back(&self, memory: impl Iterator<Item = Memory<K, V>>) {
+        let mut chain = null_mut();
+        for memory in memory {
+            if self.slot(memory).is_some() {
+                let slot = memory.cast::<Spare>();
+                // SAFETY: ours (P1), large enough and aligned (see `new`).
+                unsafe {
+                    slot.write(Spare {
+                        next: chain,
+                        more: null_mut(),
+                    })
+                };
+                chain = slot.as_ptr();
+            } else {
+                // SAFETY: not of the array, so it was made by `Box` (see `fill`), and given up by the caller.
+                unsafe { Self::free_box(memory) };
+            }
+        }
+        if !chain.is_null() {
+            self.push(chain);
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The memory came from a `Box` and nobody uses it any more.
+    unsafe fn free_box(memory: Memory<K, V>) {
+        // SAFETY: by the contract; `ManuallyDrop` keeps what it held from being dropped again.
+        drop(unsafe { Box::from_raw(memory.as_ptr().cast::<ManuallyDrop<Entry<K, V>>>()) });
+    }
+
+    /// Puts a list of chains that the caller owns on top of the spares.
+    fn push(&self, chains: *mut Spare) {
+        let mut last = chains;
+        // SAFETY: the first slots of the caller's chains, owned by the caller.
+        while let Some(chain) = unsafe { last.as_ref() }
+            && !chain.more.is_null()
+        {
+            last = chain.more;
+        }
+        let release = if cfg!(tux_fault = "slab-push-relaxed") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
+        let mut top = self.spare.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: as above. What `top` points to is never looked at here.
+            unsafe { (*last).more = top };
+            // Release: P2.
+            match self
+                .spare
+                .compare_exchange_weak(top, chains, release, Ordering::Relaxed)
+            {
+                Ok(_) => return,
+                Err(seen) => top = seen,
+            }
+        }
+    }
+
+    /// Frees memory that is not of the array. For the end of the cache: the array goes with the slab.
+    ///
+    /// # Safety
+    ///
+    /// As for [`take_back`](Self::take_back).
+    pub(crate) unsafe fn discard(&self, memory: Memory<K, V>) {
+        if self.slot(memory).is_none() {
+            // SAFETY: as in `take_back`.
+            unsafe { Self::free_box(memory) };
+        }
+    }
+}
+
+impl<K, V> Drop for Slab<K, V> {
+    fn drop(&mut self) {
+        if let Some(layout) = Self::layout(self.slots) {
+            // SAFETY: made with this layout; entries keep their slab alive, so none is left in it.
+            unsafe { std::alloc::dealloc(self.start.as_ptr().cast(), layout) };
+        }
+    }
+}
+
+// SAFETY: hands memory out, and never looks at what entries hold.
+unsafe impl<K, V> Send for Slab<K, V> {}
+// SAFETY: as above; what threads share of it is atomic.
+unsafe impl<K, V> Sync for Slab<K, V> {}
+
+#[cfg(all(test, not(tux_loom)))]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    type Pool = Vec<Memory<u64, u64>>;
+
+    fn drain(slab: &Slab<u64, u64>, n: usize) -> Pool {
+        let mut all = Pool::new();
+        while all.len() < n {
+            let mut pool = Pool::new();
+            slab.fill(&mut pool);
+            assert!(!pool.is_empty());
+            all.append(&mut pool);
+        }
+        all
+    }
+
+    #[test]
+    fn p1_slots_are_handed_out_once_then_the_allocator_helps() {
+        let slab = Slab::<u64, u64>::new(100);
+        let all = drain(&slab, 103);
+        let different: HashSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+        assert_eq!(all.iter().filter(|m| slab.slot(**m).is_some()).count(), 100);
+        // SAFETY: all of it came from this slab and is given up.
+        unsafe { all.iter().for_each(|memory| slab.discard(*memory)) };
+    }
+
+    #[test]
+    fn p1_spares_come_back_chain_by_chain_and_boxes_go() {
+        let slab = Slab::<u64, u64>::new(40);
+        let mut all = drain(&slab, 42);
+        // SAFETY: all of it came from this slab and is given up.
+        unsafe {
+            slab.take_back(all.drain(..10));
+            slab.take_back(all.drain(..10));
+            slab.take_back(all.drain(..));
+        }
+        let sizes: Vec<_> = (0..3)
+            .map(|_| {
+                let mut pool = Pool::new();
+                slab.fill(&mut pool);
+                all.extend(&pool);
+                pool.len()
+            })
+            .collect();
+        assert_eq!(sizes, [20, 10, 10]);
+        assert!(all.iter().all(|memory| slab.slot(*memory).is_some()));
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), 40);
+    }
+
+    #[test]
+    fn without_slots_there_is_the_allocator() {
+        let slab = Slab::<u64, u64>::new(0);
+        let all = drain(&slab, 2);
+        // SAFETY: all of it came from this slab and is given up.
+        unsafe { slab.take_back(all.into_iter()) };
+        assert!(slab.spare.load(Ordering::Relaxed).is_null());
+    }
+
+    #[test]
+    fn more_slots_than_memory_are_none() {
+        assert_eq!(Slab::<u64, u64>::new(usize::MAX).slots, 0);
+    }
+}
