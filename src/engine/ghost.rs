@@ -136,7 +136,10 @@ impl Ghosts {
 
     #[inline]
     fn set(&self, hash: Hash) -> &Set {
-        &self.sets[((u64::from(hash.home) * self.sets.len() as u64) >> 32) as usize]
+        let set = ((u64::from(hash.home) * self.sets.len() as u64) >> 32) as usize;
+        debug_assert!(set < self.sets.len());
+        // SAFETY: a 32-bit fraction of the number of sets is below it, and there is at least one set.
+        unsafe { self.sets.get_unchecked(set) }
     }
 
     /// Asks the processor for the set of `hash`.

@@ -29,7 +29,10 @@ impl Ring {
 
     #[inline]
     fn place(&self, position: u32) -> &AtomicU32 {
-        &self.places[position as usize & (self.places.len() - 1)]
+        let place = position as usize & (self.places.len() - 1);
+        debug_assert!(place < self.places.len());
+        // SAFETY: their number is a power of two (`new`), so the mask leaves a number below it.
+        unsafe { self.places.get_unchecked(place) }
     }
 
     /// Takes the next position; `note` stores it in the entry before others can read it from the ring.

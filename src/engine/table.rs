@@ -125,9 +125,15 @@ impl<K, V> Table<K, V> {
         Word(self.lane(lane).load(Ordering::Acquire))
     }
 
+    /// Numbers of lanes are those of this table: who keeps one in a shared word asks [`has`](Self::has).
     #[inline(always)]
     fn lane(&self, lane: Lane) -> &AtomicPtr<Entry<K, V>> {
-        &self.buckets[lane.bucket()].lanes[lane.position()]
+        debug_assert!(self.has(lane), "{lane:?} is not of this table");
+        // SAFETY: see above.
+        unsafe {
+            let bucket = self.buckets.get_unchecked(lane.bucket());
+            bucket.lanes.get_unchecked(lane.position())
+        }
     }
 
     /// Changes a lane from `from` to `to`, if it still holds `from`. Words with an address are unique while the
@@ -140,7 +146,8 @@ impl<K, V> Table<K, V> {
     /// Asks the processor for the home bucket of `hash`.
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: Hash) {
-        prefetch(&raw const self.buckets[self.home(hash)]);
+        // Only an address is made of it.
+        prefetch(self.buckets.as_ptr().wrapping_add(self.home(hash)));
     }
 
     /// Asks the processor for the bucket of `lane`.
@@ -495,7 +502,9 @@ impl<K, V> Table<K, V> {
     /// Writes the hint byte of a lane. Plain load and store: a lost hint only costs a slower hit.
     #[inline(always)]
     pub(crate) fn hint(&self, lane: Lane, hash: Hash) {
-        let hints = &self.buckets[lane.bucket()].hints;
+        debug_assert!(self.has(lane), "{lane:?} is not of this table");
+        // SAFETY: as in `lane`.
+        let hints = &unsafe { self.buckets.get_unchecked(lane.bucket()) }.hints;
         let shift = lane.position() * 8;
         let old = hints.load(Ordering::Relaxed);
         let new = old & !(0xff << shift) | u64::from(hash.hint()) << shift;

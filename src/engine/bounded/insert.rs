@@ -111,7 +111,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         // A key that its hint hides is found by the insert when it looks for rivals.
         // SAFETY: inside the guard that every caller of this type is in.
         let end = match unsafe { self.table.find_hinted(hash, |k| *k == key) } {
-            Some(found) => self.overwrite(local, found, key, value, deadline, self.at(tick)),
+            Some(found) => self.overwrite_here(local, found, key, value, deadline, self.at(tick)),
             None => self.insert(local, hash, key, value, deadline, tick, None),
         };
         if let End::Again(key, value) = end {
@@ -213,8 +213,23 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         self.insert(local, hash, key, value, deadline, tick, lease)
     }
 
-    /// Replaces a LIVE entry in its lane; its room and its standing with the clock pass on.
+    /// [`overwrite_here`](Self::overwrite_here) where speed matters less than the size of the code.
+    #[inline(never)]
     fn overwrite(
+        &self,
+        local: &Local<K, V>,
+        found: Found<'_, K, V>,
+        key: K,
+        value: V,
+        deadline: Deadline,
+        now: Instant,
+    ) -> End<K, V> {
+        self.overwrite_here(local, found, key, value, deadline, now)
+    }
+
+    /// Replaces a LIVE entry in its lane; its room and its standing with the clock pass on.
+    #[inline(always)]
+    fn overwrite_here(
         &self,
         local: &Local<K, V>,
         (lane, word, old): Found<'_, K, V>,
