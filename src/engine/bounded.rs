@@ -40,6 +40,7 @@ pub(crate) mod model;
 mod read;
 mod remove;
 mod room;
+mod set;
 
 /// A cache of at most `capacity` entries. Every method must be called inside a guard of the calling thread's slot,
 /// with that thread's [`Local`].

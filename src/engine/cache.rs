@@ -11,12 +11,17 @@ use super::thread::{DOMAIN, Here, here, quick};
 use super::unbounded::Unbounded;
 use crate::load::Group;
 use crate::sync::{Arc, OnceLock};
-use crate::time::{Clock, CoarseTicker, Deadline, Ticks};
+use crate::time::{Clock, CoarseTicker, Deadline};
 use papaya::Equivalent;
 use std::any::TypeId;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
 use std::time::Duration;
+
+mod life;
+mod upkeep;
+
+pub(super) use life::Life;
 
 /// A concurrent map whose entries expire and whose size is bounded.
 ///
@@ -46,25 +51,6 @@ pub struct TtlCache<K, V, S = ahash::RandomState> {
     pub(super) board: Arc<Board>,
     pub(super) locals: Locals<K, V>,
     pub(super) loads: Group<K, V, Lease>,
-}
-
-/// How long an entry is to live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
-    /// Not at all: it takes the place of what was there, and is not kept.
-    None,
-    For(Ticks),
-    Forever,
-}
-
-impl From<Option<Duration>> for Life {
-    fn from(ttl: Option<Duration>) -> Self {
-        match ttl {
-            Some(Duration::ZERO) => Self::None,
-            None | Some(Duration::MAX) => Self::Forever,
-            Some(ttl) => Self::For(Ticks::of(ttl)),
-        }
-    }
 }
 
 #[expect(
@@ -387,184 +373,6 @@ where
         };
         local.collect(&DOMAIN);
         stored
-    }
-
-    /// Removes a key; true if a live entry went. Voids loads of the key under way. O(1).
-    pub fn invalidate<Q>(&self, key: &Q) -> bool
-    where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
-    {
-        let here = here();
-        let local = self.local(&here);
-        let hash = self.hash(key);
-        let tick = self.clock.tick();
-        let went = match &self.index {
-            Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
-                bounded.invalidate(local, hash, tick, |k| k.borrow() == key)
-            }
-            Index::Unbounded(map) => map.invalidate(local, hash, key, tick),
-            Index::Nothing(_) => {
-                self.board.void(hash);
-                false
-            }
-        };
-        local.collect(&DOMAIN);
-        went
-    }
-
-    /// Removes the key if the lease holds.
-    fn invalidate_leased(&self, key: &K, lease: &Lease) -> bool {
-        let here = here();
-        let local = self.local(&here);
-        let hash = self.hash(key);
-        if !lease.is_of(&self.board) || !self.board.covers(lease, hash) {
-            return false;
-        }
-        let Some(_claim) = lease.claim(self.clears()) else {
-            return false;
-        };
-        let tick = self.clock.tick();
-        let held = match &self.index {
-            Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
-                bounded.remove_leased(local, hash, tick, lease, |k| k == key)
-            }
-            Index::Unbounded(map) => map.remove_leased(local, key, tick, lease),
-            Index::Nothing(_) => lease.is_valid(0),
-        };
-        local.collect(&DOMAIN);
-        held
-    }
-
-    /// Removes every live entry whose key matches and voids all loads under way; returns how many went. O(capacity).
-    ///
-    /// An entry that is set meanwhile may stay. `matches` may call the cache.
-    pub fn invalidate_matching(&self, matches: impl FnMut(&K) -> bool) -> usize {
-        let here = here();
-        let local = self.local(&here);
-        let tick = self.clock.tick();
-        let count = match &self.index {
-            Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
-                bounded.invalidate_matching(local, tick, matches)
-            }
-            Index::Unbounded(map) => map.invalidate_matching(local, tick, matches),
-            Index::Nothing(_) => {
-                self.board.void_all();
-                0
-            }
-        };
-        local.collect(&DOMAIN);
-        count
-    }
-
-    /// Ends every entry at once, and voids all loads under way. O(1) (but for one sweep in 16,384 clears): `len` is 0
-    /// when it returns, memory is freed by later writes or [`sweep`](Self::sweep). On an unbounded cache O(n).
-    pub fn clear(&self) {
-        let here = here();
-        let local = self.local(&here);
-        match &self.index {
-            Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
-                bounded.clear(local);
-            }
-            Index::Unbounded(map) => map.clear(local),
-            Index::Nothing(_) => self.board.void_all(),
-        }
-        local.collect(&DOMAIN);
-    }
-
-    pub(super) fn clears(&self) -> u64 {
-        match &self.index {
-            Index::Bounded(_, bounded) => bounded.at(0).clears,
-            Index::Unbounded(map) => map.clears(),
-            Index::Nothing(_) => 0,
-        }
-    }
-
-    /// Live entries. O(capacity); exact while nobody writes.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        let here = here();
-        match &self.index {
-            Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
-                bounded.len(bounded.at(self.clock.tick()))
-            }
-            Index::Unbounded(map) => map.len(self.clock.tick()),
-            Index::Nothing(_) => 0,
-        }
-    }
-
-    /// Whether there is no live entry. O(1) while there are many, O(capacity) at worst.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        let here = here();
-        match &self.index {
-            Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
-                bounded.is_empty(bounded.at(self.clock.tick()))
-            }
-            Index::Unbounded(map) => map.len(self.clock.tick()) == 0,
-            Index::Nothing(_) => true,
-        }
-    }
-
-    /// Entries that hold a room, expired ones that have not been reclaimed yet included. O(1), and at every instant
-    /// `len() <= resident() <= max_size()`.
-    #[must_use]
-    pub fn resident(&self) -> usize {
-        let here = here();
-        match &self.index {
-            Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
-                bounded.resident()
-            }
-            Index::Unbounded(map) => map.resident(),
-            Index::Nothing(_) => 0,
-        }
-    }
-
-    /// Reclaims expired and cleared entries now, and the memory of what was unlinked before; returns how many entries
-    /// went. O(capacity). For caches that nobody writes to: writers do the same, a little at a time.
-    pub fn sweep(&self) -> usize {
-        let here = here();
-        let local = self.local(&here);
-        self.clock.correct();
-        let tick = self.clock.tick();
-        let count = match &self.index {
-            Index::Bounded(_, bounded) => (0..bounded.groups())
-                .map(|group| {
-                    // A guard a group, so that a long sweep holds nothing back.
-                    let _guard = here.slot().enter();
-                    bounded.sweep_group(local, group, tick)
-                })
-                .sum(),
-            Index::Unbounded(map) => map.sweep(local, tick),
-            Index::Nothing(_) => 0,
-        };
-        local.collect_now(&DOMAIN);
-        self.collect_for_ended_threads(&here);
-        count
-    }
-
-    /// Frees what ended threads left unlinked.
-    fn collect_for_ended_threads(&self, here: &Here) {
-        let mut left = Vec::new();
-        self.locals.for_each(|id, local| {
-            if id != here.slot().id() && local.counters.unreclaimed.get() > 0 {
-                left.push(id);
-            }
-        });
-        for id in left {
-            if let Some(slot) = DOMAIN.adopt(id) {
-                // Given back also when a drop panics.
-                let adopted = Here::adopted(slot);
-                self.local(&adopted).collect_now(&DOMAIN);
-            }
-        }
     }
 }
 

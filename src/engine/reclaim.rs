@@ -38,6 +38,12 @@ use crate::sync::{
 };
 use std::ptr;
 
+#[cfg(all(target_os = "linux", not(tux_loom), not(miri)))]
+pub(crate) mod membarrier;
+#[cfg(not(all(target_os = "linux", not(tux_loom), not(miri))))]
+#[path = "reclaim/no_membarrier.rs"]
+pub(crate) mod membarrier;
+
 /// All threads that may read entries, as a list that only grows; slots of ended threads are handed on.
 #[derive(Debug)]
 pub(crate) struct Domain {
@@ -310,43 +316,6 @@ fn heavy_fence(light: bool) -> bool {
     } else {
         fence(Ordering::SeqCst);
         true
-    }
-}
-
-#[cfg(all(target_os = "linux", not(tux_loom), not(miri)))]
-pub(crate) mod membarrier {
-    //! `membarrier(2)`, private expedited.
-
-    use crate::sync::OnceLock;
-
-    /// Registers the process once; false where the kernel lacks the call or a filter forbids it.
-    pub(crate) fn is_available() -> bool {
-        static AVAILABLE: OnceLock<bool> = OnceLock::new();
-        *AVAILABLE
-            .get_or_init(|| call(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) && fence_all())
-    }
-
-    pub(super) fn fence_all() -> bool {
-        call(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED)
-    }
-
-    fn call(command: libc::c_int) -> bool {
-        // SAFETY: the call takes three integers and touches no memory of ours.
-        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
-    }
-}
-
-#[cfg(not(all(target_os = "linux", not(tux_loom), not(miri))))]
-pub(crate) mod membarrier {
-    //! No `membarrier` here: both sides use full fences.
-
-    #[cfg_attr(tux_loom, allow(dead_code))]
-    pub(crate) fn is_available() -> bool {
-        false
-    }
-
-    pub(super) fn fence_all() -> bool {
-        false
     }
 }
 

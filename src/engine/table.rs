@@ -11,10 +11,17 @@
 //!
 //! Lanes number 1.75 × capacity, four entries a bucket when full. What bounds the cache is not lanes but rooms (see `ledger`).
 
-use super::entry::{Entry, Hash, Phase};
+use super::entry::{Entry, Hash};
 use super::memory::{Zeroed, prefetch, zeroed};
 use super::word::{Kind, Word};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
+
+mod find;
+mod hints;
+mod lane;
+
+use hints::matching;
+pub(crate) use lane::Lane;
 
 #[cfg(not(tux_loom))]
 pub(crate) const LANES: usize = 7;
@@ -40,32 +47,6 @@ pub(crate) struct Table<K, V> {
     buckets: Box<[Bucket<K, V>]>,
     /// How many entries have gone past each bucket; 255 sticks.
     passed: Box<[AtomicU8]>,
-}
-
-/// The number of a lane: bucket × 8 + position, which is below 7.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lane(pub(crate) u32);
-
-impl Lane {
-    #[inline(always)]
-    pub(crate) fn new(bucket: usize, position: usize) -> Self {
-        debug_assert!(position < 8 && u32::try_from(bucket << 3).is_ok());
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the builder bounds the number of lanes"
-        )]
-        Self((bucket << 3 | position) as u32)
-    }
-
-    #[inline(always)]
-    pub(crate) fn bucket(self) -> usize {
-        self.0 as usize >> 3
-    }
-
-    #[inline(always)]
-    pub(crate) fn position(self) -> usize {
-        self.0 as usize & 7
-    }
 }
 
 /// An entry and where it stands.
@@ -186,212 +167,6 @@ impl<K, V> Table<K, V> {
             let lane = &bucket.lanes[found.trailing_zeros() as usize];
             Word(lane.load(Ordering::Relaxed)).address().cast_const()
         })
-    }
-
-    /// The live entry with this hash whose key `is_it`, and its place. O(1); O(keys with the same hash) at worst.
-    ///
-    /// # Safety
-    ///
-    /// The caller is inside a guard that outlives `'g`.
-    #[inline(always)]
-    pub(crate) unsafe fn find<'g>(
-        &self,
-        hash: Hash,
-        is_it: impl Fn(&K) -> bool + Copy,
-    ) -> Option<Found<'g, K, V>> {
-        // Nine keys in ten stand at home, where their hint says.
-        // SAFETY: the same contract.
-        unsafe {
-            match self.find_at(self.home(hash), hash, is_it, Entry::is_live) {
-                Some(found) => Some(found),
-                None => self.find_elsewhere(hash, is_it),
-            }
-        }
-    }
-
-    /// The entry that `is_live`, if it stands in its home bucket, where its hint says.
-    ///
-    /// # Safety
-    ///
-    /// As for `find`.
-    #[inline(always)]
-    pub(crate) unsafe fn find_at_home<'g>(
-        &self,
-        hash: Hash,
-        is_it: impl Fn(&K) -> bool + Copy,
-        is_live: impl Fn(&Entry<K, V>) -> bool,
-    ) -> Option<&'g Entry<K, V>> {
-        // SAFETY: the same contract.
-        unsafe { self.find_at(self.home(hash), hash, is_it, is_live) }.map(|(.., entry)| entry)
-    }
-
-    /// [`find`](Self::find) that counts a use of what `is_current`.
-    ///
-    /// # Safety
-    ///
-    /// As for `find`.
-    #[inline(always)]
-    pub(crate) unsafe fn find_to_use<'g>(
-        &self,
-        hash: Hash,
-        is_it: impl Fn(&K) -> bool + Copy,
-        is_current: impl Fn(&Entry<K, V>) -> bool + Copy,
-        steady: u32,
-    ) -> Option<&'g Entry<K, V>> {
-        let used = |entry: &Entry<K, V>| {
-            if is_current(entry) {
-                entry.use_if_live(steady)
-            } else {
-                entry.is_live()
-            }
-        };
-        // SAFETY: the same contract.
-        unsafe {
-            match self.find_at(self.home(hash), hash, is_it, used) {
-                Some((.., entry)) => Some(entry),
-                None => self.find_elsewhere(hash, is_it).map(|(.., entry)| {
-                    used(entry);
-                    entry
-                }),
-            }
-            .filter(|entry| is_current(entry))
-        }
-    }
-
-    /// [`find`](Self::find) that may overlook a key whose hint is lost.
-    ///
-    /// # Safety
-    ///
-    /// As for `find`.
-    #[inline(always)]
-    pub(crate) unsafe fn find_hinted<'g>(
-        &self,
-        hash: Hash,
-        is_it: impl Fn(&K) -> bool + Copy,
-    ) -> Option<Found<'g, K, V>> {
-        // SAFETY: the same contract.
-        unsafe {
-            match self.find_at(self.home(hash), hash, is_it, Entry::is_live) {
-                Some(found) => Some(found),
-                None if self.is_passed(self.home(hash)) => self.find_behind(hash, is_it),
-                None => None,
-            }
-        }
-    }
-
-    /// Whether entries may have gone past a bucket.
-    #[inline(always)]
-    fn is_passed(&self, bucket: usize) -> bool {
-        debug_assert!(bucket < self.passed.len());
-        // SAFETY: there are as many counts as buckets. SeqCst: see `scan`.
-        unsafe { self.passed.get_unchecked(bucket) }.load(Ordering::SeqCst) != 0
-    }
-
-    /// Whether the entry of this hash in `own` is the only one on its path; may be false though it is. A short form of
-    /// [`scan`](Self::scan), with the same orderings.
-    #[inline(always)]
-    pub(crate) fn is_alone(&self, hash: Hash, own: Lane) -> bool {
-        let home = self.home(hash);
-        // SAFETY: `home` is below the number of buckets.
-        let bucket = unsafe { self.buckets.get_unchecked(home) };
-        let mut tagged = 0_u32;
-        for (position, lane) in bucket.lanes.iter().enumerate() {
-            let word = Word(lane.load(Ordering::SeqCst));
-            tagged |= u32::from(word.has_tag(hash)) << position;
-        }
-        own.bucket() == home && tagged & !(1 << own.position()) == 0 && !self.is_passed(home)
-    }
-
-    /// Looks where the hints of one bucket say, for an entry that `is_live`.
-    ///
-    /// # Safety
-    ///
-    /// As for `find`, and there is such a bucket.
-    #[inline(always)]
-    unsafe fn find_at<'g>(
-        &self,
-        at: usize,
-        hash: Hash,
-        is_it: impl Fn(&K) -> bool + Copy,
-        is_live: impl Fn(&Entry<K, V>) -> bool,
-    ) -> Option<Found<'g, K, V>> {
-        debug_assert!(at < self.buckets.len());
-        // SAFETY: by the contract.
-        let bucket = unsafe { self.buckets.get_unchecked(at) };
-        let mut found = matching(bucket.hints.load(Ordering::Relaxed), hash.hint());
-        while found != 0 {
-            let position = found.trailing_zeros() as usize;
-            // SAFETY: `matching` sets bits of the seven lanes only.
-            let lane = unsafe { bucket.lanes.get_unchecked(position) };
-            let word = Word(lane.load(Ordering::Acquire));
-            // The tag is not looked at: the key has to be compared anyway.
-            // SAFETY: loaded inside the caller's guard.
-            if let Some(entry) = unsafe { word.occupant() }
-                && is_it(&entry.key)
-                && is_live(entry)
-            {
-                return Some((Lane::new(at, position), word, entry));
-            }
-            found &= found - 1;
-        }
-        None
-    }
-
-    /// Looks where hints say in the buckets behind home.
-    ///
-    /// # Safety
-    ///
-    /// As for `find`.
-    #[inline(never)]
-    unsafe fn find_behind<'g>(
-        &self,
-        hash: Hash,
-        is_it: impl Fn(&K) -> bool + Copy,
-    ) -> Option<Found<'g, K, V>> {
-        let mut at = self.home(hash);
-        for _ in 1..HINTED_BUCKETS {
-            if self.passed[at].load(Ordering::Relaxed) == 0 {
-                break;
-            }
-            at = self.after(at);
-            // SAFETY: the same contract.
-            if let Some(found) = unsafe { self.find_at(at, hash, is_it, Entry::is_live) } {
-                return Some(found);
-            }
-        }
-        None
-    }
-
-    /// [`find`](Self::find) for a key that its home bucket's hints do not show: behind it, then without trust in hints.
-    /// Repairs the hint of what it finds.
-    ///
-    /// # Safety
-    ///
-    /// As for `find`.
-    #[inline(never)]
-    unsafe fn find_elsewhere<'g>(
-        &self,
-        hash: Hash,
-        is_it: impl Fn(&K) -> bool + Copy,
-    ) -> Option<Found<'g, K, V>> {
-        // SAFETY: the same contract.
-        unsafe {
-            let found = self.find_behind(hash, is_it);
-            if found.is_some() || cfg!(tux_fault = "hint-trusted") {
-                return found;
-            }
-            let mut result = None;
-            self.scan(hash, |lane, word, entry| {
-                if entry.phase.load() == Phase::Live && is_it(&entry.key) {
-                    result = Some((lane, word, entry));
-                }
-                result.is_none()
-            });
-            if let Some((lane, ..)) = result {
-                self.hint(lane, hash);
-            }
-            result
-        }
     }
 
     /// Calls `visit` for every entry word with this hash's tag on its search path, until it returns false.
@@ -569,37 +344,6 @@ fn exchange<K, V>(lane: &AtomicPtr<Entry<K, V>>, from: Word<K, V>, to: Word<K, V
         .is_ok()
 }
 
-/// A mask with bit i set where byte i of `hints` equals `hint`. The top byte is no lane.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn matching(hints: u64, hint: u8) -> u32 {
-    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_cvtsi64_si128, _mm_movemask_epi8, _mm_set1_epi8};
-    // SAFETY: every x86-64 processor has SSE2.
-    let equal = unsafe {
-        _mm_movemask_epi8(_mm_cmpeq_epi8(
-            _mm_cvtsi64_si128(hints.cast_signed()),
-            _mm_set1_epi8(hint.cast_signed()),
-        ))
-    };
-    equal.cast_unsigned() & ((1 << LANES) - 1)
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-#[inline(always)]
-fn matching(hints: u64, hint: u8) -> u32 {
-    matching_without_simd(hints, hint)
-}
-
-#[cfg(any(test, not(target_arch = "x86_64")))]
-fn matching_without_simd(hints: u64, hint: u8) -> u32 {
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    let different = hints ^ (0x0101_0101_0101_0101 * u64::from(hint));
-    // The top bit of each byte: clear where the byte is zero. Then the eight bits are gathered at the top.
-    let zero = !(((different & LOW) + LOW) | different) & !LOW;
-    let gathered = ((zero >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32;
-    gathered & ((1 << LANES) - 1)
-}
-
 // SAFETY: zero hints and null pointers: an empty bucket.
 unsafe impl<K, V> Zeroed for Bucket<K, V> {
     #[cfg(tux_loom)]
@@ -615,20 +359,6 @@ unsafe impl<K, V> Zeroed for Bucket<K, V> {
 #[cfg(all(test, not(tux_loom)))]
 mod tests {
     use super::*;
-
-    #[test]
-    fn matching_finds_every_equal_byte_and_ignores_the_top() {
-        for matching in [matching, matching_without_simd] {
-            for at in 0..7 {
-                let hints = 0x4141_4141_4141_4141 & !(0xff << (8 * at)) | 0x07 << (8 * at);
-                assert_eq!(matching(hints, 7), 1 << at);
-                assert_eq!(matching(hints, 0x41), 0x7f & !(1 << at));
-                assert_eq!(matching(hints, 0x99), 0);
-            }
-            assert_eq!(matching(0x0100_ff01_0000_8001, 1), 0b1_0001);
-            assert_eq!(matching(0x0100_ff01_0000_8001, 0), 0b100_1100);
-        }
-    }
 
     #[test]
     fn a_full_table_refuses_and_forgets_the_paths_it_counted() {

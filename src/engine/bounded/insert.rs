@@ -1,8 +1,8 @@
-//! `set`: overwrite in place, or publish, look for rivals, find a room, go live.
+//! A new entry: publish, look for rivals, find a room, go live.
 
 use super::remove::CLEARS_PER_SWEEP;
 use super::{Bounded, Instant};
-use crate::engine::clock::{Clock, LEASED};
+use crate::engine::clock::LEASED;
 use crate::engine::entry::{Due, Entry, Hash, Phase, Usage};
 use crate::engine::lease::Lease;
 use crate::engine::local::{Local, Retired};
@@ -13,7 +13,7 @@ use crate::time::Deadline;
 use std::mem::ManuallyDrop;
 
 /// How an insert ended.
-enum End<K, V> {
+pub(super) enum End<K, V> {
     /// The value is, or for a moment was, in the cache.
     Done,
     /// The lease was void; nothing was stored.
@@ -72,206 +72,12 @@ impl<K, V> Drop for Published<'_, K, V> {
 }
 
 impl<K: Eq + Clone, V> Bounded<K, V> {
-    /// Stores a value; with a `lease` only if that is still valid (I8). False: the lease was void.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of one write, passed on once"
-    )]
-    #[inline(always)]
-    pub(crate) fn set(
-        &self,
-        local: &Local<K, V>,
-        hash: Hash,
-        key: K,
-        value: V,
-        deadline: Deadline,
-        tick: u64,
-        lease: Option<&Lease>,
-    ) -> bool {
-        match lease {
-            None => {
-                self.set_now(local, hash, key, value, deadline, tick);
-                true
-            }
-            Some(lease) => self.set_leased(local, hash, key, value, deadline, tick, lease),
-        }
-    }
-
-    fn set_now(
-        &self,
-        local: &Local<K, V>,
-        hash: Hash,
-        key: K,
-        value: V,
-        deadline: Deadline,
-        tick: u64,
-    ) {
-        self.clock.prefetch(hash);
-        self.board.void(hash);
-        // A key that its hint hides is found by the insert when it looks for rivals.
-        // SAFETY: inside the guard that every caller of this type is in.
-        let end = match unsafe { self.table.find_hinted(hash, |k| *k == key) } {
-            Some(found) => self.overwrite_here(local, found, key, value, deadline, self.at(tick)),
-            None => self.insert(local, hash, key, value, deadline, tick, None),
-        };
-        if let End::Again(key, value) = end {
-            self.set_at_last(local, hash, key, value, deadline, tick);
-        }
-        self.board.void(hash);
-    }
-
-    /// [`set_now`](Self::set_now) after a lost race, or for a key that its hint hides: now every lane is looked at.
-    #[cold]
-    fn set_at_last(
-        &self,
-        local: &Local<K, V>,
-        hash: Hash,
-        mut key: K,
-        mut value: V,
-        deadline: Deadline,
-        tick: u64,
-    ) {
-        loop {
-            // SAFETY: inside the guard that every caller of this type is in.
-            let end = match unsafe { self.table.find(hash, |k| *k == key) } {
-                Some(found) => self.overwrite(local, found, key, value, deadline, self.at(tick)),
-                None => self.insert_rarely(local, hash, key, value, deadline, tick, None),
-            };
-            match end {
-                End::Done | End::Void => return,
-                End::Again(k, v) => (key, value) = (k, v),
-            }
-        }
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of one write, passed on once"
-    )]
-    #[inline(never)]
-    fn set_leased(
-        &self,
-        local: &Local<K, V>,
-        hash: Hash,
-        mut key: K,
-        mut value: V,
-        deadline: Deadline,
-        tick: u64,
-        lease: &Lease,
-    ) -> bool {
-        let stored = loop {
-            // SAFETY: inside the guard that every caller of this type is in.
-            let end = match unsafe { self.table.find(hash, |k| *k == key) } {
-                // Whoever changed the key since the lease bumped its generation before; whoever does so from now on
-                // changes this very lane, and the exchange fails.
-                Some(found) => {
-                    if !lease.is_valid(self.clears.load(Ordering::SeqCst)) {
-                        break false;
-                    }
-                    // In the lease's generation: cleared since, it is dead at birth.
-                    let clears = if cfg!(tux_fault = "lease-born-late") {
-                        self.at(0).clears
-                    } else {
-                        lease.clears
-                    };
-                    let then = Instant { tick, clears };
-                    self.overwrite(local, found, key, value, deadline, then)
-                }
-                None => self.insert_rarely(local, hash, key, value, deadline, tick, Some(lease)),
-            };
-            match end {
-                End::Done => break true,
-                End::Void => break false,
-                End::Again(k, v) => (key, value) = (k, v),
-            }
-        };
-        if stored {
-            // A leased set is a set: of two leases on a key, the later one is void (compare-and-set rests on it).
-            self.board.void(hash);
-        } else {
-            local.counters.voided.add(1);
-        }
-        stored
-    }
-
-    /// [`insert`](Self::insert) where speed matters less than the size of the code.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of one insert, passed on once"
-    )]
-    #[inline(never)]
-    fn insert_rarely(
-        &self,
-        local: &Local<K, V>,
-        hash: Hash,
-        key: K,
-        value: V,
-        deadline: Deadline,
-        tick: u64,
-        lease: Option<&Lease>,
-    ) -> End<K, V> {
-        self.insert(local, hash, key, value, deadline, tick, lease)
-    }
-
-    /// [`overwrite_here`](Self::overwrite_here) where speed matters less than the size of the code.
-    #[inline(never)]
-    fn overwrite(
-        &self,
-        local: &Local<K, V>,
-        found: Found<'_, K, V>,
-        key: K,
-        value: V,
-        deadline: Deadline,
-        now: Instant,
-    ) -> End<K, V> {
-        self.overwrite_here(local, found, key, value, deadline, now)
-    }
-
-    /// Replaces a LIVE entry in its lane; its room and its standing with the clock pass on.
-    #[inline(always)]
-    fn overwrite_here(
-        &self,
-        local: &Local<K, V>,
-        (lane, word, old): Found<'_, K, V>,
-        key: K,
-        value: V,
-        deadline: Deadline,
-        now: Instant,
-    ) -> End<K, V> {
-        let hash = old.hash;
-        let due = Due::new(deadline, now.generation());
-        let entry = Entry::new(Phase::Live, hash, due, key, value);
-        entry.inherit(old);
-        let in_m = Clock::is_in_m(&entry);
-        let entry = local.allocate(entry);
-        let own = Word::entry(entry, hash);
-        if self.table.exchange(lane, word, own) {
-            self.expiry.record(lane, due.deadline());
-            // SAFETY: live and perhaps gone again, but not freed while our guard is open.
-            self.clock.overwritten(old, unsafe { &*entry }, in_m);
-            if cfg!(tux_fault = "passed-forgotten") {
-                self.table.departed(hash, lane);
-            }
-            self.retire(local, old);
-            local.counters.overwrites.add(1);
-            self.end_if_cleared(local, lane, own, entry, now);
-            End::Done
-        } else {
-            if cfg!(tux_fault = "overwrite-retires-always") {
-                self.retire(local, old);
-            }
-            // SAFETY: the exchange failed, so nobody has seen the entry.
-            let (key, value) = unsafe { local.take_back(entry) };
-            End::Again(key, value)
-        }
-    }
-
     #[expect(
         clippy::too_many_arguments,
         reason = "the parts of one insert, passed on once"
     )]
     #[inline(always)]
-    fn insert(
+    pub(super) fn insert(
         &self,
         local: &Local<K, V>,
         hash: Hash,
@@ -356,7 +162,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     /// Takes an entry out again that was born at `then`, before the last clear. That clear's sweep may have come by before
     /// the entry lived: then nobody else would, before the hand does (I5, I6).
     #[inline(always)]
-    fn end_if_cleared(
+    pub(super) fn end_if_cleared(
         &self,
         local: &Local<K, V>,
         lane: Lane,

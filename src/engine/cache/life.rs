@@ -1,0 +1,23 @@
+//! What a caller's TTL means.
+
+use crate::time::Ticks;
+use std::time::Duration;
+
+/// How long an entry is to live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum Life {
+    /// Not at all: it takes the place of what was there, and is not kept.
+    None,
+    For(Ticks),
+    Forever,
+}
+
+impl From<Option<Duration>> for Life {
+    fn from(ttl: Option<Duration>) -> Self {
+        match ttl {
+            Some(Duration::ZERO) => Self::None,
+            None | Some(Duration::MAX) => Self::Forever,
+            Some(ttl) => Self::For(Ticks::of(ttl)),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Choosing a victim: duels of S's heads with M's candidate, and the hand.
+
+use super::*;
+
+impl Clock {
+    /// Chooses the entry to leave for the newcomer, in O(1) unless S is empty; call inside a guard.
+    #[inline(always)]
+    pub(crate) fn choose<K, V>(
+        &self,
+        table: &Table<K, V>,
+        arrival: &mut Arrival,
+        now: Instant,
+    ) -> Choice<K, V> {
+        if !self.mood.filled.load(Ordering::Relaxed) {
+            self.mood.filled.store(true, Ordering::Relaxed);
+        }
+        if let Some(ghost) = arrival.ghost
+            && self.m_len() >= self.m_share()
+        {
+            // Judged once, also when the victim is lost to another thread.
+            arrival.ghost = None;
+            if let Some((lane, word, candidate)) = self.turn(table, now).0 {
+                let win = ghost.idle < self.idle(candidate.usage.last_access());
+                if ghost.from_s {
+                    if !win {
+                        self.shift(LOST);
+                    } else if ghost.s_age * 10 <= self.capacity.unsigned_abs() {
+                        self.shift(WON);
+                    }
+                }
+                let horizon = self.mood.horizon.load(Ordering::Relaxed);
+                let age = ghost.age.cast_signed() * EVICTION;
+                if win && age <= horizon {
+                    arrival.into_m = true;
+                    arrival.old = 2 * age > horizon;
+                    return Choice::Victim(lane, word);
+                }
+            }
+        }
+        if (arrival.into_m || self.m_len() > self.m_share() + 1)
+            && let Some((lane, word, _)) = self.turn(table, now).0
+        {
+            return Choice::Victim(lane, word);
+        }
+        self.head_of_s(table, now)
+            .unwrap_or_else(|| self.any(table, now))
+    }
+
+    /// The head of S that is to leave, or the candidate of M that lost its place to one. `None`: S is empty.
+    #[inline]
+    fn head_of_s<K, V>(&self, table: &Table<K, V>, now: Instant) -> Option<Choice<K, V>> {
+        let (mut promotions, mut duels) = (0, 0);
+        for _ in 0..MAX_PLACES {
+            let (position, lane) = self.ring.pop()?;
+            let word = table.load(lane);
+            if word.kind() != Kind::Entry {
+                continue;
+            }
+            // SAFETY: an entry word, loaded inside the caller's guard.
+            let entry = unsafe { word.deref() };
+            // Unsettled: its number is that of a lane.
+            if entry.phase.load() != Phase::Live
+                || !entry.settled.load(Ordering::Acquire)
+                || entry.queue.load(Ordering::Relaxed) & IN_M != 0
+                || entry.aux.load(Ordering::Acquire) != position
+            {
+                continue;
+            }
+            if self.m_len() < self.m_share() && promotions < MAX_PROMOTIONS && now.sees(entry) {
+                promotions += 1;
+                self.promote(entry, lane, 0);
+                continue;
+            }
+            if entry.usage.uses() < Usage::MAX_USES || duels == MAX_DUELS || !now.sees(entry) {
+                return Some(Choice::Victim(lane, word));
+            }
+            duels += 1;
+            match self.turn(table, now).0 {
+                Some((m_lane, m_word, candidate))
+                    if self.idle(entry.mark.load(Ordering::Relaxed))
+                        < self.idle(candidate.usage.last_access()) =>
+                {
+                    self.promote(entry, lane, 0);
+                    if self.m_len() > self.m_share() {
+                        return Some(Choice::Victim(m_lane, m_word));
+                    }
+                }
+                _ => {
+                    entry.usage.set_uses(0);
+                    entry
+                        .mark
+                        .store(entry.usage.last_access(), Ordering::Relaxed);
+                    self.ring.push(lane, |position| {
+                        entry.aux.store(position, Ordering::Release)
+                    });
+                }
+            }
+        }
+        None
+    }
+
+    /// Some entry of M, an unused one if it is near; a head of S if the hand has put one back there.
+    #[cold]
+    fn any<K, V>(&self, table: &Table<K, V>, now: Instant) -> Choice<K, V> {
+        for _ in 0..=self.tour.lanes() / HAND_LANES {
+            let (candidate, last) = self.turn(table, now);
+            if let Some((lane, word, _)) = candidate.or(last) {
+                return Choice::Victim(lane, word);
+            }
+            if let Some(choice) = self.head_of_s(table, now) {
+                return choice;
+            }
+        }
+        Choice::None
+    }
+
+    /// Turns the hand to M's next unused entry, if one is near, and the last entry of M it passed otherwise. The
+    /// candidate stays one until it leaves or is used.
+    #[inline(never)]
+    fn turn<'g, K, V>(&self, table: &Table<K, V>, now: Instant) -> Turn<'g, K, V> {
+        let live = |lane| {
+            let word = table.load(lane);
+            if word.kind() != Kind::Entry {
+                return None;
+            }
+            // SAFETY: an entry word, loaded inside the caller's guard.
+            let entry: &'g Entry<K, V> = unsafe { word.deref() };
+            (entry.phase.load() == Phase::Live).then_some((lane, word, entry))
+        };
+        let candidate = self.hand.candidate.load(Ordering::Relaxed);
+        if table.has(Lane(candidate))
+            && let Some(found) = live(Lane(candidate))
+            && found.2.queue.load(Ordering::Relaxed) & IN_M != 0
+        {
+            if found.2.usage.uses() == 0 || !now.sees(found.2) {
+                return (Some(found), None);
+            }
+            self.hand.candidate.store(u32::MAX, Ordering::Relaxed);
+            self.pass(found.2);
+        }
+        let (mut seen, mut last) = (0, None);
+        for _ in 0..HAND_LANES.min(self.tour.lanes()) {
+            let at = self.hand.at.load(Ordering::Relaxed);
+            // Plain store: two threads may look at one lane twice, none is left out for long.
+            self.hand
+                .at
+                .store(self.tour.next(Lane(at)).0, Ordering::Relaxed);
+            if Lane(at).position() == 0 {
+                self.look_ahead_of_hand(table, Lane(at));
+            }
+            let Some(found @ (lane, _, entry)) = live(Lane(at)) else {
+                continue;
+            };
+            if !now.sees(entry) {
+                return (Some(found), None);
+            }
+            let queue = entry.queue.load(Ordering::Relaxed);
+            if queue & IN_M == 0 {
+                self.rescue(entry, lane);
+                continue;
+            }
+            if entry.usage.uses() > 0 {
+                self.pass(entry);
+            } else if queue & GRACE != 0 {
+                entry.queue.fetch_and(!GRACE, Ordering::Relaxed);
+            } else {
+                self.hand.candidate.store(at, Ordering::Relaxed);
+                return (Some(found), None);
+            }
+            (seen, last) = (seen + 1, Some(found));
+            if seen == HAND_ENTRIES {
+                break;
+            }
+        }
+        (None, last)
+    }
+
+    /// Puts an entry of S that fell out of the ring back into it (I4).
+    fn rescue<K, V>(&self, entry: &Entry<K, V>, lane: Lane) {
+        let position = entry.aux.load(Ordering::Acquire);
+        // It may never have had a position: `u32::MAX`.
+        if entry.settled.load(Ordering::Acquire)
+            && (position == u32::MAX || self.ring.has_passed(position))
+        {
+            self.ring.push(lane, |position| {
+                entry.aux.store(position, Ordering::Release)
+            });
+        }
+    }
+
+    /// The hand passes a used entry of M: its second chance.
+    fn pass<K, V>(&self, entry: &Entry<K, V>) {
+        let queue = entry.queue.load(Ordering::Relaxed);
+        if queue & OLD != 0 {
+            // Came back from far behind, and was used: look further back.
+            self.widen(1);
+        }
+        // Used within the last 0.1 C/|M| of its lap?
+        let since = i64::from(self.idle(entry.usage.last_access()));
+        let lap = i64::from(self.idle(entry.mark.load(Ordering::Relaxed)));
+        let m = self.m_len().max(1);
+        if since * 10 * m < lap * self.capacity.min(10 * m) {
+            self.shift(USED_LATE);
+        }
+        entry.mark.store(self.epoch(), Ordering::Relaxed);
+        if queue & (OLD | GRACE) != 0 {
+            entry.queue.fetch_and(!(OLD | GRACE), Ordering::Relaxed);
+        }
+        entry.usage.set_uses(entry.usage.uses().saturating_sub(1));
+    }
+}

@@ -1,0 +1,215 @@
+//! Look-ups: where hints say, then by the tags of all lanes.
+
+use super::hints::matching;
+use super::{Found, HINTED_BUCKETS, Lane, Table};
+use crate::engine::entry::{Entry, Hash, Phase};
+use crate::engine::word::Word;
+use crate::sync::Ordering;
+
+impl<K, V> Table<K, V> {
+    /// The live entry with this hash whose key `is_it`, and its place. O(1); O(keys with the same hash) at worst.
+    ///
+    /// # Safety
+    ///
+    /// The caller is inside a guard that outlives `'g`.
+    #[inline(always)]
+    pub(crate) unsafe fn find<'g>(
+        &self,
+        hash: Hash,
+        is_it: impl Fn(&K) -> bool + Copy,
+    ) -> Option<Found<'g, K, V>> {
+        // Nine keys in ten stand at home, where their hint says.
+        // SAFETY: the same contract.
+        unsafe {
+            match self.find_at(self.home(hash), hash, is_it, Entry::is_live) {
+                Some(found) => Some(found),
+                None => self.find_elsewhere(hash, is_it),
+            }
+        }
+    }
+
+    /// The entry that `is_live`, if it stands in its home bucket, where its hint says.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`.
+    #[inline(always)]
+    pub(crate) unsafe fn find_at_home<'g>(
+        &self,
+        hash: Hash,
+        is_it: impl Fn(&K) -> bool + Copy,
+        is_live: impl Fn(&Entry<K, V>) -> bool,
+    ) -> Option<&'g Entry<K, V>> {
+        // SAFETY: the same contract.
+        unsafe { self.find_at(self.home(hash), hash, is_it, is_live) }.map(|(.., entry)| entry)
+    }
+
+    /// [`find`](Self::find) that counts a use of what `is_current`.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`.
+    #[inline(always)]
+    pub(crate) unsafe fn find_to_use<'g>(
+        &self,
+        hash: Hash,
+        is_it: impl Fn(&K) -> bool + Copy,
+        is_current: impl Fn(&Entry<K, V>) -> bool + Copy,
+        steady: u32,
+    ) -> Option<&'g Entry<K, V>> {
+        let used = |entry: &Entry<K, V>| {
+            if is_current(entry) {
+                entry.use_if_live(steady)
+            } else {
+                entry.is_live()
+            }
+        };
+        // SAFETY: the same contract.
+        unsafe {
+            match self.find_at(self.home(hash), hash, is_it, used) {
+                Some((.., entry)) => Some(entry),
+                None => self.find_elsewhere(hash, is_it).map(|(.., entry)| {
+                    used(entry);
+                    entry
+                }),
+            }
+            .filter(|entry| is_current(entry))
+        }
+    }
+
+    /// [`find`](Self::find) that may overlook a key whose hint is lost.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`.
+    #[inline(always)]
+    pub(crate) unsafe fn find_hinted<'g>(
+        &self,
+        hash: Hash,
+        is_it: impl Fn(&K) -> bool + Copy,
+    ) -> Option<Found<'g, K, V>> {
+        // SAFETY: the same contract.
+        unsafe {
+            match self.find_at(self.home(hash), hash, is_it, Entry::is_live) {
+                Some(found) => Some(found),
+                None if self.is_passed(self.home(hash)) => self.find_behind(hash, is_it),
+                None => None,
+            }
+        }
+    }
+
+    /// Whether entries may have gone past a bucket.
+    #[inline(always)]
+    pub(super) fn is_passed(&self, bucket: usize) -> bool {
+        debug_assert!(bucket < self.passed.len());
+        // SAFETY: there are as many counts as buckets. SeqCst: see `scan`.
+        unsafe { self.passed.get_unchecked(bucket) }.load(Ordering::SeqCst) != 0
+    }
+
+    /// Whether the entry of this hash in `own` is the only one on its path; may be false though it is. A short form of
+    /// [`scan`](Self::scan), with the same orderings.
+    #[inline(always)]
+    pub(crate) fn is_alone(&self, hash: Hash, own: Lane) -> bool {
+        let home = self.home(hash);
+        // SAFETY: `home` is below the number of buckets.
+        let bucket = unsafe { self.buckets.get_unchecked(home) };
+        let mut tagged = 0_u32;
+        for (position, lane) in bucket.lanes.iter().enumerate() {
+            let word = Word(lane.load(Ordering::SeqCst));
+            tagged |= u32::from(word.has_tag(hash)) << position;
+        }
+        own.bucket() == home && tagged & !(1 << own.position()) == 0 && !self.is_passed(home)
+    }
+
+    /// Looks where the hints of one bucket say, for an entry that `is_live`.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`, and there is such a bucket.
+    #[inline(always)]
+    unsafe fn find_at<'g>(
+        &self,
+        at: usize,
+        hash: Hash,
+        is_it: impl Fn(&K) -> bool + Copy,
+        is_live: impl Fn(&Entry<K, V>) -> bool,
+    ) -> Option<Found<'g, K, V>> {
+        debug_assert!(at < self.buckets.len());
+        // SAFETY: by the contract.
+        let bucket = unsafe { self.buckets.get_unchecked(at) };
+        let mut found = matching(bucket.hints.load(Ordering::Relaxed), hash.hint());
+        while found != 0 {
+            let position = found.trailing_zeros() as usize;
+            // SAFETY: `matching` sets bits of the seven lanes only.
+            let lane = unsafe { bucket.lanes.get_unchecked(position) };
+            let word = Word(lane.load(Ordering::Acquire));
+            // The tag is not looked at: the key has to be compared anyway.
+            // SAFETY: loaded inside the caller's guard.
+            if let Some(entry) = unsafe { word.occupant() }
+                && is_it(&entry.key)
+                && is_live(entry)
+            {
+                return Some((Lane::new(at, position), word, entry));
+            }
+            found &= found - 1;
+        }
+        None
+    }
+
+    /// Looks where hints say in the buckets behind home.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`.
+    #[inline(never)]
+    unsafe fn find_behind<'g>(
+        &self,
+        hash: Hash,
+        is_it: impl Fn(&K) -> bool + Copy,
+    ) -> Option<Found<'g, K, V>> {
+        let mut at = self.home(hash);
+        for _ in 1..HINTED_BUCKETS {
+            if self.passed[at].load(Ordering::Relaxed) == 0 {
+                break;
+            }
+            at = self.after(at);
+            // SAFETY: the same contract.
+            if let Some(found) = unsafe { self.find_at(at, hash, is_it, Entry::is_live) } {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// [`find`](Self::find) for a key that its home bucket's hints do not show: behind it, then without trust in hints.
+    /// Repairs the hint of what it finds.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`.
+    #[inline(never)]
+    unsafe fn find_elsewhere<'g>(
+        &self,
+        hash: Hash,
+        is_it: impl Fn(&K) -> bool + Copy,
+    ) -> Option<Found<'g, K, V>> {
+        // SAFETY: the same contract.
+        unsafe {
+            let found = self.find_behind(hash, is_it);
+            if found.is_some() || cfg!(tux_fault = "hint-trusted") {
+                return found;
+            }
+            let mut result = None;
+            self.scan(hash, |lane, word, entry| {
+                if entry.phase.load() == Phase::Live && is_it(&entry.key) {
+                    result = Some((lane, word, entry));
+                }
+                result.is_none()
+            });
+            if let Some((lane, ..)) = result {
+                self.hint(lane, hash);
+            }
+            result
+        }
+    }
+}
