@@ -14,6 +14,8 @@ mod outage;
 mod permission;
 #[path = "managers/processes.rs"]
 mod processes;
+#[path = "managers/scans.rs"]
+mod scans;
 #[path = "managers/shapes.rs"]
 mod shapes;
 #[path = "managers/shared.rs"]
@@ -107,6 +109,7 @@ suite! {
         the_rank_of_a_user_after_a_role_assignment,
         the_children_of_a_command_after_a_permission_on_its_parent,
         t02_a_value_put_back_by_a_load_in_flight,
+        t26_what_depends_on_a_rule_and_was_in_flight_when_it_was_set,
         locks_are_not_kept_for_every_guild_seen,
     ],
     warm: [

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tux_cache::backend::InMemoryBackend;
 use tux_cache::managers::{
-    CommandPermission, GuildConfig, Managers, PermissionAssignment, PermissionRank,
+    CommandPermission, CommandRule, GuildConfig, Managers, PermissionAssignment, PermissionRank,
 };
 use tux_cache_test_support::{AllocationCount, CountingAllocator, count_allocations};
 
@@ -25,6 +25,11 @@ fn now<T>(future: impl Future<Output = T>) -> T {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("memory never waits"),
     }
+}
+
+/// The loader of a hit.
+async fn never<T>() -> Result<T, Infallible> {
+    panic!("what is cached is not loaded")
 }
 
 #[test]
@@ -54,7 +59,9 @@ fn a_hit_allocates_nothing() {
     now(permissions.set_assignments(GUILD, vec![PermissionAssignment::default()])).unwrap();
     now(permissions.set_user_rank(GUILD, USER, &roles, 4)).unwrap();
 
-    let hits: [(&str, &dyn Fn() -> bool); 8] = [
+    now(permissions.set_fallback(GUILD, "ban list", CommandRule::Unset)).unwrap();
+
+    let hits: [(&str, &dyn Fn() -> bool); 15] = [
         ("guild config", &|| {
             now(guild_config.get(GUILD)).unwrap().is_some()
         }),
@@ -74,9 +81,35 @@ fn a_hit_allocates_nothing() {
         ("user rank", &|| {
             now(permissions.get_user_rank(GUILD, USER, &roles)).unwrap() == Some(4)
         }),
-        ("get_or_fetch", &|| {
-            let never = async || panic!("a hit") as Result<bool, Infallible>;
-            now(jail_status.get_or_fetch(GUILD, USER, never)).unwrap()
+        ("guild config, get_or_fetch", &|| {
+            now(guild_config.get_or_fetch(GUILD, never::<GuildConfig>)).is_ok()
+        }),
+        ("jail status, get_or_fetch", &|| {
+            now(jail_status.get_or_fetch(GUILD, USER, never::<bool>)).unwrap()
+        }),
+        ("prefix, get_or_fetch", &|| {
+            now(prefix.get_or_fetch(GUILD, never::<String>)).unwrap() == "!"
+        }),
+        ("command, get_or_fetch", &|| {
+            let load = never::<CommandRule>;
+            let rule = now(permissions.get_or_fetch(GUILD, "ban list", load));
+            rule.unwrap().required_rank() == Some(3)
+        }),
+        ("fallback, get_or_fetch", &|| {
+            let load = |_| never::<CommandRule>();
+            let rule = now(permissions.get_or_fetch_fallback(GUILD, "ban list", load));
+            rule.unwrap() == CommandRule::Unset
+        }),
+        ("ranks, get_or_fetch", &|| {
+            let load = never::<Vec<PermissionRank>>;
+            now(permissions.get_or_fetch_ranks(GUILD, load)).is_ok()
+        }),
+        ("assignments, get_or_fetch", &|| {
+            let load = never::<Vec<PermissionAssignment>>;
+            now(permissions.get_or_fetch_assignments(GUILD, load)).is_ok()
+        }),
+        ("user rank, get_or_fetch", &|| {
+            now(permissions.get_or_fetch_user_rank(GUILD, USER, &roles, never::<u8>)).unwrap() == 4
         }),
     ];
     for (name, hit) in hits {

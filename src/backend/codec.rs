@@ -44,6 +44,9 @@ pub(crate) enum Decoded {
 
 #[cfg_attr(not(feature = "valkey"), allow(dead_code))]
 pub(crate) fn decode(bytes: &[u8]) -> Decoded {
+    if let Some(number) = small_number(bytes) {
+        return Decoded::Json(Json::from(number));
+    }
     match serde_json::from_slice(bytes) {
         Ok(json) => Decoded::Json(json),
         Err(_) => match std::str::from_utf8(bytes) {
@@ -51,6 +54,18 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded {
             Err(_) => Decoded::Bytes,
         },
     }
+}
+
+/// An id or a counter, as many values are. Numbers keep their text, and the general way to one is five times as long.
+fn small_number(bytes: &[u8]) -> Option<u64> {
+    let plain = match bytes {
+        [b'0'] => true,
+        // 19 digits fit.
+        [b'1'..=b'9', rest @ ..] => rest.len() < 19 && rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    let digit = |number: u64, byte: &u8| number * 10 + u64::from(byte - b'0');
+    plain.then(|| bytes.iter().fold(0, digit))
 }
 
 /// The wire text, at most `limit` bytes long.
@@ -227,6 +242,42 @@ mod tests {
 
     fn again(text: &str) -> String {
         to_wire_text(&from_wire_text(text)).unwrap()
+    }
+
+    /// The short way to a number says what the long way says.
+    #[test]
+    fn small_numbers_are_those_of_json() {
+        for text in [
+            "0",
+            "7",
+            "10",
+            "9999999999999999999",
+            "1234567890123456789",
+            "00",
+            "01",
+            "-1",
+            "+1",
+            "1.0",
+            "1e3",
+            " 1",
+            "1 ",
+            "",
+            "12345678901234567890",
+            "99999999999999999999",
+            "1_0",
+        ] {
+            let long = serde_json::from_str(text).map_or_else(|_| Json::from(text), |json| json);
+            let short = match decode(text.as_bytes()) {
+                Decoded::Json(json) => json,
+                Decoded::Text(text) => Json::from(text),
+                Decoded::Bytes => panic!("{text}"),
+            };
+            assert_eq!(short, long, "{text}");
+        }
+        assert_eq!(
+            small_number(b"9999999999999999999"),
+            Some(9_999_999_999_999_999_999)
+        );
     }
 
     /// Right-hand sides are what CPython 3.11 prints for `json.dumps(json.loads(left))`.

@@ -20,12 +20,36 @@ pub(super) struct Erased {
 }
 
 /// What a type can do. Each function is only ever called with words that hold that type.
-struct Table {
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Table {
     type_id: fn() -> TypeId,
     json: unsafe fn(&Words) -> Json,
     clone: unsafe fn(&Words) -> Words,
     drop: Option<unsafe fn(&mut Words)>,
 }
+
+/// Only this crate can name it, and so only this crate can say which table a type has: a wrong one would be unsound.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Internal(());
+
+/// Gives a type the one table it has in the whole program. Without it every part of the program that is compiled by
+/// itself has a table of its own, and a look-up in one of a value made in another has to compare types.
+macro_rules! one_table {
+    ($type:ty) => {
+        #[inline]
+        fn table(_: $crate::backend::erased::Internal) -> &'static $crate::backend::erased::Table {
+            $crate::backend::erased::one_table!(of $type)
+        }
+    };
+    (of $type:ty) => {{
+        static TABLE: $crate::backend::erased::Table =
+            $crate::backend::erased::Table::new::<$type>();
+        &TABLE
+    }};
+}
+pub(crate) use one_table;
 
 /// Whether a `T` lies in the words themselves.
 struct Fits<T>(PhantomData<T>);
@@ -36,19 +60,30 @@ impl<T> Fits<T> {
 }
 
 impl Table {
-    fn of<T: CacheValue>() -> &'static Self {
-        const {
-            &Self {
-                type_id: TypeId::of::<T>,
-                json: json::<T>,
-                clone: clone::<T>,
-                drop: if Fits::<T>::YES && !needs_drop::<T>() {
-                    None
-                } else {
-                    Some(drop_in_place::<T>)
-                },
-            }
+    pub(crate) const fn new<T: CacheValue>() -> Self {
+        Self {
+            type_id: TypeId::of::<T>,
+            json: json::<T>,
+            clone: clone::<T>,
+            drop: if Fits::<T>::YES && !needs_drop::<T>() {
+                None
+            } else {
+                Some(drop_in_place::<T>)
+            },
         }
+    }
+
+    /// One of the tables of this type. Out of line: then it has one in each crate rather than in each piece of code that
+    /// is compiled by itself.
+    #[inline(never)]
+    pub(super) fn of<T: CacheValue>() -> &'static Self {
+        const { &Self::new::<T>() }
+    }
+
+    /// For tables that are not the same.
+    #[inline(never)]
+    fn is_of<T: CacheValue>(&self) -> bool {
+        (self.type_id)() == TypeId::of::<T>()
     }
 }
 
@@ -125,7 +160,7 @@ impl Erased {
             }
         };
         Self {
-            table: Table::of::<T>(),
+            table: T::table(Internal(())),
             words,
         }
     }
@@ -135,8 +170,7 @@ impl Erased {
     pub(super) fn get<T: CacheValue>(&self) -> Option<&T> {
         // One table means one type: its `type_id` gives one answer. Two tables may still be of one type, made in
         // different parts of the program.
-        if std::ptr::eq(self.table, Table::of::<T>()) || (self.table.type_id)() == TypeId::of::<T>()
-        {
+        if std::ptr::eq(self.table, T::table(Internal(()))) || self.table.is_of::<T>() {
             // SAFETY: the table says that the words were filled with a `T`.
             Some(unsafe { get::<T>(&self.words) })
         } else {

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::at_hand::AtHand;
+use super::codec;
 use super::key::KeyRef;
 use super::key_owned::{AsKeyRef, Key, Named, Ranked, TailRef};
 use super::key_set::{self, KeySet, Reach};
@@ -10,8 +12,7 @@ use super::key_text;
 use super::lease::{Lease, Snapshot};
 use super::memory_builder::InMemoryBackendBuilder;
 use super::stats::{BackendStats, Counters};
-use super::value::{CacheValue, Json, Value};
-use super::{CacheBackend, codec};
+use super::value::{CacheValue, Value};
 use crate::error::{Error, Result};
 use crate::{Stats, TtlCache};
 
@@ -24,7 +25,7 @@ const STRIPES: usize = 64;
 /// (but zero deletes). [`per_entry_ttl(true)`](Self::per_entry_ttl) honours the per-call TTL instead;
 /// none then means no expiry.
 ///
-/// No operation waits: the futures of the [`CacheBackend`] implementation are ready at the first poll.
+/// No operation waits: the futures of the [`CacheBackend`](super::CacheBackend) implementation are ready at the first poll.
 #[derive(Clone)]
 pub struct InMemoryBackend {
     pub(super) shared: Arc<Shared>,
@@ -115,7 +116,7 @@ impl InMemoryBackend {
 
     /// Runs `f` on the entry, if there is one. By parts of the key: a whole [`KeyRef`] would be copied on the way.
     #[inline(always)]
-    fn entry<R>(&self, key: KeyRef<'_>, f: impl FnOnce(&Value) -> R) -> Option<R> {
+    pub(super) fn entry<R>(&self, key: KeyRef<'_>, f: impl FnOnce(&Value) -> R) -> Option<R> {
         let (cache, head) = (&self.shared.cache, key.head());
         match key.tail() {
             TailRef::None => cache.get_with(&head, f),
@@ -124,18 +125,54 @@ impl InMemoryBackend {
         }
     }
 
-    /// A typed read: no allocation, no text, no JSON on a typed hit.
+    /// A typed value that stands where it is looked for first, as nearly all hits do; `None` says nothing. All of it is
+    /// inlined into its caller, so that the value is copied once, from the entry to where it is wanted.
+    #[inline(always)]
+    pub(super) fn at_hand<T: CacheValue>(&self, key: KeyRef<'_>) -> Option<AtHand<'_, T>> {
+        let (cache, head) = (&self.shared.cache, key.head());
+        let lent = match key.tail() {
+            TailRef::None => cache.get_at_home(&head),
+            TailRef::Text(text) => cache.get_at_home(&Named { head, text }),
+            TailRef::Roles(roles) => cache.get_at_home(&Ranked { head, roles }),
+        }?;
+        AtHand::of(lent)
+    }
+
+    /// A typed read of what is not [at hand](Self::at_hand), or not known to be: no allocation, no text, no JSON on a
+    /// typed hit.
+    pub(super) fn read_elsewhere<T: CacheValue, R>(
+        &self,
+        key: KeyRef<'_>,
+        f: impl FnOnce(&T) -> R,
+    ) -> Option<R> {
+        let (cache, head) = (&self.shared.cache, key.head());
+        let f = |value: &Value| value.with(f);
+        let found = match key.tail() {
+            TailRef::None => cache.get_elsewhere(&head, f),
+            TailRef::Text(text) => cache.get_elsewhere(&Named { head, text }, f),
+            TailRef::Roles(roles) => cache.get_elsewhere(&Ranked { head, roles }, f),
+        }?;
+        if found.is_none() {
+            self.shared.counters.undecodable();
+        }
+        found
+    }
+
+    /// A typed read.
     #[inline(always)]
     pub(super) fn read<T: CacheValue, R>(
         &self,
         key: KeyRef<'_>,
         f: impl FnOnce(&T) -> R,
     ) -> Option<R> {
-        let found = self.entry(key, |value| value.with(f))?;
-        if found.is_none() {
-            self.shared.counters.undecodable();
+        match self.at_hand::<T>(key) {
+            Some(lent) => {
+                let read = f(lent.value());
+                lent.count();
+                Some(read)
+            }
+            None => self.read_elsewhere(key, f),
         }
-        found
     }
 
     pub(super) fn get_value(&self, key: KeyRef<'_>) -> Option<Value> {
@@ -246,114 +283,16 @@ impl InMemoryBackend {
         ((guild ^ (guild >> 22)) as usize) % STRIPES
     }
 
-    fn check_size(&self, value: &Value) -> Result<()> {
+    pub(super) fn check_size(&self, value: &Value) -> Result<()> {
         match self.shared.max_value_bytes {
             Some(limit) => codec::encode(&value.to_json(), limit).map(drop),
             None => Ok(()),
         }
     }
 
-    fn parse(key: &str) -> Result<Key, Error> {
+    pub(super) fn parse(key: &str) -> Result<Key, Error> {
         key_text::check_length(key)?;
         Ok(Key::parse(key))
-    }
-}
-
-impl CacheBackend for InMemoryBackend {
-    async fn get(&self, key: &str) -> Result<Option<Json>> {
-        let key = Self::parse(key)?;
-        Ok(self.entry(key.as_key_ref(), Value::to_json))
-    }
-
-    async fn set(&self, key: &str, value: Json, ttl: Option<Duration>) -> Result<()> {
-        let key = Self::parse(key)?;
-        codec::check_depth(&value)?;
-        self.set_value(key.as_key_ref(), Value::from_json(value), ttl)
-    }
-
-    async fn delete(&self, key: &str) -> Result<bool> {
-        Ok(self.remove(Self::parse(key)?.as_key_ref()))
-    }
-
-    async fn exists(&self, key: &str) -> Result<bool> {
-        Ok(self.has(Self::parse(key)?.as_key_ref()))
-    }
-
-    async fn delete_prefix(&self, prefix: &str) -> Result<usize> {
-        key_text::check_length(prefix)?;
-        Ok(self.remove_set(&KeySet::Prefix(key_text::strip_wire_prefix(prefix))))
-    }
-
-    async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Json>>> {
-        keys.iter()
-            .map(|key| Ok(self.entry(Self::parse(key)?.as_key_ref(), Value::to_json)))
-            .collect()
-    }
-
-    /// All keys and values are checked before the first is written.
-    async fn set_many(&self, entries: &[(&str, Json, Option<Duration>)]) -> Result<()> {
-        let checked = entries
-            .iter()
-            .map(|(key, value, ttl)| {
-                let value = Value::from_json(value.clone());
-                self.check_size(&value)?;
-                Ok((Self::parse(key)?, value, *ttl))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        for (_, value, _) in entries {
-            codec::check_depth(value)?;
-        }
-        for (key, value, ttl) in checked {
-            self.set_value(key.as_key_ref(), value, ttl)?;
-        }
-        Ok(())
-    }
-
-    async fn compare_and_delete(&self, key: &str, expected: &Json) -> Result<bool> {
-        let key = Self::parse(key)?;
-        let key = key.as_key_ref();
-        let snapshot = self.snapshot(key);
-        let (found, lease) = snapshot.into_memory_parts();
-        if found.is_none_or(|found| found.to_json() != *expected) {
-            return Ok(false);
-        }
-        match lease {
-            Some(lease) => self.commit(
-                key,
-                lease,
-                Value::from_json(Json::Null),
-                Some(Duration::ZERO),
-            ),
-            None => Ok(false),
-        }
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &str,
-        expected: Option<&Json>,
-        value: Json,
-        ttl: Option<Duration>,
-    ) -> Result<bool> {
-        let key = Self::parse(key)?;
-        codec::check_depth(&value)?;
-        let key = key.as_key_ref();
-        let (found, lease) = self.snapshot(key).into_memory_parts();
-        if found.map(|found| found.to_json()).as_ref() != expected {
-            return Ok(false);
-        }
-        match lease {
-            Some(lease) => self.commit(key, lease, Value::from_json(value), ttl),
-            None => Ok(false),
-        }
-    }
-
-    fn name(&self) -> &str {
-        "memory"
-    }
-
-    fn into_backend(self) -> super::Backend {
-        super::Backend::Memory(self)
     }
 }
 

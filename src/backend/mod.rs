@@ -12,9 +12,10 @@
 //!
 //! An unavailable server is an `Err`, never a miss. A TTL of zero deletes, on every backend.
 
+mod at_hand;
 mod codec;
 mod custom;
-mod erased;
+pub(crate) mod erased;
 #[cfg(feature = "valkey")]
 mod fallback;
 mod generation;
@@ -25,6 +26,7 @@ mod key_text;
 mod lease;
 mod memory;
 mod memory_builder;
+mod memory_text;
 mod stats;
 mod text;
 mod typed;
@@ -32,6 +34,7 @@ mod typed;
 mod valkey;
 mod value;
 
+pub(crate) use at_hand::AtHand;
 pub use codec::{MAX_DEPTH, from_wire_text, to_wire_text};
 pub use custom::{CacheBackend, CustomBackend};
 #[cfg(feature = "valkey")]
@@ -89,6 +92,24 @@ impl Backend {
             #[cfg(feature = "valkey")]
             Self::Fallback(fallback) => fallback.store(),
             Self::Custom(custom) => Store::Custom(custom),
+        }
+    }
+
+    /// The memory that serves a call now, if memory does.
+    #[inline(always)]
+    fn memory(&self) -> Option<&InMemoryBackend> {
+        match self {
+            Self::Memory(memory) => Some(memory),
+            _ => self.memory_behind(),
+        }
+    }
+
+    /// Out of line, so that a hit asks one question only.
+    #[inline(never)]
+    fn memory_behind(&self) -> Option<&InMemoryBackend> {
+        match self.store() {
+            Store::Memory(memory) => Some(memory),
+            _ => None,
         }
     }
 

@@ -6,7 +6,7 @@ use super::key::{KeyRef, WIRE_PREFIX};
 use super::key_set::{KeySet, Reach};
 use super::lease::{Base, Lease, Snapshot};
 use super::value::{CacheValue, Json, Value};
-use super::{Backend, Store};
+use super::{AtHand, Backend, Store};
 use crate::error::{Error, Result};
 
 /// The answer of a look-up that may not wait.
@@ -35,14 +35,35 @@ impl Backend {
     /// [`peek`](Self::peek) that lends the value to `f` instead of cloning it. `f` must not wait.
     #[inline(always)]
     pub fn peek_with<T: CacheValue, R>(&self, key: KeyRef<'_>, f: impl FnOnce(&T) -> R) -> Peek<R> {
-        match self.store() {
-            Store::Memory(memory) => match memory.read(key, f) {
+        match self.at_hand::<T>(key) {
+            Some(lent) => {
+                let read = f(lent.value());
+                lent.count();
+                Peek::Hit(read)
+            }
+            None => self.peek_elsewhere(key, f),
+        }
+    }
+
+    /// What memory has where it is looked for first; `None` says nothing. Counted by its caller, if it is used.
+    #[inline(always)]
+    pub(crate) fn at_hand<T: CacheValue>(&self, key: KeyRef<'_>) -> Option<AtHand<'_, T>> {
+        self.memory()?.at_hand(key)
+    }
+
+    /// [`peek_with`](Self::peek_with) of what is not [at hand](Self::at_hand).
+    #[inline(never)]
+    pub(crate) fn peek_elsewhere<T: CacheValue, R>(
+        &self,
+        key: KeyRef<'_>,
+        f: impl FnOnce(&T) -> R,
+    ) -> Peek<R> {
+        match self.memory() {
+            Some(memory) => match memory.read_elsewhere(key, f) {
                 Some(found) => Peek::Hit(found),
                 None => Peek::Miss,
             },
-            #[cfg(feature = "valkey")]
-            Store::Valkey(_) => Peek::Ask,
-            Store::Custom(_) => Peek::Ask,
+            None => Peek::Ask,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::erased::Erased;
+use super::erased::{Erased, Internal, Table, one_table};
 
 /// A JSON value. Numbers keep their text (integers of any size survive) and objects their order.
 pub use serde_json::Value as Json;
@@ -23,6 +23,13 @@ pub trait CacheValue: Clone + Send + Sync + 'static {
     /// read as JSON. What it returns must be what [`from_json`](Self::from_json) makes of the text.
     fn from_text(_text: &[u8]) -> Option<Self> {
         None
+    }
+
+    /// Not for implementors: they cannot name its parameter.
+    #[doc(hidden)]
+    #[inline]
+    fn table(_: Internal) -> &'static Table {
+        Table::of::<Self>()
     }
 }
 
@@ -46,6 +53,12 @@ impl Value {
     #[must_use]
     pub fn to_json(&self) -> Json {
         self.0.to_json()
+    }
+
+    /// The value, if it is kept as a `T`.
+    #[inline(always)]
+    pub(super) fn typed<T: CacheValue>(&self) -> Option<&T> {
+        self.0.get::<T>()
     }
 
     /// Runs `f` on the value as a `T`, decoding it if it is kept in another form. `None` when its shape
@@ -95,6 +108,8 @@ impl CacheValue for Json {
     fn from_json(json: &Json) -> Option<Self> {
         Some(json.clone())
     }
+
+    one_table!(Json);
 }
 
 #[cfg(test)]

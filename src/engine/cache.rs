@@ -7,7 +7,7 @@ use super::lease::{Board, Lease};
 use super::local::Local;
 use super::locals::Locals;
 use super::stats::Stats;
-use super::thread::{DOMAIN, Here, here, quick};
+use super::thread::{DOMAIN, Here, here};
 use super::unbounded::Unbounded;
 use crate::load::Group;
 use crate::sync::{Arc, OnceLock};
@@ -187,21 +187,10 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        if let Index::Bounded(hasher, bounded) = &self.index
-            && let Some(slot) = quick()
-            && let Some(local) = self.locals.made(slot)
-            && let Some(tick) = self.clock.quick_tick()
-        {
-            let hash = hash_of(hasher, key);
-            let now = bounded.at(tick);
-            let guard = slot.enter();
-            // SAFETY: the guard is open for as long as the entry is used.
-            if let Some(entry) = unsafe { bounded.get_at_home(hash, now, |k| key.equivalent(k)) } {
-                let value = read(&entry.value);
-                drop(guard);
-                local.counters.hits.add(1);
-                return Some(value);
-            }
+        if let Some(lent) = self.get_at_home(key) {
+            let value = read(lent.value());
+            lent.count();
+            return Some(value);
         }
         // From here on nothing of the above is needed, so that it needs no registers to be saved.
         self.get_elsewhere(key, read)
@@ -210,7 +199,7 @@ where
     /// [`get_with`](Self::get_with) for what is not at home, of a thread that is new to this cache, and of caches that are
     /// not bounded.
     #[inline(never)]
-    fn get_elsewhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    pub(crate) fn get_elsewhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {

@@ -4,7 +4,7 @@
 //!
 //! | module | what it keeps |
 //! |---|---|
-//! | [`cache`], [`builder`], [`pinned`], [`stats`] | the public face |
+//! | [`cache`], [`builder`], [`pinned`], [`lent`], [`stats`] | the public face |
 //! | [`bounded`] | a cache with a bound: invariants I1–I9, put together from the modules below |
 //! | [`unbounded`] | a cache without one: papaya |
 //! | [`table`], [`word`], [`entry`] | buckets, lanes, the words in them and what those name |
@@ -39,6 +39,8 @@ mod cache;
 #[cfg(not(tux_loom))]
 mod fetch;
 #[cfg(not(tux_loom))]
+mod lent;
+#[cfg(not(tux_loom))]
 mod pinned;
 #[cfg(not(tux_loom))]
 mod stats;
@@ -49,6 +51,8 @@ mod unbounded;
 #[cfg(not(tux_loom))]
 mod walk;
 
+#[cfg(all(not(tux_loom), feature = "backend"))]
+pub(crate) use self::lent::Lent;
 #[cfg(not(tux_loom))]
 pub use self::{
     builder::TtlCacheBuilder, cache::TtlCache, lease::Lease, pinned::View, stats::Stats, walk::Iter,

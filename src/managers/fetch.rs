@@ -49,9 +49,10 @@ impl<T: Cached> Tier<T> {
     {
         let load = move || async move { load().await.map(Into::into).map_err(told) };
         if missing {
-            Box::pin(self.fetch(key.to_key(), load))
+            let key = key.to_key();
+            Box::pin(async move { Box::new(self.fetch(key, load).await) })
         } else {
-            Box::pin(self.ask_or_load(key, load))
+            Box::pin(async move { Box::new(self.ask_or_load(key, load).await) })
         }
     }
 

@@ -6,12 +6,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::answer::{answer, answer_or_load};
+use super::common::Shared;
 use super::options::ManagerOptions;
 use super::own_memory;
 use super::shape;
 use super::stale::Labelled;
 use super::stats::ManagerStats;
-use super::tier::{Cached, Shared, Tier};
+use super::tier::{Cached, Tier};
+use crate::backend::erased::one_table;
 use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet};
 use crate::error::{Error, Result};
 
@@ -51,6 +53,8 @@ impl CacheValue for Jailed {
             Json::Null | Json::Array(_) | Json::Object(_) => None,
         })
     }
+
+    one_table!(Jailed);
 }
 
 impl Cached for Jailed {}

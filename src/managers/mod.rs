@@ -10,6 +10,7 @@
 //! [`CacheSetup`](crate::CacheSetup) points at its backend.
 
 mod answer;
+mod common;
 mod fetch;
 mod fetch_many;
 mod guild_config;

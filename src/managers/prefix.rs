@@ -10,12 +10,14 @@ use std::sync::{Arc, OnceLock};
 use ecow::EcoString;
 
 use super::answer::{answer, answer_or_load};
+use super::common::Shared;
 use super::options::ManagerOptions;
 use super::own_memory;
 use super::shape;
 use super::stale::Labelled;
 use super::stats::{Event, ManagerStats};
-use super::tier::{Cached, Shared, Tier};
+use super::tier::{Cached, Tier};
+use crate::backend::erased::one_table;
 use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet, Value};
 use crate::error::{Error, Result};
 
@@ -29,6 +31,7 @@ pub struct Prefix(EcoString);
 
 impl Prefix {
     /// The text.
+    #[inline]
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -37,6 +40,7 @@ impl Prefix {
 
 impl Deref for Prefix {
     type Target = str;
+    #[inline]
     fn deref(&self) -> &str {
         &self.0
     }
@@ -135,6 +139,8 @@ impl CacheValue for Prefix {
     fn from_json(json: &Json) -> Option<Self> {
         shape::noted(json.as_str().map(Self::from))
     }
+
+    one_table!(Prefix);
 }
 
 impl Cached for Prefix {}

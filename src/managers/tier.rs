@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::options::{ManagerOptions, OnOutage, Scope};
+use super::common::{Shared, is_local};
+use super::options::OnOutage;
 use super::shape::{self, Read};
-use super::slot::Slot;
-use super::stale::{Labelled, LastKnown};
-use super::stats::{Counters, Event, ManagerStats};
-use crate::backend::{Backend, CacheValue, Key, KeyRef, KeySet, Lease, Peek, Value};
+use super::stale::Labelled;
+use super::stats::Event;
+use crate::backend::{AtHand, Backend, CacheValue, Key, KeyRef, Lease, Peek, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{Group, LeaseSource};
 
@@ -35,98 +35,8 @@ pub(crate) trait Cached: CacheValue {
 }
 
 /// The way to an answer that takes time. Boxed, and made only then: a hit in memory neither allocates nor runs through
-/// a state machine.
-pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
-
-/// What the tiers of one manager share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) slot: Slot,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) scope: Scope,
-    pub(crate) on_outage: OnOutage,
-    pub(crate) load_timeout: Option<Duration>,
-    pub(crate) last_known: Option<LastKnown>,
-}
-
-impl Shared {
-    /// # Panics
-    /// When the options ask to remember absurdly many stale values.
-    pub(crate) fn new(backend: Backend, owned: bool, options: &ManagerOptions) -> Arc<Self> {
-        let last_known = options.stale.map(|(age, entries)| {
-            LastKnown::new(age, entries).unwrap_or_else(|error| panic!("keep_stale: {error}"))
-        });
-        Arc::new(Self {
-            slot: Slot::new(backend, owned),
-            counters: Arc::new(Counters::default()),
-            scope: options.scope,
-            on_outage: options.on_outage,
-            load_timeout: options.load_timeout,
-            last_known,
-        })
-    }
-
-    pub(crate) fn stats(&self) -> ManagerStats {
-        self.counters.snapshot()
-    }
-
-    /// Replaces the backend; what was remembered of the old one is forgotten.
-    pub(crate) fn set_backend(&self, backend: Backend) {
-        self.slot.replace(backend);
-        self.forget_where(|_| true);
-    }
-
-    fn forget_where(&self, gone: impl Fn(&Key) -> bool) {
-        if let Some(known) = &self.last_known {
-            known.forget_where(gone);
-        }
-    }
-
-    /// Removes a set of keys, as far as the scope reaches; says how many went.
-    pub(crate) async fn remove_set(&self, set: KeySet<'_>) -> Result<usize> {
-        self.counters.add(Event::Invalidation);
-        let backend = self.slot.backend();
-        if self.scope == Scope::LocalOnly && !is_local(backend) {
-            // Everything this process remembers: sets are rare, and what is forgotten is only a fallback.
-            self.forget_where(|_| true);
-            return Ok(0);
-        }
-        self.remove_everywhere(set).await
-    }
-
-    /// The same whatever the scope: for removals that correctness asks for.
-    pub(crate) async fn remove_everywhere(&self, set: KeySet<'_>) -> Result<usize> {
-        self.forget_where(|_| true);
-        let removed = self.slot.backend().remove_set(&set).await;
-        // What a read learned while the removal was on its way.
-        self.forget_where(|_| true);
-        removed
-    }
-
-    pub(crate) async fn remove(&self, key: KeyRef<'_>) -> Result<bool> {
-        self.counters.add(Event::Invalidation);
-        self.forget(key);
-        let removed = self.slot.backend().remove(key).await;
-        self.forget(key);
-        removed
-    }
-
-    pub(crate) fn forget(&self, key: KeyRef<'_>) {
-        if let Some(known) = &self.last_known {
-            known.forget(key);
-        }
-    }
-}
-
-/// Whether the backend keeps its values in this process.
-pub(crate) fn is_local(backend: &Backend) -> bool {
-    match backend {
-        Backend::Memory(_) => true,
-        #[cfg(feature = "valkey")]
-        Backend::Fallback(fallback) => !fallback.has_moved(),
-        _ => false,
-    }
-}
+/// a state machine. So is the answer: the hit's own is then in nobody's memory, and is not copied from place to place.
+pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = Box<Result<T>>> + Send + 'a>>;
 
 /// How many publications can be under way without waiting for one another.
 const PUBLISHERS: usize = 128;
@@ -165,7 +75,7 @@ impl<T: Cached> Tier<T> {
     #[cold]
     #[inline(never)]
     pub(crate) fn get_later<'a>(&'a self, key: KeyRef<'a>) -> Later<'a, Option<T>> {
-        Box::pin(self.get_by_asking(key))
+        Box::pin(async move { Box::new(self.get_by_asking(key).await) })
     }
 
     pub(super) async fn get_by_asking(&self, key: KeyRef<'_>) -> Result<Option<T>> {
@@ -174,13 +84,29 @@ impl<T: Cached> Tier<T> {
         found
     }
 
-    /// A look-up that answers at once, as memory does, and says so; else [`get_later`](Self::get_later) must be asked.
-    /// The value goes where it is wanted: handed up through several returns, a large one would be copied in each.
+    /// What memory has where it is looked for first, as it does for nearly all hits; `None` says nothing. Once it is
+    /// known to be of use it is a [hit](Self::hit).
     #[inline(always)]
+    pub(crate) fn at_hand(&self, key: KeyRef<'_>) -> Option<AtHand<'_, T>> {
+        self.backend().at_hand(key)
+    }
+
+    /// The value lent, which answers a look-up. Counted first: nothing may unwind once the copy is made, or it would have
+    /// to lie where it can be dropped, and be copied again from there.
+    #[inline(always)]
+    pub(crate) fn hit(&self, lent: &AtHand<'_, T>) -> T {
+        lent.count();
+        self.count(Event::Hit);
+        lent.value().clone()
+    }
+
+    /// A look-up of what is not [at hand](Self::at_hand): `true` if memory could tell; else
+    /// [`get_later`](Self::get_later) must be asked.
+    #[inline(never)]
     pub(crate) fn peek(&self, key: KeyRef<'_>, found: &mut Option<T>) -> bool {
         let peeked = self
             .backend()
-            .peek_with(key, |value: &T| *found = Some(value.clone()));
+            .peek_elsewhere(key, |value: &T| *found = Some(value.clone()));
         match peeked {
             Peek::Hit(()) => self.count(Event::Hit),
             Peek::Miss => self.missed(),
@@ -289,9 +215,11 @@ impl<T: Cached> Tier<T> {
 
     /// [`get`](Self::get), or what was remembered if the store is unavailable (T36).
     pub(crate) async fn get_or_stale(&self, key: KeyRef<'_>) -> Result<Option<Labelled<T>>> {
-        let mut found = None;
-        if self.peek(key, &mut found) {
-            return Ok(found.map(Labelled::Fresh));
+        {
+            let mut found = None;
+            if self.peek(key, &mut found) {
+                return Ok(found.map(Labelled::Fresh));
+            }
         }
         match self.get_by_asking(key).await {
             Ok(found) => Ok(found.map(Labelled::Fresh)),

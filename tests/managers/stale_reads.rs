@@ -122,6 +122,47 @@ pub(crate) async fn t02_a_value_put_back_by_a_load_in_flight(backend: &Backend) 
     assert_eq!(configs.get(GUILD).await.unwrap(), None);
 }
 
+/// The dependents of what is set: loaded from the old rows before the set, published during it or never.
+pub(crate) async fn t26_what_depends_on_a_rule_and_was_in_flight_when_it_was_set(
+    backend: &Backend,
+) {
+    let permissions = PermissionCache::new(backend.clone());
+    let fallback = held();
+    let in_flight = tokio::spawn({
+        let permissions = permissions.clone();
+        let load = fallback.load;
+        async move {
+            let load = move |_| load.run(Some(row("ban", 1)));
+            permissions
+                .get_or_fetch_fallback(GUILD, "ban list", load)
+                .await
+        }
+    });
+    let rank = held();
+    let ranking = tokio::spawn({
+        let permissions = permissions.clone();
+        let load = rank.load;
+        async move {
+            let load = move || load.run(9);
+            permissions
+                .get_or_fetch_user_rank(GUILD, 7_u64, &[5_u64], load)
+                .await
+        }
+    });
+    fallback.running.await.unwrap();
+    rank.running.await.unwrap();
+    permissions.set(GUILD, "ban", row("ban", 8)).await.unwrap();
+    permissions.set_assignments(GUILD, vec![]).await.unwrap();
+    fallback.end.notify_one();
+    rank.end.notify_one();
+    assert_eq!(in_flight.await.unwrap().unwrap().required_rank(), Some(1));
+    assert_eq!(ranking.await.unwrap().unwrap(), 9);
+    let stored = permissions.get_fallback(GUILD, "ban list").await.unwrap();
+    assert_eq!(stored, None, "the old fallback is not put back");
+    let stored = permissions.get_user_rank(GUILD, 7_u64, &[5_u64]).await;
+    assert_eq!(stored.unwrap(), None, "the old rank is not put back");
+}
+
 /// No lock, no flight and no counter stays for a guild that was only touched once: what one guild leaves
 /// behind is its entry, and nothing when that is gone.
 pub(crate) async fn locks_are_not_kept_for_every_guild_seen(backend: &Backend) {

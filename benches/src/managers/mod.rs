@@ -10,7 +10,7 @@ mod report;
 mod timing;
 mod valkey;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 
@@ -53,6 +53,66 @@ struct Args {
     /// What cargo adds when it runs a bench target
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+/// Subjects that are timed beside one another, for the criterion bench.
+#[derive(Debug)]
+pub struct Passes {
+    /// What they have in common.
+    pub group: String,
+    /// Operations of one pass.
+    pub operations: u64,
+    /// Each with its name.
+    pub subjects: Vec<(&'static str, Pass)>,
+}
+
+/// One subject. A pass compares every answer it gets.
+pub struct Pass(timing::Timing);
+
+impl Pass {
+    /// The time of one pass over its operations.
+    ///
+    /// # Errors
+    /// One line that says what was answered wrongly.
+    pub fn run(&mut self, operations: u64) -> Result<Duration, String> {
+        let ns = (self.0)()? * operations as f64;
+        Ok(Duration::from_nanos(ns as u64))
+    }
+}
+
+impl std::fmt::Debug for Pass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pass").finish_non_exhaustive()
+    }
+}
+
+impl From<Group> for Passes {
+    fn from(group: Group) -> Self {
+        let subjects = group.subjects.into_iter();
+        Self {
+            group: group.name,
+            operations: group.operations,
+            subjects: subjects
+                .map(|subject| (subject.name, Pass(subject.timing)))
+                .collect(),
+        }
+    }
+}
+
+/// Every manager's hit in memory with so many entries; with a private Valkey server, what is read from it, while the
+/// second part of the answer lives.
+///
+/// # Errors
+/// One line that says why the caches could not be filled, or the server not be started.
+pub fn passes(size: usize) -> Result<(Vec<Passes>, impl Sized), String> {
+    let valkey = valkey::Bench::start()?;
+    let groups = [
+        memory::group(size)?,
+        valkey.one_get()?,
+        valkey.concurrent_gets()?,
+        valkey.sixty_permissions()?,
+    ];
+    Ok((groups.map(Passes::from).into(), valkey))
 }
 
 /// Runs the program: status 0, 1 if something answers wrongly or (with `--gate`) a limit is exceeded, 2 for bad

@@ -50,6 +50,8 @@ impl Subject {
 /// Subjects that are timed together.
 pub(super) struct Group {
     pub(super) name: String,
+    /// Of one timing of each subject.
+    pub(super) operations: u64,
     pub(super) subjects: Vec<Subject>,
 }
 

@@ -153,6 +153,7 @@ impl Bench {
         });
         Ok(Group {
             name: "Valkey, one get at a time".into(),
+            operations: TRIPS,
             subjects: vec![
                 Subject::base("raw GET", theirs),
                 Subject::base("get", ours).goal("raw GET", 1.05),
@@ -199,6 +200,7 @@ impl Bench {
         });
         Ok(Group {
             name: format!("Valkey, {TASKS} tasks on one connection"),
+            operations: TASKS * TRIPS_EACH,
             subjects: vec![
                 Subject::base("raw GET", theirs),
                 // Here the client's processor is the bottleneck, and JSON costs it more than a number does.
@@ -256,6 +258,7 @@ impl Bench {
         });
         Ok(Group {
             name: format!("Valkey, {} permissions of a guild", keys::COMMANDS),
+            operations: READS,
             subjects: vec![
                 Subject::base("raw MGET", theirs),
                 Subject::base("get_many", ours).goal("raw MGET", 1.3),

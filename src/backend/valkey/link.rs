@@ -45,7 +45,7 @@ pub(super) struct Core {
 
 #[derive(Default)]
 struct Link {
-    up: Option<Live>,
+    up: Option<Linked>,
     /// Why it is down.
     why: Option<Error>,
     /// There has been a link before.
@@ -55,11 +55,16 @@ struct Link {
     given_up: Vec<Arc<Peer>>,
 }
 
-/// A connection and its number: whoever reports a fault names the connection it saw.
+/// A connection and its number: whoever reports a fault names the connection it saw. Cloned for every request.
 #[derive(Clone)]
 pub(super) struct Live {
     pub(super) id: u64,
     pub(super) connection: MultiplexedConnection,
+}
+
+/// A connection with what only its end asks for.
+pub(super) struct Linked {
+    pub(super) live: Live,
     /// The connection's task has seen the end of it.
     pub(super) dead: Arc<AtomicBool>,
     /// Ourselves as the server sees us, if it says so.
@@ -142,8 +147,8 @@ impl Core {
     /// The connection, or at once the reason why there is none.
     pub(super) fn live(&self) -> Result<Live> {
         let link = self.read();
-        if let Some(live) = &link.up {
-            return Ok(live.clone());
+        if let Some(linked) = &link.up {
+            return Ok(linked.live.clone());
         }
         add(&self.counters.refused);
         if self.is_closed() {
@@ -254,12 +259,12 @@ impl Core {
     /// Takes the link with this number down.
     pub(super) fn down(&self, id: u64, why: Error) {
         let mut link = self.write();
-        if link.up.as_ref().is_none_or(|live| live.id != id) {
+        if link.up.as_ref().is_none_or(|up| up.live.id != id) {
             return;
         }
         let old = link.up.take();
         link.given_up
-            .extend(old.as_ref().and_then(|live| live.peer.clone()));
+            .extend(old.as_ref().and_then(|old| old.peer.clone()));
         tracing::warn!(server = %self.settings, error = %why, "the cache server is away; reconnecting");
         link.why = Some(why);
         drop(link);
@@ -269,8 +274,8 @@ impl Core {
         self.wake.notify_one();
     }
 
-    pub(super) fn up(&self, live: Live) {
-        let (id, dead) = (live.id, Arc::clone(&live.dead));
+    pub(super) fn up(&self, linked: Linked) {
+        let (id, dead) = (linked.live.id, Arc::clone(&linked.dead));
         let mut link = self.write();
         if self.is_closed() {
             return;
@@ -278,7 +283,7 @@ impl Core {
         if std::mem::replace(&mut link.before, true) {
             add(&self.counters.reconnects);
         }
-        link.up = Some(live);
+        link.up = Some(linked);
         link.why = None;
         drop(link);
         self.run_first_up();
@@ -361,9 +366,9 @@ impl Core {
     /// No more requests; the supervisor ends by itself.
     pub(super) fn close(&self) -> Option<Live> {
         self.closed.store(true, Ordering::SeqCst);
-        let live = self.write().up.take();
+        let linked = self.write().up.take();
         self.changed.send_replace(false);
         self.wake.notify_one();
-        live
+        linked.map(|linked| linked.live)
     }
 }

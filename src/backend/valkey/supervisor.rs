@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::fault::{kind_of, translate};
 use super::guard::Batch;
-use super::link::{Core, Live, Peer};
+use super::link::{Core, Linked, Live, Peer};
 use super::remove;
 use crate::error::{Error, ErrorKind, Result, RetryClass};
 
@@ -29,7 +29,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 impl Core {
     /// One attempt: connect, authenticate, choose the database, PING. Not yet published.
-    async fn attempt(self: Arc<Self>) -> Result<Live> {
+    async fn attempt(self: Arc<Self>) -> Result<Linked> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let dead = Arc::new(AtomicBool::new(false));
         let config = AsyncConnectionConfig::new()
@@ -55,15 +55,14 @@ impl Core {
             if let Some(pong) = replies.next() {
                 pong.extract_error()?;
             }
-            Ok(Live {
-                id,
-                connection,
+            Ok(Linked {
+                live: Live { id, connection },
                 dead,
                 peer: replies.next().and_then(Peer::read).map(Arc::new),
             })
         };
         match tokio::time::timeout(self.settings.connect_timeout, work).await {
-            Ok(Ok(live)) => Ok(live),
+            Ok(Ok(linked)) => Ok(linked),
             Ok(Err(error)) if kind_of(&error) == ErrorKind::Timeout => Err(self.too_slow()),
             Ok(Err(error)) => Err(translate(&self.settings, error)),
             Err(_) => Err(self.too_slow()),
@@ -93,8 +92,8 @@ impl Core {
         let mut attempt = 1;
         loop {
             match Arc::clone(self).attempt().await {
-                Ok(live) => {
-                    self.up(live);
+                Ok(linked) => {
+                    self.up(linked);
                     return Ok(());
                 }
                 Err(error)
@@ -113,7 +112,7 @@ impl Core {
     }
 
     /// Attempts until one succeeds or the service is closed (`None`).
-    async fn reconnect(self: &Arc<Self>) -> Option<Live> {
+    async fn reconnect(self: &Arc<Self>) -> Option<Linked> {
         let mut pauses = Self::pauses();
         let mut attempts = JoinSet::new();
         loop {
@@ -127,7 +126,7 @@ impl Core {
             let until = tokio::time::Instant::now() + MAX_PAUSE;
             // A hanging attempt gets company after a while; a failed one a successor after the pause.
             match tokio::time::timeout_at(until, attempts.join_next()).await {
-                Ok(Some(Ok(Ok(live)))) => return Some(live),
+                Ok(Some(Ok(Ok(linked)))) => return Some(linked),
                 Ok(Some(Ok(Err(error)))) => {
                     if error.kind() == ErrorKind::Auth {
                         pause = AUTH_PAUSE;
@@ -153,16 +152,16 @@ impl Core {
     async fn supervise(self: &Arc<Self>) {
         while !self.is_closed() {
             if !self.is_up() {
-                let Some(mut live) = self.reconnect().await else {
+                let Some(mut linked) = self.reconnect().await else {
                     return;
                 };
-                self.bury(&mut live).await;
+                self.bury(&mut linked.live).await;
                 // What was invalidated meanwhile goes before anybody can read it.
-                self.drain(&mut live).await;
+                self.drain(&mut linked.live).await;
                 if self.is_closed() {
                     return;
                 }
-                self.up(live);
+                self.up(linked);
                 tracing::info!(server = %self.settings, "connected to the cache server");
                 continue;
             }

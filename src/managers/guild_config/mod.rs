@@ -10,11 +10,12 @@ use std::time::Duration;
 pub use value::{GuildConfig, GuildConfigUpdate, Missing, Unknown};
 
 use super::answer::{answer, answer_or_load};
+use super::common::Shared;
 use super::options::ManagerOptions;
 use super::own_memory;
 use super::stale::Labelled;
 use super::stats::{Event, ManagerStats};
-use super::tier::{Shared, Tier};
+use super::tier::Tier;
 use crate::backend::{Backend, Family, KeyRef, KeySet, Value};
 use crate::error::{Error, Result};
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::backend::erased::one_table;
 use crate::backend::{CacheValue, Json, Value};
 use crate::managers::shape;
 use crate::managers::tier::Cached;
@@ -20,6 +21,7 @@ pub struct Missing(u64);
 
 impl Missing {
     /// None is missing.
+    #[inline]
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 == 0
@@ -82,6 +84,7 @@ pub struct GuildConfig {
 
 impl GuildConfig {
     /// Whether every field is known, set or not.
+    #[inline]
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.missing.is_empty()
@@ -164,9 +167,12 @@ impl CacheValue for GuildConfig {
             _ => None,
         })
     }
+
+    one_table!(GuildConfig);
 }
 
 impl Cached for GuildConfig {
+    #[inline]
     fn is_whole(&self) -> bool {
         self.is_complete()
     }

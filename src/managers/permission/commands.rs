@@ -168,18 +168,21 @@ impl PermissionCache {
         E: StdError + Send + Sync + 'static,
     {
         let key = fallback(guild.into(), command);
-        let names: Vec<String> = lineage(command).map(str::to_owned).collect();
-        let load = move || load(names);
-        answer_or_load!(self.commands, key, load, Error::loader)
+        let with_names = || {
+            let names: Vec<String> = lineage(command).map(str::to_owned).collect();
+            move || load(names)
+        };
+        answer_or_load!(self.commands, key, with_names(), Error::loader)
     }
 
     /// Writes a command's rule, and removes what depends on it: the fallbacks of the command and of its
-    /// children. In Valkey it looks through all keys of the server, twice: other processes, Python ones too, may have
+    /// children. In Valkey it looks through all keys of the server: other processes, Python ones too, may have
     /// written children that nothing lists.
     ///
     /// # Errors
     /// As [`Backend::set`](crate::backend::Backend::set) and
-    /// [`delete_prefix`](crate::backend::Backend::delete_prefix).
+    /// [`delete_prefix`](crate::backend::Backend::delete_prefix). What depends on the rule is removed even if the write
+    /// failed, and in Valkey what could not be removed is retried by itself.
     ///
     /// # Cancel safety
     /// Once begun it is carried out, whether or not its caller stays.
@@ -193,9 +196,9 @@ impl PermissionCache {
         let (cache, command) = (self.clone(), command.to_owned());
         whole(self.is_local(), async move {
             let _void = warm::Void::guild(guild);
-            cache.remove_fallbacks(guild, &command).await?;
-            cache.commands.put(rule(guild, &command), rule_now).await?;
-            cache.remove_fallbacks(guild, &command).await
+            let written = cache.commands.put(rule(guild, &command), rule_now).await;
+            let removed = cache.remove_fallbacks(guild, &command).await;
+            written.and(removed)
         })
         .await
     }

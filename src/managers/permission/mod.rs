@@ -7,8 +7,10 @@
 //! | ranks, assignments | the guild's rows | they are invalidated |
 //! | a user's rank | ranks, assignments, the user's roles | ranks or assignments are set or invalidated |
 //!
-//! What depends on something is removed before and after it is written, in that order: a load begun before
-//! either removal publishes nothing, and one begun after the second sees the new value.
+//! What depends on something is removed after it is written, whether or not the write was answered: a load begun before
+//! that publishes nothing any more (the removal voids the leases of all keys first), or has published before and is
+//! removed with the rest; one begun afterwards sees the new value. Once would not do the other way round: a load begun
+//! between a removal and the write it goes before publishes what was right until then.
 
 mod commands;
 mod ranks;
@@ -27,10 +29,11 @@ pub use types::{
 pub use warm::Warmed;
 pub use warm_all::{PreWarm, WarmFailure, WarmProgress, WarmReport};
 
+use super::common::{Shared, is_local};
 use super::options::ManagerOptions;
 use super::own_memory;
 use super::stats::ManagerStats;
-use super::tier::{Shared, Tier, is_local, whole};
+use super::tier::{Tier, whole};
 use crate::backend::{Backend, Family, KeySet};
 use crate::error::Result;
 use types::UserRank;

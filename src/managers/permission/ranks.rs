@@ -42,8 +42,7 @@ impl PermissionCache {
         answer_or_load!(self.ranks, key, load, Error::loader)
     }
 
-    /// Writes the ranks of a guild and removes the ranks of its users. In Valkey it looks through all keys of the server,
-    /// twice.
+    /// Writes the ranks of a guild and removes the ranks of its users. In Valkey it looks through all keys of the server.
     ///
     /// # Errors, cancel safety
     /// As [`set`](Self::set).
@@ -55,12 +54,10 @@ impl PermissionCache {
         let (cache, guild, ranks) = (self.clone(), guild.into(), ranks.into());
         whole(self.is_local(), async move {
             let _void = warm::Void::guild(guild);
-            cache.remove_user_ranks(guild).await?;
-            cache
-                .ranks
-                .put(KeyRef::PermissionRanks { guild }, ranks)
-                .await?;
-            cache.remove_user_ranks(guild).await
+            let key = KeyRef::PermissionRanks { guild };
+            let written = cache.ranks.put(key, ranks).await;
+            let removed = cache.remove_user_ranks(guild).await;
+            written.and(removed)
         })
         .await
     }
@@ -117,7 +114,7 @@ impl PermissionCache {
     }
 
     /// Writes the assignments of a guild and removes the ranks of its users. In Valkey it looks through all keys of the
-    /// server, twice.
+    /// server.
     ///
     /// # Errors, cancel safety
     /// As [`set`](Self::set).
@@ -129,10 +126,10 @@ impl PermissionCache {
         let (cache, guild, assignments) = (self.clone(), guild.into(), assignments.into());
         whole(self.is_local(), async move {
             let _void = warm::Void::guild(guild);
-            cache.remove_user_ranks(guild).await?;
             let key = KeyRef::PermissionAssignments { guild };
-            cache.assignments.put(key, assignments).await?;
-            cache.remove_user_ranks(guild).await
+            let written = cache.assignments.put(key, assignments).await;
+            let removed = cache.remove_user_ranks(guild).await;
+            written.and(removed)
         })
         .await
     }
@@ -166,16 +163,31 @@ impl PermissionCache {
         roles: &[R],
     ) -> Result<Option<u8>> {
         let (guild, user) = (guild.into(), user.into());
-        let tier = &self.user_ranks;
-        let mut found = None;
-        let answered = roles::with_sorted(roles, |roles| {
-            tier.peek(rank_key(guild, user, roles), &mut found)
-        });
+        let (answered, mut found) = self.user_rank_now(guild, user, roles);
         if !answered {
             let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
-            found = tier.get_later(key.as_key_ref()).await?;
+            found = (*self.user_ranks.get_later(key.as_key_ref()).await)?;
         }
         Ok(found.map(|UserRank(rank)| rank))
+    }
+
+    /// What memory says at once, and whether it could.
+    #[inline(always)]
+    fn user_rank_now<R: Copy + Into<u64>>(
+        &self,
+        guild: u64,
+        user: u64,
+        roles: &[R],
+    ) -> (bool, Option<UserRank>) {
+        let tier = &self.user_ranks;
+        roles::with_sorted(roles, |roles| {
+            let key = rank_key(guild, user, roles);
+            if let Some(lent) = tier.at_hand(key) {
+                return (true, Some(tier.hit(&lent)));
+            }
+            let mut found = None;
+            (tier.peek(key, &mut found), found)
+        })
     }
 
     /// [`get_user_rank`](Self::get_user_rank), or, while the store is unavailable, what it said last,
@@ -218,13 +230,18 @@ impl PermissionCache {
         E: StdError + Send + Sync + 'static,
     {
         let (guild, user) = (guild.into(), user.into());
+        let (answered, found) = self.user_rank_now(guild, user, roles);
+        if let Some(UserRank(rank)) = found {
+            return Ok(rank);
+        }
         let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
         let load = move || async move {
             let rank = load().await.map_err(Error::loader)?;
             check(rank, ErrorKind::Loader)
         };
-        let UserRank(rank) =
-            answer_or_load!(self.user_ranks, key.as_key_ref(), load, |error| error)?;
+        let tier = &self.user_ranks;
+        let loaded = tier.load_later(key.as_key_ref(), answered, load, |error| error);
+        let UserRank(rank) = (*loaded.await)?;
         Ok(rank)
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::backend::erased::{Internal, Table, one_table};
 use crate::backend::{CacheValue, Json};
 use crate::managers::shape;
 use crate::managers::tier::Cached;
@@ -87,6 +88,7 @@ pub enum CommandRule {
 
 impl CommandRule {
     /// The permission, if the guild has one.
+    #[inline]
     #[must_use]
     pub fn permission(&self) -> Option<&CommandPermission> {
         match self {
@@ -96,6 +98,7 @@ impl CommandRule {
     }
 
     /// The rank asked for, if the guild asks for one.
+    #[inline]
     #[must_use]
     pub fn required_rank(&self) -> Option<u8> {
         self.permission().map(|permission| permission.required_rank)
@@ -146,6 +149,8 @@ impl CacheValue for CommandRule {
             _ => None,
         }
     }
+
+    one_table!(CommandRule);
 }
 
 impl Cached for CommandRule {}
@@ -156,6 +161,7 @@ pub struct Rows<R>(Arc<[R]>);
 
 impl<R> Deref for Rows<R> {
     type Target = [R];
+    #[inline]
     fn deref(&self) -> &[R] {
         &self.0
     }
@@ -185,9 +191,23 @@ impl<'a, R> IntoIterator for &'a Rows<R> {
 pub(crate) trait Row:
     Serialize + for<'de> Deserialize<'de> + Clone + Send + Sync + 'static
 {
+    /// That of `Rows<Self>`.
+    fn rows_table() -> &'static Table;
 }
-impl Row for PermissionRank {}
-impl Row for PermissionAssignment {}
+
+impl Row for PermissionRank {
+    #[inline]
+    fn rows_table() -> &'static Table {
+        one_table!(of Rows<PermissionRank>)
+    }
+}
+
+impl Row for PermissionAssignment {
+    #[inline]
+    fn rows_table() -> &'static Table {
+        one_table!(of Rows<PermissionAssignment>)
+    }
+}
 
 impl<R: Row> CacheValue for Rows<R> {
     fn to_json(&self) -> Json {
@@ -207,6 +227,11 @@ impl<R: Row> CacheValue for Rows<R> {
                 })
                 .collect()
         }))
+    }
+
+    #[inline]
+    fn table(_: Internal) -> &'static Table {
+        R::rows_table()
     }
 }
 
@@ -236,6 +261,8 @@ impl CacheValue for UserRank {
     fn from_json(json: &Json) -> Option<Self> {
         shape::noted(Self::read(json.as_i64()))
     }
+
+    one_table!(UserRank);
 }
 
 impl Cached for UserRank {}

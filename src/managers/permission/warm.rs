@@ -12,9 +12,10 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::types::GuildPermissions;
-use super::{PermissionCache, commands, is_local};
+use super::{PermissionCache, commands};
 use crate::backend::{Backend, Key, KeyRef, Lease, Value};
 use crate::error::{Error, Result};
+use crate::managers::common::is_local;
 use crate::managers::fetch::runtime;
 use crate::managers::stats::Event;
 

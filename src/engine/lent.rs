@@ -1,0 +1,64 @@
+//! Hits that lend the value: what is read often and copied by its reader straight to where it is wanted.
+
+use super::cache::{Index, TtlCache, hash_of};
+use super::local::Local;
+use super::reclaim::Guard;
+use super::thread::quick;
+use papaya::Equivalent;
+use std::hash::{BuildHasher, Hash as StdHash};
+
+/// A value lent inside an open guard: it must not live across a wait.
+pub(crate) struct Lent<'c, K, V> {
+    /// Only for as long as the guard is open, whatever its lifetime says.
+    value: &'c V,
+    local: &'c Local<K, V>,
+    _guard: Guard<'static>,
+}
+
+impl<K, V> Lent<'_, K, V> {
+    /// The value. (Borrowed from `self`, which keeps the guard open.)
+    #[inline(always)]
+    pub(crate) fn value(&self) -> &V {
+        self.value
+    }
+
+    /// Counts the loan as a hit.
+    #[inline(always)]
+    pub(crate) fn count(&self) {
+        self.local.counters.hits.add(1);
+    }
+}
+
+impl<K, V, S> TtlCache<K, V, S>
+where
+    K: StdHash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    /// The value, if it stands where it is looked for first; `None` says nothing. A use, but counted as a hit only by
+    /// [`Lent::count`].
+    #[inline(always)]
+    pub(crate) fn get_at_home<Q>(&self, key: &Q) -> Option<Lent<'_, K, V>>
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
+        if let Index::Bounded(hasher, bounded) = &self.index
+            && let Some(slot) = quick()
+            && let Some(local) = self.locals.made(slot)
+            && let Some(tick) = self.clock.quick_tick()
+        {
+            let hash = hash_of(hasher, key);
+            let now = bounded.at(tick);
+            let guard = slot.enter();
+            // SAFETY: the guard goes with the entry, which is lent only for as long as it is open.
+            if let Some(entry) = unsafe { bounded.get_at_home(hash, now, |k| key.equivalent(k)) } {
+                return Some(Lent {
+                    value: &entry.value,
+                    local,
+                    _guard: guard,
+                });
+            }
+        }
+        None
+    }
+}

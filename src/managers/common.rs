@@ -1,0 +1,101 @@
+//! What the tiers of one manager share: the backend, the counters, the options, and what was known last.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::options::{ManagerOptions, OnOutage, Scope};
+use super::slot::Slot;
+use super::stale::LastKnown;
+use super::stats::{Counters, Event, ManagerStats};
+use crate::backend::{Backend, Key, KeyRef, KeySet};
+use crate::error::Result;
+
+/// What the tiers of one manager share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) slot: Slot,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) scope: Scope,
+    pub(crate) on_outage: OnOutage,
+    pub(crate) load_timeout: Option<Duration>,
+    pub(crate) last_known: Option<LastKnown>,
+}
+
+impl Shared {
+    /// # Panics
+    /// When the options ask to remember absurdly many stale values.
+    pub(crate) fn new(backend: Backend, owned: bool, options: &ManagerOptions) -> Arc<Self> {
+        let last_known = options.stale.map(|(age, entries)| {
+            LastKnown::new(age, entries).unwrap_or_else(|error| panic!("keep_stale: {error}"))
+        });
+        Arc::new(Self {
+            slot: Slot::new(backend, owned),
+            counters: Arc::new(Counters::default()),
+            scope: options.scope,
+            on_outage: options.on_outage,
+            load_timeout: options.load_timeout,
+            last_known,
+        })
+    }
+
+    pub(crate) fn stats(&self) -> ManagerStats {
+        self.counters.snapshot()
+    }
+
+    /// Replaces the backend; what was remembered of the old one is forgotten.
+    pub(crate) fn set_backend(&self, backend: Backend) {
+        self.slot.replace(backend);
+        self.forget_where(|_| true);
+    }
+
+    fn forget_where(&self, gone: impl Fn(&Key) -> bool) {
+        if let Some(known) = &self.last_known {
+            known.forget_where(gone);
+        }
+    }
+
+    /// Removes a set of keys, as far as the scope reaches; says how many went.
+    pub(crate) async fn remove_set(&self, set: KeySet<'_>) -> Result<usize> {
+        self.counters.add(Event::Invalidation);
+        let backend = self.slot.backend();
+        if self.scope == Scope::LocalOnly && !is_local(backend) {
+            // Everything this process remembers: sets are rare, and what is forgotten is only a fallback.
+            self.forget_where(|_| true);
+            return Ok(0);
+        }
+        self.remove_everywhere(set).await
+    }
+
+    /// The same whatever the scope: for removals that correctness asks for.
+    pub(crate) async fn remove_everywhere(&self, set: KeySet<'_>) -> Result<usize> {
+        self.forget_where(|_| true);
+        let removed = self.slot.backend().remove_set(&set).await;
+        // What a read learned while the removal was on its way.
+        self.forget_where(|_| true);
+        removed
+    }
+
+    pub(crate) async fn remove(&self, key: KeyRef<'_>) -> Result<bool> {
+        self.counters.add(Event::Invalidation);
+        self.forget(key);
+        let removed = self.slot.backend().remove(key).await;
+        self.forget(key);
+        removed
+    }
+
+    pub(crate) fn forget(&self, key: KeyRef<'_>) {
+        if let Some(known) = &self.last_known {
+            known.forget(key);
+        }
+    }
+}
+
+/// Whether the backend keeps its values in this process.
+pub(crate) fn is_local(backend: &Backend) -> bool {
+    match backend {
+        Backend::Memory(_) => true,
+        #[cfg(feature = "valkey")]
+        Backend::Fallback(fallback) => !fallback.has_moved(),
+        _ => false,
+    }
+}
