@@ -190,8 +190,21 @@ impl<'a> KeyRef<'a> {
     #[must_use]
     pub fn to_wire(&self) -> String {
         use fmt::Write;
-        let mut out = String::with_capacity(64);
+        let mut out = String::with_capacity(96);
         out.push_str(WIRE_PREFIX);
+        if let (
+            Some(family),
+            Self::CommandPermission { guild, command }
+            | Self::CommandPermissionFallback { guild, command },
+        ) = (self.family(), self)
+        {
+            // Sixty at a time: without the formatting machinery.
+            out.push_str(family.prefix());
+            push_number(&mut out, *guild);
+            out.push(':');
+            out.push_str(command);
+            return out;
+        }
         // Writing to a `String` cannot fail.
         let _ = write!(out, "{self}");
         out
@@ -253,6 +266,21 @@ impl<'a> KeyRef<'a> {
     }
 }
 
+fn push_number(out: &mut String, mut number: u64) {
+    // 2^64 has twenty digits.
+    let mut digits = [b'0'; 20];
+    let mut from = digits.len();
+    loop {
+        from -= 1;
+        digits[from] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend(digits[from..].iter().map(|digit| char::from(*digit)));
+}
+
 impl Hash for KeyRef<'_> {
     #[inline(always)]
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -284,6 +312,26 @@ impl fmt::Display for KeyRef<'_> {
             Self::CommandPermission { guild, command }
             | Self::CommandPermissionFallback { guild, command } => write!(f, "{guild}:{command}"),
             Self::Other(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_on_the_wire_is_its_text_behind_the_prefix() {
+        for guild in [0, 9, 10, 1_234_567_890_123_456_789, u64::MAX] {
+            for command in ["", "ban", "ban list é"] {
+                for key in [
+                    KeyRef::CommandPermission { guild, command },
+                    KeyRef::CommandPermissionFallback { guild, command },
+                    KeyRef::Prefix { guild },
+                ] {
+                    assert_eq!(key.to_wire(), format!("tux:{key}"));
+                }
+            }
         }
     }
 }

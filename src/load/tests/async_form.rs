@@ -1,6 +1,6 @@
 //! The asynchronous form, polled by hand: every step of a race is put where the test wants it.
 
-use std::future::ready;
+use std::future::{pending, ready};
 
 use super::support::{Task, TestGroup, TestLease, TestStore, assert_at_rest};
 use crate::load::{Entry, FlightError, JoinFuture, Joined, LeaderGuard, Shared};

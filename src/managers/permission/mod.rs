@@ -15,6 +15,7 @@
 mod commands;
 mod ranks;
 mod roles;
+mod row_text;
 mod types;
 mod warm;
 mod warm_all;

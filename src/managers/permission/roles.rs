@@ -6,14 +6,22 @@ use crate::backend::Roles;
 const FEW: usize = 12;
 const MANY: usize = 64;
 
-/// Hands `f` the roles in strictly ascending order.
-#[inline]
+/// Hands `f` the roles in strictly ascending order. For most members all of it is a part of the caller.
+#[inline(always)]
 pub(crate) fn with_sorted<R: Copy + Into<u64>, T>(
     roles: &[R],
     f: impl FnOnce(Roles<'_>) -> T,
 ) -> T {
     match roles.len() {
         few if few <= FEW => with_room::<FEW, R, T>(roles, f),
+        _ => with_many_sorted(roles, f),
+    }
+}
+
+/// The same out of line, for the others.
+#[inline(never)]
+fn with_many_sorted<R: Copy + Into<u64>, T>(roles: &[R], f: impl FnOnce(Roles<'_>) -> T) -> T {
+    match roles.len() {
         many if many <= MANY => with_room::<MANY, R, T>(roles, f),
         _ => f(Roles::sort(
             &mut roles.iter().map(|role| (*role).into()).collect(),
@@ -22,7 +30,7 @@ pub(crate) fn with_sorted<R: Copy + Into<u64>, T>(
 }
 
 /// The same for at most `N` roles.
-#[inline]
+#[inline(always)]
 fn with_room<const N: usize, R: Copy + Into<u64>, T>(
     roles: &[R],
     f: impl FnOnce(Roles<'_>) -> T,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::row_text;
 use crate::backend::erased::{Internal, Table, one_table};
 use crate::backend::{CacheValue, Json};
 use crate::managers::shape;
@@ -143,8 +144,8 @@ impl CacheValue for CommandRule {
         match inner {
             b"null" => Some(Self::Unset),
             // An object: a struct would also be read from a list.
-            [b'{', ..] => serde_json::from_slice::<CommandPermission>(inner)
-                .ok()
+            [b'{', ..] => row_text::read(inner)
+                .or_else(|| serde_json::from_slice(inner).ok())
                 .map(Self::from),
             _ => None,
         }
