@@ -169,6 +169,7 @@ mod tests {
     fn ratios_are_held_against_their_goals() {
         let group = Group {
             name: "g".into(),
+            operations: 1,
             subjects: vec![
                 Subject::base("base", fixed(10.0)),
                 Subject::base("good", fixed(20.0)).goal("base", 2.0),
@@ -189,6 +190,7 @@ mod tests {
     fn a_wrong_answer_ends_the_run_and_names_its_subject() {
         let group = Group {
             name: "g".into(),
+            operations: 1,
             subjects: vec![Subject::base("s", Box::new(|| Err("wrong".into())))],
         };
         assert_eq!(rounds(group, 1).unwrap_err(), "g: s: wrong");
@@ -198,6 +200,7 @@ mod tests {
     fn a_choice_brings_its_bases() {
         let mut group = Group {
             name: "g".into(),
+            operations: 1,
             subjects: vec![
                 Subject::base("base", fixed(1.0)),
                 Subject::base("a", fixed(1.0)).beside("base"),
