@@ -11,6 +11,7 @@
 //! A target panics when the cache and the model disagree. `TARGETS` names them all, so that the replay of the
 //! committed corpora cannot forget one.
 
+mod crew;
 mod exact;
 mod input;
 mod ops;

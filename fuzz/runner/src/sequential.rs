@@ -44,7 +44,12 @@ fn choose(mut input: Input<'_>, capacity: Option<usize>) {
         2 * around + 3,
         4 * around + 5,
     ][usize::from(head % 4)];
-    let filled = [0, around, keys, keys][usize::from(head / 4 % 4)];
+    // Mostly full: half of the inputs are to evict.
+    let filled = match head / 4 % 8 {
+        0 => 0,
+        1 => around,
+        _ => keys,
+    };
     let Some(ttl) = input.ttl() else { return };
     let Some(hasher) = input.byte() else { return };
     // Not unbounded: papaya doubles its table for as long as colliding keys exceed its probe limit, without end.

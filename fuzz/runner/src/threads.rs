@@ -1,21 +1,31 @@
 //! Two or three threads at once. Only invariants can be checked, but sharp ones: every key but a few has one
 //! writer, so that readers know which versions are over.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tux_cache::TtlCache;
 use tux_cache::time::ManualTicker;
 
+use crate::crew::{Crew, Job};
 use crate::input::Input;
 use crate::ops::Op;
+use crate::tally;
 use crate::value::{Tally, Value};
 
 /// Keys that every thread writes.
 const SHARED: u16 = 4;
 /// A value's number holds its version above and its key below.
 const KEY_BITS: u32 = 16;
+/// One input in so many gets threads that end with it; the others share threads that stay.
+const INPUTS_PER_CREW: usize = 16;
+
+thread_local! {
+    static CREW: RefCell<Crew> = RefCell::default();
+}
 
 /// The input's operations, dealt out to two or three threads on one small cache.
 pub fn ops_mt(data: &[u8]) {
@@ -23,15 +33,15 @@ pub fn ops_mt(data: &[u8]) {
     let Some(capacity) = input.pick(&[1_usize, 2, 3, 7, 8, 16, 33]) else {
         return;
     };
-    let Some(threads) = input.pick(&[2_u16, 2, 3]) else {
-        return;
-    };
+    let Some(head) = input.byte() else { return };
+    let threads = [2_u16, 2, 3][usize::from(head % 3)];
+    let full = head / 3 % 4 > 0;
     let Some(ttl) = input.ttl() else { return };
     // A table of its own size for every thread's part; a multiple of the threads, so that owners are plain.
     let owned = threads * (u16::try_from(capacity).expect("small") / 2 + 2);
     let ticker = ManualTicker::new();
     let tally = Tally::default();
-    let shared = Shared {
+    let shared = Arc::new(Shared {
         cache: TtlCache::builder()
             .ttl(ttl)
             .max_size(capacity)
@@ -46,15 +56,32 @@ pub fn ops_mt(data: &[u8]) {
         tally: tally.clone(),
         over: (0..owned).map(|_| AtomicU64::new(0)).collect(),
         versions: AtomicU64::new(0),
-    };
-    let chunk = input.0.len().div_ceil(usize::from(threads)).max(1);
-    std::thread::scope(|scope| {
-        for (me, part) in (0..threads).zip(input.0.chunks(chunk)) {
-            let shared = &shared;
-            scope.spawn(move || Thread::new(shared, me).run(Input(part)));
-        }
+        steps: AtomicU64::new(0),
     });
+    if full {
+        (0..owned + SHARED).for_each(|key| shared.cache.set(key, shared.value(key)));
+    }
+    let chunk = input.0.len().div_ceil(usize::from(threads)).max(1);
+    let parts = (0..threads).zip(input.0.chunks(chunk));
+    let jobs = parts.map(|(me, part)| -> Job {
+        let (shared, part) = (Arc::clone(&shared), Box::<[u8]>::from(part));
+        Box::new(move || Thread::new(&shared, me).run(Input(&part)))
+    });
+    let jobs: Vec<Job> = jobs.collect();
+    if jobs.is_empty() {
+        return;
+    }
+    if data.len().is_multiple_of(INPUTS_PER_CREW) {
+        let mut crew = Crew::default();
+        crew.run(jobs);
+        crew.dismiss();
+    } else {
+        CREW.with_borrow_mut(|crew| crew.run(jobs));
+    }
+    let shared = Arc::into_inner(shared).expect("the threads have let go of it");
     at_rest(&shared);
+    let evictions = shared.cache.stats().evictions;
+    tally::note(shared.steps.load(Ordering::Relaxed), evictions > 0);
     drop(shared);
     assert_eq!(tally.alive(), 0, "I4: values outlive the cache");
 }
@@ -69,6 +96,15 @@ struct Shared {
     /// Per owned key: versions up to this one are overwritten or removed; stored after the call returned.
     over: Vec<AtomicU64>,
     versions: AtomicU64,
+    /// Operations done.
+    steps: AtomicU64,
+}
+
+impl Shared {
+    fn value(&self, key: u16) -> Value {
+        let version = self.versions.fetch_add(1, Ordering::Relaxed) + 1;
+        self.tally.value(version << KEY_BITS | u64::from(key))
+    }
 }
 
 fn at_rest(shared: &Shared) {
@@ -111,7 +147,14 @@ impl<'a> Thread<'a> {
 
     fn run(mut self, mut input: Input<'_>) {
         let keys = self.shared.owned + SHARED;
+        let mut steps = 0;
         while let Some(op) = Op::read(&mut input, keys) {
+            // A scan is as many writes.
+            steps += if let Op::Scan(_, count) = op {
+                u64::from(count)
+            } else {
+                1
+            };
             self.step(op);
             let (len, resident) = (self.shared.cache.len(), self.shared.cache.resident());
             let capacity = self.shared.capacity;
@@ -120,6 +163,7 @@ impl<'a> Thread<'a> {
                 "I1: {len}, {resident} of {capacity}"
             );
         }
+        self.shared.steps.fetch_add(steps, Ordering::Relaxed);
     }
 
     fn step(&mut self, op: Op) {
@@ -172,7 +216,7 @@ impl<'a> Thread<'a> {
             }
             Op::FetchOvertaken(key) => {
                 if let Some(key) = self.mine(key) {
-                    let (newer, fetched) = (self.value(key), self.value(key));
+                    let (newer, fetched) = (self.shared.value(key), self.shared.value(key));
                     let (newer_id, fetched_id) = (newer.id, fetched.id);
                     let load = || {
                         cache.set(key, newer);
@@ -250,7 +294,7 @@ impl<'a> Thread<'a> {
         let Some(key) = self.mine(key) else { return };
         let cache = &self.shared.cache;
         let over = self.over(key);
-        let value = self.value(key);
+        let value = self.shared.value(key);
         let fetched = value.id;
         let mut called = false;
         let load = || {
@@ -282,16 +326,9 @@ impl<'a> Thread<'a> {
         (own < self.shared.owned).then_some(own)
     }
 
-    fn value(&self, key: u16) -> Value {
-        let version = self.shared.versions.fetch_add(1, Ordering::Relaxed) + 1;
-        self.shared
-            .tally
-            .value(version << KEY_BITS | u64::from(key))
-    }
-
     fn write(&mut self, key: u16, store: impl FnOnce(u16, Value)) {
         let Some(key) = self.mine(key) else { return };
-        let value = self.value(key);
+        let value = self.shared.value(key);
         let version = value.id >> KEY_BITS;
         let over = self.over(key);
         store(key, value);
