@@ -12,6 +12,19 @@
 // The models use a part of each module; features of the library are unknown to this crate.
 #![allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
 
+/// The library's `cfg!(tux_fault = "name")` asks at run time here, so that one build has all faults. Everything else is
+/// the compiler's `cfg!`.
+macro_rules! cfg {
+    (tux_fault = $name:literal) => {
+        $crate::fault::is_on($name)
+    };
+    ($($other:tt)*) => {
+        ::core::cfg!($($other)*)
+    };
+}
+
+mod fault;
+
 #[path = "../../src/engine/mod.rs"]
 mod engine;
 #[path = "../../src/load/mod.rs"]

@@ -244,14 +244,12 @@ impl Slot {
     #[inline(always)]
     fn open(&self) -> Guard<'_> {
         let open = &self.activity.open;
-        // Release: a reclaimer that reads this number must see that the reads of the guard before it are over, and a
-        // relaxed store would not continue that release. The caller's fence orders it before the reads that follow.
-        let order = if cfg!(tux_fault = "reclaim-enter-relaxed") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
-        open.store(open.load(Ordering::Relaxed).wrapping_add(1), order);
+        // Release is more than is needed: who reads this number and frees nevertheless has read a new lap too, which
+        // carries what the guards before have read. The caller's fence orders it before the reads that follow.
+        open.store(
+            open.load(Ordering::Relaxed).wrapping_add(1),
+            Ordering::Release,
+        );
         Guard { slot: self }
     }
 }
@@ -303,7 +301,7 @@ impl Drop for Guard<'_> {
         };
         let left = open.load(Ordering::Relaxed).wrapping_sub(1);
         open.store(left, order);
-        if left == 0 {
+        if left == 0 || cfg!(tux_fault = "reclaim-lap-nested") {
             laps.store(laps.load(Ordering::Relaxed).wrapping_add(1), order);
         }
     }

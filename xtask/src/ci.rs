@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::report::{Expect, Report};
 use crate::workspace::{Workspace, cargo, cargo_of};
-use crate::{Result, bench, fuzz, sanitize, test};
+use crate::{Result, bench, faults, fuzz, sanitize, test};
 
 /// The library's minimum supported Rust version, as `rust-version` in Cargo.toml says.
 const MSRV: &str = "1.88";
@@ -58,6 +58,9 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
             check.args(["check", "-p", "tux-cache", "--all-features", "--target-dir"]);
             step(report, "MSRV", check.arg(workspace.target.join("msrv")));
         }
+    }
+    if let Err(error) = faults::run(&faults::Args::default(), report) {
+        report.problem(&error.to_string());
     }
     if fuzz::available() {
         let args = fuzz::Args {

@@ -2,7 +2,7 @@
 //!
 //! A fault is a piece of code behind `cfg!(tux_fault = "name")`. `loom-tests/faults.tsv` names for each the
 //! test that must fail with it: `name TAB test`, or `name TAB test TAB package` outside the loom package.
-//! In the loom package the cfg is set by its build script from `$TUX_FAULT`, elsewhere by `RUSTFLAGS` in a
+//! The loom package asks `$TUX_FAULT` at run time, so it is built once; elsewhere `RUSTFLAGS` sets the cfg, in a
 //! build folder of its own. That the same tests pass without a fault is what `cargo xtask test` shows.
 
 use std::collections::BTreeSet;

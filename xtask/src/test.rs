@@ -56,7 +56,11 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         report.run("examples", &mut examples, Expect::Success);
     }
     if workspace.has_package(loom::PACKAGE) {
-        loom::models(false, filter, report);
+        let args = loom::Args {
+            filter: filter.map(str::to_owned),
+            ..loom::Args::default()
+        };
+        loom::models(&args, report);
     }
     match filter {
         Some(filter) if report.tests() == before => {

@@ -20,7 +20,7 @@ const QUICK_LIMIT: Duration = Duration::from_secs(8);
 ///
 /// Use 3 with two threads and 2 with three. Most faults need one or two, and loom goes depth first: so the small bounds
 /// come first, and a bound whose time is up ends the model (its count is then not the whole space, and is marked so).
-/// With `TUX_LOOM_DEEP=1` the bound is one higher and there is no time limit.
+/// With `TUX_LOOM_DEEP=1` the bounds go one higher, each without a limit of time or with one of `TUX_LOOM_SECONDS`.
 ///
 /// # Panics
 /// When the model fails in some interleaving, or when fewer than `min_interleavings` were explored with the last bound
@@ -31,7 +31,7 @@ where
 {
     let deep = std::env::var_os("TUX_LOOM_DEEP").is_some_and(|value| value != "0");
     let (limit, bounds) = if deep {
-        (None, preemption_bound + 1..=preemption_bound + 1)
+        (deep_limit(), 1..=preemption_bound + 1)
     } else {
         (Some(QUICK_LIMIT), 1..=preemption_bound)
     };
@@ -58,6 +58,16 @@ where
         "model {name} explored {last} interleavings with bound {last_bound}; at least {floor} are needed, \
          else it is a unit test: give it more threads or operations"
     );
+}
+
+/// # Panics
+/// When `TUX_LOOM_SECONDS` is no number.
+fn deep_limit() -> Option<Duration> {
+    let seconds = std::env::var("TUX_LOOM_SECONDS").ok()?;
+    let seconds = seconds.parse();
+    Some(Duration::from_secs(
+        seconds.expect("TUX_LOOM_SECONDS must be a number of seconds"),
+    ))
 }
 
 /// Returns how many interleavings were explored, and whether that were all.

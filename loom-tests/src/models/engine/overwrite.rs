@@ -54,8 +54,7 @@ fn two_overwrites_of_one_entry() {
 
 /// A reader keeps what it found while the entry is overwritten and freed (R1 to R3, I4).
 ///
-/// Seeded faults: `reclaim-enter-relaxed` (a reader enters its next guard without Release, so a reclaimer that reads that
-/// number knows nothing of the guard before), `publish-relaxed` (the entry is published without Release).
+/// Seeded fault: `publish-relaxed` (the entry is published without Release).
 #[test]
 fn a_reader_against_an_overwrite() {
     check("table::get/overwrite", 3, 100, || {
