@@ -179,6 +179,22 @@ fn i7_reclamation() {
     });
 }
 
+/// P3: more entries are freed than a thread keeps the memory of. It goes back to the slab while the others take from
+/// there, and comes from there again.
+#[test]
+fn i7_p3_memory_goes_back_and_comes_again() {
+    let name = "forty sets, a removal of all, forty sets";
+    let stops = stop_everywhere(name, Some(50), |b| {
+        for round in 0..2 {
+            (0..40).for_each(|n| b.cache.set(Key(100 + n, n), b.value(round)));
+            b.cache.invalidate_matching(|_| true);
+            b.cache.sweep();
+        }
+    });
+    println!("{name}: {stops} stops");
+    assert!(stops >= 1_000, "{name}: {stops} stops only");
+}
+
 type Call = fn(&Bench);
 
 /// Unbounded caches inherit papaya's progress; the shim's own operations in them hold nobody up either.

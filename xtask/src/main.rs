@@ -9,6 +9,7 @@ mod ci;
 mod faults;
 mod fuzz;
 mod loom;
+mod mutants;
 mod output;
 mod python;
 mod report;
@@ -41,7 +42,7 @@ struct Cli {
 enum Task {
     /// Everything that runs on stable: unit, property, stress, contract, fault and doc tests, loom models, corpora
     Test(test::Args),
-    /// What .ci/run does once its tools are there: test, format, lints, docs, fuzzing, bench gate
+    /// What .ci/run does once its tools are there: test, format, lints, docs, seeded faults, fuzzing, bench gate
     Ci(ci::Args),
     /// Find a Valkey server, or unpack one under target/ without changing the system
     Valkey(valkey::Args),
@@ -51,6 +52,8 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Switch on each seeded fault in turn and show that its model or test catches it
     Faults(faults::Args),
+    /// Change the code in small ways and show that quick tests notice each (installs cargo-mutants under target/; slow)
+    Mutants(mutants::Args),
     /// Unit and stress tests of the engine under address and leak sanitizer (needs a nightly toolchain)
     Sanitize(sanitize::Args),
     /// All records and plots of this machine; with --gate only the checks that can fail; with --criterion those benches
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Task::Loom(args) => loom::run(&args, &mut report),
         Task::Fuzz(args) => fuzz::run(&args, &mut report),
         Task::Faults(args) => faults::run(&args, &mut report),
+        Task::Mutants(args) => mutants::run(&args, &mut report),
         Task::Sanitize(args) => sanitize::run(&args, &mut report),
         Task::Bench(args) => bench::run(&args, &mut report),
     };
