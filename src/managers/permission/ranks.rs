@@ -179,14 +179,16 @@ impl PermissionCache {
         user: u64,
         roles: &[R],
     ) -> (bool, Option<UserRank>) {
-        let tier = &self.user_ranks;
+        if let Some(few) = roles::few(roles)
+            && let Some(lent) = self.user_ranks.at_hand(rank_key(guild, user, few.roles()))
+        {
+            return (true, Some(self.user_ranks.hit(&lent)));
+        }
+        // Out of line: whoever has more roles, and what is not at hand.
         roles::with_sorted(roles, |roles| {
-            let key = rank_key(guild, user, roles);
-            if let Some(lent) = tier.at_hand(key) {
-                return (true, Some(tier.hit(&lent)));
-            }
             let mut found = None;
-            (tier.peek(key, &mut found), found)
+            let key = rank_key(guild, user, roles);
+            (self.user_ranks.peek(key, &mut found), found)
         })
     }
 

@@ -6,52 +6,63 @@ use crate::backend::Roles;
 const FEW: usize = 12;
 const MANY: usize = 64;
 
-/// Hands `f` the roles in strictly ascending order. For most members all of it is a part of the caller.
+/// Up to `N` roles in strictly ascending order.
+pub(crate) struct Sorted<const N: usize> {
+    ids: [u64; N],
+    kept: usize,
+}
+
+impl<const N: usize> Sorted<N> {
+    /// `None` when there is no room for them.
+    #[inline(always)]
+    fn of<R: Copy + Into<u64>>(roles: &[R]) -> Option<Self> {
+        let mut all = [0_u64; N];
+        let ids = all.get_mut(..roles.len())?;
+        for (id, role) in ids.iter_mut().zip(roles) {
+            *id = (*role).into();
+        }
+        let mut kept = ids.len();
+        if !ids.is_sorted_by(|a, b| a < b) {
+            ids.sort_unstable();
+            kept = 1;
+            for at in 1..ids.len() {
+                if ids[at] != ids[kept - 1] {
+                    ids[kept] = ids[at];
+                    kept += 1;
+                }
+            }
+        }
+        Some(Self { ids: all, kept })
+    }
+
+    /// The roles.
+    #[inline(always)]
+    pub(crate) fn roles(&self) -> Roles<'_> {
+        Roles::of(&self.ids[..self.kept])
+    }
+}
+
+/// The roles of most members; `None` for the others. All of it is a part of the caller.
 #[inline(always)]
+pub(crate) fn few<R: Copy + Into<u64>>(roles: &[R]) -> Option<Sorted<FEW>> {
+    Sorted::of(roles)
+}
+
+/// Hands `f` the roles in strictly ascending order.
+#[inline(never)]
 pub(crate) fn with_sorted<R: Copy + Into<u64>, T>(
     roles: &[R],
     f: impl FnOnce(Roles<'_>) -> T,
 ) -> T {
-    match roles.len() {
-        few if few <= FEW => with_room::<FEW, R, T>(roles, f),
-        _ => with_many_sorted(roles, f),
+    if let Some(sorted) = few(roles) {
+        return f(sorted.roles());
     }
-}
-
-/// The same out of line, for the others.
-#[inline(never)]
-fn with_many_sorted<R: Copy + Into<u64>, T>(roles: &[R], f: impl FnOnce(Roles<'_>) -> T) -> T {
-    match roles.len() {
-        many if many <= MANY => with_room::<MANY, R, T>(roles, f),
-        _ => f(Roles::sort(
+    match Sorted::<MANY>::of(roles) {
+        Some(sorted) => f(sorted.roles()),
+        None => f(Roles::sort(
             &mut roles.iter().map(|role| (*role).into()).collect(),
         )),
     }
-}
-
-/// The same for at most `N` roles.
-#[inline(always)]
-fn with_room<const N: usize, R: Copy + Into<u64>, T>(
-    roles: &[R],
-    f: impl FnOnce(Roles<'_>) -> T,
-) -> T {
-    let mut ids = [0_u64; N];
-    let ids = &mut ids[..roles.len()];
-    for (id, role) in ids.iter_mut().zip(roles) {
-        *id = (*role).into();
-    }
-    let mut kept = ids.len();
-    if !ids.is_sorted_by(|a, b| a < b) {
-        ids.sort_unstable();
-        kept = 1;
-        for at in 1..ids.len() {
-            if ids[at] != ids[kept - 1] {
-                ids[kept] = ids[at];
-                kept += 1;
-            }
-        }
-    }
-    f(Roles::of(&ids[..kept]))
 }
 
 #[cfg(test)]
