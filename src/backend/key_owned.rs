@@ -231,7 +231,11 @@ impl Hash for Ranked<'_> {
 impl Equivalent<Key> for Ranked<'_> {
     #[inline(always)]
     fn equivalent(&self, key: &Key) -> bool {
-        self.head == key.head && matches!(&key.tail, Tail::Roles(roles) if **roles == *self.roles)
+        // One by one, as they were written a moment ago: a wider load would have to wait for the stores.
+        let same = |roles: &[u64]| {
+            roles.len() == self.roles.len() && roles.iter().zip(self.roles).all(|(a, b)| a == b)
+        };
+        self.head == key.head && matches!(&key.tail, Tail::Roles(roles) if same(roles))
     }
 }
 

@@ -179,8 +179,9 @@ impl PermissionCache {
         user: u64,
         roles: &[R],
     ) -> (bool, Option<UserRank>) {
-        if let Some(few) = roles::few(roles)
-            && let Some(lent) = self.user_ranks.at_hand(rank_key(guild, user, few.roles()))
+        let mut room = roles::few();
+        if let Some(few) = room.sort(roles)
+            && let Some(lent) = self.user_ranks.at_hand(rank_key(guild, user, few))
         {
             return (true, Some(self.user_ranks.hit(&lent)));
         }

@@ -6,18 +6,20 @@ use crate::backend::Roles;
 const FEW: usize = 12;
 const MANY: usize = 64;
 
-/// Up to `N` roles in strictly ascending order.
-pub(crate) struct Sorted<const N: usize> {
-    ids: [u64; N],
-    kept: usize,
-}
+/// Room for up to `N` roles. They are sorted where they are read: moved, they would be copied by other words than they
+/// were written by, which costs more than the look-up.
+pub(crate) struct Room<const N: usize>([u64; N]);
 
-impl<const N: usize> Sorted<N> {
-    /// `None` when there is no room for them.
+impl<const N: usize> Room<N> {
     #[inline(always)]
-    fn of<R: Copy + Into<u64>>(roles: &[R]) -> Option<Self> {
-        let mut all = [0_u64; N];
-        let ids = all.get_mut(..roles.len())?;
+    fn new() -> Self {
+        Self([0; N])
+    }
+
+    /// The roles in strictly ascending order; `None` when there is no room for them.
+    #[inline(always)]
+    pub(crate) fn sort<R: Copy + Into<u64>>(&mut self, roles: &[R]) -> Option<Roles<'_>> {
+        let ids = self.0.get_mut(..roles.len())?;
         for (id, role) in ids.iter_mut().zip(roles) {
             *id = (*role).into();
         }
@@ -32,20 +34,14 @@ impl<const N: usize> Sorted<N> {
                 }
             }
         }
-        Some(Self { ids: all, kept })
-    }
-
-    /// The roles.
-    #[inline(always)]
-    pub(crate) fn roles(&self) -> Roles<'_> {
-        Roles::of(&self.ids[..self.kept])
+        Some(Roles::of(&ids[..kept]))
     }
 }
 
-/// The roles of most members; `None` for the others. All of it is a part of the caller.
+/// Room for the roles of most members.
 #[inline(always)]
-pub(crate) fn few<R: Copy + Into<u64>>(roles: &[R]) -> Option<Sorted<FEW>> {
-    Sorted::of(roles)
+pub(crate) fn few() -> Room<FEW> {
+    Room::new()
 }
 
 /// Hands `f` the roles in strictly ascending order.
@@ -54,11 +50,11 @@ pub(crate) fn with_sorted<R: Copy + Into<u64>, T>(
     roles: &[R],
     f: impl FnOnce(Roles<'_>) -> T,
 ) -> T {
-    if let Some(sorted) = few(roles) {
-        return f(sorted.roles());
+    if let Some(roles) = few().sort(roles) {
+        return f(roles);
     }
-    match Sorted::<MANY>::of(roles) {
-        Some(sorted) => f(sorted.roles()),
+    match Room::<MANY>::new().sort(roles) {
+        Some(roles) => f(roles),
         None => f(Roles::sort(
             &mut roles.iter().map(|role| (*role).into()).collect(),
         )),
