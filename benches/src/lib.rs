@@ -11,6 +11,7 @@ pub mod hit_ratio;
 pub mod latency;
 #[cfg(feature = "valkey")]
 pub mod managers;
+pub mod memory;
 pub mod peers;
 pub mod plot;
 pub mod progress;

@@ -30,7 +30,10 @@ impl Plot {
     pub(super) fn draw(&self, text: &mut String) -> Result<(), Box<dyn std::error::Error>> {
         let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
         root.fill(&WHITE)?;
-        let (low, high) = self.x_range();
+        let (low, high) = match self.x_range() {
+            (low, high) if self.x_logarithmic => (low * 0.9, high * 1.1),
+            (_, high) => (0.0, high),
+        };
         let mut chart = ChartBuilder::on(&root)
             .caption(&self.title, (FONT, TITLE))
             .margin(16)
@@ -39,9 +42,9 @@ impl Plot {
             .y_label_area_size(if self.labels_at_ends { 120 } else { 164 })
             .build_cartesian_2d(
                 Axis {
-                    from: low * 0.9,
-                    to: high * 1.1,
-                    logarithmic: true,
+                    from: low,
+                    to: high,
+                    logarithmic: self.x_logarithmic,
                     marks: self.x_ticks.clone(),
                 },
                 Axis {

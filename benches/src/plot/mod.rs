@@ -43,11 +43,12 @@ impl Series {
     }
 }
 
-/// A plot with a logarithmic x axis.
+/// A plot; its x axis is logarithmic, but for [`Plot::over_time`].
 #[derive(Debug, Clone)]
 pub struct Plot {
     title: String,
     x_name: String,
+    x_logarithmic: bool,
     x_ticks: Vec<f64>,
     y_name: String,
     y_text: fn(&f64) -> String,
@@ -76,9 +77,31 @@ impl Plot {
         Self {
             title,
             x_name: x_name.into(),
+            x_logarithmic: true,
             x_ticks: x_ticks(&series),
             y_name: y_name.into(),
             y_text: |y| format!("{y:.0}"),
+            y_range: (0.0, top),
+            y_ticks: axis::linear(top),
+            series,
+            labels_at_ends: true,
+        }
+    }
+
+    /// Something against seconds, both axes linear and from zero.
+    pub fn over_time(
+        title: impl Into<String>,
+        y_name: impl Into<String>,
+        series: Vec<Series>,
+    ) -> Self {
+        let top = highest(&series) * 1.04;
+        Self {
+            title: title.into(),
+            x_name: "seconds".to_owned(),
+            x_logarithmic: false,
+            x_ticks: axis::linear(x_range(&series).1),
+            y_name: y_name.into(),
+            y_text: |y| short(*y),
             y_range: (0.0, top),
             y_ticks: axis::linear(top),
             series,
@@ -108,6 +131,7 @@ impl Plot {
         Self {
             title,
             x_name: x_name.into(),
+            x_logarithmic: true,
             x_ticks: x_ticks(&series),
             y_name: y_name.into(),
             y_text: |y| short(10_f64.powf(*y)),
@@ -159,6 +183,7 @@ impl Plot {
         Self {
             title,
             x_name: x_name.into(),
+            x_logarithmic: true,
             x_ticks: x_ticks(&series),
             y_name: y_name.into(),
             y_text: share_text,

@@ -17,7 +17,7 @@ struct Program {
     traces: bool,
 }
 
-const PROGRAMS: [Program; 5] = [
+const PROGRAMS: [Program; 6] = [
     Program {
         name: "ratios",
         quick: &["--rounds", "3", "--sizes", "1000,100000"],
@@ -31,6 +31,11 @@ const PROGRAMS: [Program; 5] = [
     Program {
         name: "latency",
         quick: &["--seconds", "1"],
+        traces: false,
+    },
+    Program {
+        name: "memory",
+        quick: &["--churn", "10s", "--stall", "2s"],
         traces: false,
     },
     Program {
