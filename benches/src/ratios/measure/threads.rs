@@ -1,7 +1,6 @@
 //! Several threads at once, timed.
 
 use std::{
-    hint::black_box,
     sync::{
         Arc, Barrier,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +10,7 @@ use std::{
 
 use super::{
     Timing,
-    keys::{THREADED, TTL, difference, filled, key, right, value_of},
+    keys::{OPERATIONS, THREADED, TTL, difference, filled, key, right, value_of},
 };
 use crate::peers::Peer;
 
@@ -28,11 +27,11 @@ pub(super) fn mixed<C: Peer<u64, u64> + Send + Sync + 'static>(
         }
     }
     Ok(Box::new(move || {
-        let (cache, hits) = (&cache, AtomicU64::new(0));
-        let wall = in_threads(threads, |thread| {
-            let mut fresh_key = fresh.fetch_add(THREADED as u64, Ordering::Relaxed);
+        let cache = &cache;
+        let (wall, hits) = in_threads(threads, |thread, operations| {
+            let mut fresh_key = fresh.fetch_add(operations as u64, Ordering::Relaxed);
             let (mut state, mut found, mut wrong) = (thread as u64 + fresh_key, 0, 0);
-            for _ in 0..THREADED {
+            for _ in 0..operations {
                 state = state
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1_442_695_040_888_963_407);
@@ -53,11 +52,10 @@ pub(super) fn mixed<C: Peer<u64, u64> + Send + Sync + 'static>(
                     None => cache.set(key, value_of(key)),
                 }
             }
-            hits.fetch_add(found, Ordering::Relaxed);
-            black_box(wrong)
+            Answers { wrong, found }
         })?;
         let operations = (THREADED * threads) as f64;
-        let ratio = hits.load(Ordering::Relaxed) as f64 / operations;
+        let ratio = hits as f64 / operations;
         if !(0.6..0.9).contains(&ratio) {
             return Err(format!("hits {:.0} % instead of about 80 %", ratio * 100.0));
         }
@@ -71,9 +69,9 @@ pub(super) fn read<C: Peer<u64, u64> + Send + Sync + 'static>(
 ) -> Result<Timing, String> {
     let (cache, keys) = filled::<C>(size)?;
     Ok(Box::new(move || {
-        let wall = in_threads(threads, |thread| {
+        let (wall, _) = in_threads(threads, |thread, operations| {
             let start = thread * keys.len() / threads;
-            let (mut wrong, mut left) = (0, THREADED);
+            let (mut wrong, mut left) = (0, operations);
             let mut from = start;
             while left > 0 {
                 let to = (from + left).min(keys.len());
@@ -83,24 +81,42 @@ pub(super) fn read<C: Peer<u64, u64> + Send + Sync + 'static>(
                 left -= to - from;
                 from = if to == keys.len() { 0 } else { to };
             }
-            wrong
+            Answers {
+                wrong,
+                found: operations as u64,
+            }
         })?;
         Ok(wall / (THREADED * threads) as f64)
     }))
 }
 
-/// Runs `body` in so many threads at once: nanoseconds from the common start to the last one's end. `body` returns
-/// what differed from what it should have been.
-fn in_threads(threads: usize, body: impl Fn(usize) -> u64 + Sync) -> Result<f64, String> {
+/// What a thread was answered.
+#[derive(Debug, Clone, Copy)]
+struct Answers {
+    /// What differed from what it should have been.
+    wrong: u64,
+    /// Look-ups that hit.
+    found: u64,
+}
+
+/// Runs `body` in so many threads at once, each with `OPERATIONS` operations untimed, as in `Order::timed`, then with
+/// `THREADED` from a common start: nanoseconds from that to the last one's end, and the hits of this part.
+fn in_threads(
+    threads: usize,
+    body: impl Fn(usize, usize) -> Answers + Sync,
+) -> Result<(f64, u64), String> {
     let barrier = Barrier::new(threads);
-    let spans: Vec<(Instant, Instant, u64)> = std::thread::scope(|scope| {
+    let spans: Vec<(Instant, Instant, Answers)> = std::thread::scope(|scope| {
         let (barrier, body) = (&barrier, &body);
         let run = |thread| {
             scope.spawn(move || {
+                let warm = body(thread, OPERATIONS);
                 barrier.wait();
                 let start = Instant::now();
-                let wrong = body(thread);
-                (start, Instant::now(), wrong)
+                let Answers { wrong, found } = body(thread, THREADED);
+                let end = Instant::now();
+                let wrong = wrong | warm.wrong;
+                (start, end, Answers { wrong, found })
             })
         };
         let workers: Vec<_> = (0..threads).map(run).collect();
@@ -111,10 +127,9 @@ fn in_threads(threads: usize, body: impl Fn(usize) -> u64 + Sync) -> Result<f64,
     });
     let start = spans.iter().map(|span| span.0).min().ok_or("no threads")?;
     let end = spans.iter().map(|span| span.1).max().ok_or("no threads")?;
-    right(
-        spans.iter().fold(0, |wrong, span| wrong | span.2),
-        (end - start).as_nanos() as f64,
-    )
+    let wrong = spans.iter().fold(0, |wrong, span| wrong | span.2.wrong);
+    let found = spans.iter().map(|span| span.2.found).sum();
+    Ok((right(wrong, (end - start).as_nanos() as f64)?, found))
 }
 
 #[cfg(test)]
@@ -123,7 +138,16 @@ mod tests {
 
     #[test]
     fn wrong_answers_of_a_thread_end_the_run() {
-        assert!(in_threads(2, |thread| thread as u64).is_err());
-        assert!(in_threads(2, |_| 0).is_ok());
+        let answers = |wrong| Answers { wrong, found: 3 };
+        assert!(in_threads(2, |thread, _| answers(thread as u64)).is_err());
+        // Also in the untimed part.
+        assert!(
+            in_threads(2, |_, operations| answers(u64::from(
+                operations == OPERATIONS
+            )))
+            .is_err()
+        );
+        let (_, found) = in_threads(2, |_, _| answers(0)).unwrap();
+        assert_eq!(found, 6, "the untimed part is not counted");
     }
 }
