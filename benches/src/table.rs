@@ -74,7 +74,8 @@ pub fn table(outcomes: &[Outcome], optimum: &[(usize, f64)], threads: u32) -> St
     format!(
         "{}\n\n\
          ns      the hit path after the run, in the order of its last requests: means of batches of {BATCH} look-ups\n\
-         \x20       that all hit, the clock read once a batch (about 10 ns a batch, left in)\n\
+         \x20       that all hit, the clock read once a batch (about 10 ns a batch, left in);\n\
+         \x20       a bot shard's in a cache filled anew with these, since its answers expire within milliseconds\n\
          M op/s  requests per second of {threads}, misses and their inserts included\n\
          B/entry heap asked for beyond key and value by a full u64 → u64 cache of this capacity\n",
         table.trim_fmt()
