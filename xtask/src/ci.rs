@@ -72,6 +72,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         if let Err(error) = fuzz::run(&args, report) {
             report.problem(&error.to_string());
         }
+        drop_builds(&workspace, &["fuzz", "tools/build"]);
     } else {
         report.note(
             "no nightly toolchain: nothing was fuzzed; the tests replayed the committed corpora",
@@ -81,6 +82,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         if let Err(error) = sanitize::run(&sanitize::Args::default(), report) {
             report.problem(&error.to_string());
         }
+        drop_builds(&workspace, &["sanitize"]);
     } else {
         report.note("no nightly toolchain: nothing was run under a sanitizer");
     }
@@ -92,6 +94,14 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         report.note("no bench target named gate* in the workspace: no bench gate was run");
     }
     Ok(())
+}
+
+/// Removes build folders that no later step uses: together some gigabytes.
+fn drop_builds(workspace: &Workspace, names: &[&str]) {
+    for name in names {
+        // What is not there, or cannot be removed, is no reason to fail.
+        let _ = std::fs::remove_dir_all(workspace.target.join(name));
+    }
 }
 
 /// A step that must succeed; it has no tests to count.

@@ -1,5 +1,7 @@
 //! Traces and the bot shard that are as they should be.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use super::support::*;
