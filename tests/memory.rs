@@ -96,4 +96,19 @@ fn memory_per_entry_is_bounded_and_flat() {
         "memory did not come back: {} against {after}",
         live()
     );
+
+    // What a thread unlinked that has ended since is freed by those that go on writing.
+    let view = cache.pin();
+    std::thread::scope(|scope| {
+        scope.spawn(|| churn(6_000_000, 100_000));
+    });
+    let held = cache.stats().unreclaimed;
+    assert!(held >= 100_000, "only {held} held back by an open view");
+    drop(view);
+    churn(7_000_000, 20_000);
+    let left = cache.stats().unreclaimed;
+    assert!(
+        left <= 2_000,
+        "{left} still held back that an ended thread had unlinked"
+    );
 }

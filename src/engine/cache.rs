@@ -360,7 +360,7 @@ where
                 valid
             }
         };
-        local.collect(&DOMAIN);
+        self.collect(&here, local);
         stored
     }
 }

@@ -75,6 +75,8 @@ pub(crate) struct Local<K, V> {
     collecting: Cell<bool>,
     /// Writes since the time was last read.
     pub(crate) writes: Cell<u32>,
+    /// The slot number that is looked at next for what an ended thread has left.
+    pub(crate) next_left: Cell<usize>,
 }
 
 struct Garbage<K, V> {
@@ -98,6 +100,7 @@ impl<K, V> Local<K, V> {
             }),
             collecting: Cell::new(false),
             writes: Cell::new(0),
+            next_left: Cell::new(0),
         }
     }
 
@@ -149,14 +152,16 @@ impl<K, V> Local<K, V> {
     }
 
     /// Seals and frees what is due. Called at the end of an operation, outside its guard: it runs `K::drop` and
-    /// `V::drop`, which may call the cache again.
+    /// `V::drop`, which may call the cache again. True if a batch was full.
     #[inline(always)]
-    pub(crate) fn collect(&self, domain: &Domain) {
+    pub(crate) fn collect(&self, domain: &Domain) -> bool {
         // SAFETY: owner; no user code runs while the borrow lasts.
         let garbage = unsafe { self.garbage() };
-        if garbage.fresh.len() >= garbage.batch {
+        let full = garbage.fresh.len() >= garbage.batch;
+        if full {
             self.collect_now(domain);
         }
+        full
     }
 
     /// [`collect`](Self::collect) whatever the size of the batch. Returns whether anything is left.

@@ -78,6 +78,18 @@ impl<K, V> Locals<K, V> {
         unsafe { &*local }
     }
 
+    /// The part with this slot number; `Err` beyond the last block. Only its counters may be touched.
+    pub(crate) fn get(&self, mut id: usize) -> Result<Option<&Local<K, V>>, ()> {
+        let mut block = &self.first;
+        while id >= QUICK_SLOTS {
+            // SAFETY: null, or published and freed only with the cache.
+            block = unsafe { block.next.load(Ordering::Acquire).as_ref() }.ok_or(())?;
+            id -= QUICK_SLOTS;
+        }
+        // SAFETY: null or installed, and freed only with the cache.
+        Ok(unsafe { block.locals[id].load(Ordering::Acquire).as_ref() }.map(|local| &**local))
+    }
+
     /// Visits every thread's part with its slot number. Only counters may be touched, unless the caller owns the slot.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(usize, &Local<K, V>)) {
         let (mut block, mut base) = (&self.first, 0);

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// How many other slots a writer looks at, after each batch of its own, for what ended threads have left.
+const LEFT_PER_BATCH: usize = 8;
+
 impl<K, V, S> TtlCache<K, V, S>
 where
     K: StdHash + Eq + Clone + Send + Sync + 'static,
@@ -29,7 +32,7 @@ where
                 false
             }
         };
-        local.collect(&DOMAIN);
+        self.collect(&here, local);
         went
     }
 
@@ -53,7 +56,7 @@ where
             Index::Unbounded(map) => map.remove_leased(local, key, tick, lease),
             Index::Nothing(_) => lease.is_valid(0),
         };
-        local.collect(&DOMAIN);
+        self.collect(&here, local);
         held
     }
 
@@ -75,7 +78,7 @@ where
                 0
             }
         };
-        local.collect(&DOMAIN);
+        self.collect(&here, local);
         count
     }
 
@@ -92,7 +95,7 @@ where
             Index::Unbounded(map) => map.clear(local),
             Index::Nothing(_) => self.board.void_all(),
         }
-        local.collect(&DOMAIN);
+        self.collect(&here, local);
     }
 
     pub(super) fn clears(&self) -> u64 {
@@ -169,6 +172,30 @@ where
         count
     }
 
+    /// Frees what the calling thread has unlinked, once it is a batch; and then looks at some other slots for what ended
+    /// threads have left: they write no more, so nobody else would free it before a [`sweep`](Self::sweep).
+    #[inline(always)]
+    pub(super) fn collect(&self, here: &Here, local: &Local<K, V>) {
+        if local.collect(&DOMAIN) {
+            self.collect_for_some(here, local);
+        }
+    }
+
+    #[cold]
+    fn collect_for_some(&self, here: &Here, own: &Local<K, V>) {
+        for _ in 0..LEFT_PER_BATCH {
+            let id = own.next_left.get();
+            let found = self.locals.get(id);
+            own.next_left.set(if found.is_ok() { id + 1 } else { 0 });
+            if let Ok(Some(local)) = found
+                && id != here.slot().id()
+                && local.counters.unreclaimed.get() > 0
+            {
+                self.collect_for_ended(id);
+            }
+        }
+    }
+
     /// Frees what ended threads left unlinked.
     fn collect_for_ended_threads(&self, here: &Here) {
         let mut left = Vec::new();
@@ -177,12 +204,15 @@ where
                 left.push(id);
             }
         });
-        for id in left {
-            if let Some(slot) = DOMAIN.adopt(id) {
-                // Given back also when a drop panics.
-                let adopted = Here::adopted(slot);
-                self.local(&adopted).collect_now(&DOMAIN);
-            }
+        left.into_iter().for_each(|id| self.collect_for_ended(id));
+    }
+
+    /// The same for one slot, if its thread has ended.
+    fn collect_for_ended(&self, id: usize) {
+        if let Some(slot) = DOMAIN.adopt(id) {
+            // Given back also when a drop panics.
+            let adopted = Here::adopted(slot);
+            self.local(&adopted).collect_now(&DOMAIN);
         }
     }
 }
