@@ -266,7 +266,7 @@ mod tests {
             "99999999999999999999",
             "1_0",
         ] {
-            let long = serde_json::from_str(text).map_or_else(|_| Json::from(text), |json| json);
+            let long = serde_json::from_str(text).unwrap_or_else(|_| Json::from(text));
             let short = match decode(text.as_bytes()) {
                 Decoded::Json(json) => json,
                 Decoded::Text(text) => Json::from(text),
