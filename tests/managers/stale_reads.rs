@@ -138,6 +138,14 @@ pub(crate) async fn t26_what_depends_on_a_rule_and_was_in_flight_when_it_was_set
                 .await
         }
     });
+    fallback.running.await.unwrap();
+    permissions.set(GUILD, "ban", row("ban", 8)).await.unwrap();
+    fallback.end.notify_one();
+    assert_eq!(in_flight.await.unwrap().unwrap().required_rank(), Some(1));
+    let stored = permissions.get_fallback(GUILD, "ban list").await.unwrap();
+    assert_eq!(stored, None, "the old fallback is not put back");
+
+    // Only now: each removal voids what is in flight of other keys too.
     let rank = held();
     let ranking = tokio::spawn({
         let permissions = permissions.clone();
@@ -149,16 +157,10 @@ pub(crate) async fn t26_what_depends_on_a_rule_and_was_in_flight_when_it_was_set
                 .await
         }
     });
-    fallback.running.await.unwrap();
     rank.running.await.unwrap();
-    permissions.set(GUILD, "ban", row("ban", 8)).await.unwrap();
     permissions.set_assignments(GUILD, vec![]).await.unwrap();
-    fallback.end.notify_one();
     rank.end.notify_one();
-    assert_eq!(in_flight.await.unwrap().unwrap().required_rank(), Some(1));
     assert_eq!(ranking.await.unwrap().unwrap(), 9);
-    let stored = permissions.get_fallback(GUILD, "ban list").await.unwrap();
-    assert_eq!(stored, None, "the old fallback is not put back");
     let stored = permissions.get_user_rank(GUILD, 7_u64, &[5_u64]).await;
     assert_eq!(stored.unwrap(), None, "the old rank is not put back");
 }
