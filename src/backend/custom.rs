@@ -301,6 +301,10 @@ impl CustomBackend {
         value
     }
 
+    pub(super) fn store_number(&self) -> u64 {
+        self.shared.generations.id()
+    }
+
     pub(super) fn ticket(&self, key: &str) -> Ticket {
         self.shared.generations.ticket(key)
     }

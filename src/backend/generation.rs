@@ -50,7 +50,6 @@ impl Generations {
     }
 
     /// The number of this store.
-    #[cfg(feature = "valkey")]
     pub(crate) fn id(&self) -> u64 {
         self.id
     }

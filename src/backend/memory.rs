@@ -222,6 +222,10 @@ impl InMemoryBackend {
         }
     }
 
+    pub(super) fn store_number(&self) -> u64 {
+        self.shared.id
+    }
+
     pub(super) fn lease(&self, key: KeyRef<'_>) -> Lease {
         let lease = match key.numeric_head() {
             Some(key) => self.shared.cache.lease(&key),

@@ -124,6 +124,16 @@ impl Backend {
         }
     }
 
+    /// The number of the store that serves a call now; no two of this process have the same.
+    pub(crate) fn store_number(&self) -> u64 {
+        match self.store() {
+            Store::Memory(memory) => memory.store_number(),
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => valkey.store_number(),
+            Store::Custom(custom) => custom.store_number(),
+        }
+    }
+
     /// Counts a value that its reader could not use; [`get_as`](Self::get_as) and the other typed reads
     /// do so by themselves, whoever decodes a [`Snapshot`] does it here.
     pub fn count_undecodable(&self) {

@@ -43,6 +43,44 @@ impl Counts {
     }
 }
 
+/// The failed tests of one step and what they printed, for the end of the summary: a long log is often cut short, at the
+/// front.
+#[derive(Debug, Default)]
+pub(crate) struct Failures {
+    texts: Vec<Vec<String>>,
+    inside: bool,
+}
+
+impl Failures {
+    /// The most failed tests that are repeated, and the most lines of each.
+    const MOST: (usize, usize) = (10, 20);
+
+    /// Keeps the line if it belongs to what a failed test printed.
+    pub(crate) fn read(&mut self, line: &str) {
+        let line = strip_colour(line);
+        let line = line.trim_end();
+        if line.starts_with("---- ") && line.ends_with(" stdout ----") {
+            self.inside = self.texts.len() < Self::MOST.0;
+            if self.inside {
+                self.texts.push(Vec::new());
+            }
+        } else if line == "failures:" || line.starts_with("stack backtrace:") {
+            self.inside = false;
+        }
+        if self.inside
+            && !line.is_empty()
+            && let Some(text) = self.texts.last_mut()
+            && text.len() < Self::MOST.1
+        {
+            text.push(line.to_owned());
+        }
+    }
+
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().flatten().map(String::as_str)
+    }
+}
+
 /// Removes terminal escapes of the form `ESC [ … letter`.
 fn strip_colour(line: &str) -> String {
     let mut plain = String::with_capacity(line.len());
@@ -93,6 +131,23 @@ mod tests {
             Counts::default()
         );
         assert_eq!(read("5 passed, 0 failed"), Counts::default());
+    }
+
+    #[test]
+    fn what_failed_tests_print_is_kept_without_backtraces() {
+        let mut failures = Failures::default();
+        let log = "test a ... FAILED\n\nfailures:\n\n---- a stdout ----\n\nthread 'a' panicked\n  left: 1\n\
+                   stack backtrace:\n   0: begin\n---- b stdout ----\nError: no\n\nfailures:\n    a\n    b\n";
+        log.lines().for_each(|line| failures.read(line));
+        let kept: Vec<_> = failures.lines().collect();
+        let expected = [
+            "---- a stdout ----",
+            "thread 'a' panicked",
+            "  left: 1",
+            "---- b stdout ----",
+            "Error: no",
+        ];
+        assert_eq!(kept, expected);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::output::Counts;
+use crate::output::{Counts, Failures};
 
 /// What a step must show besides a status of zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,7 @@ struct Step {
     name: String,
     took: Duration,
     verdict: Result<(), String>,
+    failures: Failures,
 }
 
 /// The steps run so far.
@@ -79,14 +80,15 @@ impl Report {
     ) -> Outcome {
         println!("\n=== {name}\n$ {}", shown(command));
         let started = Instant::now();
-        let outcome = match stream(command, self.quiet) {
-            Ok(outcome) => outcome,
+        let (outcome, failures) = match stream(command, self.quiet) {
+            Ok(both) => both,
             Err(error) => {
                 println!("could not be run: {error}");
-                Outcome {
+                let outcome = Outcome {
                     success: false,
                     counts: Counts::default(),
-                }
+                };
+                (outcome, Failures::default())
             }
         };
         let verdict = judge(&outcome);
@@ -95,7 +97,7 @@ impl Report {
         if verdict.is_err() && outcome.counts.failed == 0 {
             self.failed += 1;
         }
-        self.record(name, started, verdict);
+        self.record(name, started, verdict, failures);
         outcome
     }
 
@@ -130,7 +132,7 @@ impl Report {
             Err(error) => (Err(error.to_string()), None),
         };
         self.failed += u64::from(verdict.is_err());
-        self.record(name, started, verdict);
+        self.record(name, started, verdict, Failures::default());
         value
     }
 
@@ -181,6 +183,11 @@ impl Report {
         for note in &self.notes {
             println!("{note}");
         }
+        for step in self.steps.iter().filter(|step| step.verdict.is_err()) {
+            for line in step.failures.lines() {
+                println!("{}: {line}", step.name);
+            }
+        }
         println!("{:>8.1} s  in all", self.started.elapsed().as_secs_f64());
         println!("\n{} passed, {} failed", self.passed, self.failed);
         let _ = std::io::stdout().flush();
@@ -191,7 +198,13 @@ impl Report {
         }
     }
 
-    fn record(&mut self, name: &str, started: Instant, verdict: Result<(), String>) {
+    fn record(
+        &mut self,
+        name: &str,
+        started: Instant,
+        verdict: Result<(), String>,
+        failures: Failures,
+    ) {
         let took = started.elapsed();
         if let Err(text) = &verdict {
             println!("*** {name}: {text}");
@@ -201,40 +214,44 @@ impl Report {
             name: name.to_owned(),
             took,
             verdict,
+            failures,
         });
     }
 }
 
 /// Runs a command without input, passes its output on line by line, and reads the counts in it.
-fn stream(command: &mut Command, quiet: bool) -> std::io::Result<Outcome> {
+fn stream(command: &mut Command, quiet: bool) -> std::io::Result<(Outcome, Failures)> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let counts = Mutex::new(Counts::default());
+    let read = Mutex::new((Counts::default(), Failures::default()));
     std::thread::scope(|scope| {
-        scope.spawn(|| forward(stdout, (!quiet).then(std::io::stdout), &counts));
-        scope.spawn(|| forward(stderr, (!quiet).then(std::io::stderr), &counts));
+        scope.spawn(|| forward(stdout, (!quiet).then(std::io::stdout), &read));
+        scope.spawn(|| forward(stderr, (!quiet).then(std::io::stderr), &read));
     });
     let status = child.wait()?;
-    let counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Outcome {
+    let (counts, failures) = read.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let outcome = Outcome {
         success: status.success(),
         counts,
-    })
+    };
+    Ok((outcome, failures))
 }
 
-fn forward(from: Option<impl Read>, mut to: Option<impl Write>, counts: &Mutex<Counts>) {
+fn forward(from: Option<impl Read>, mut to: Option<impl Write>, read: &Mutex<(Counts, Failures)>) {
     let Some(from) = from else { return };
     let mut from = BufReader::new(from);
     let mut line = Vec::new();
     while matches!(from.read_until(b'\n', &mut line), Ok(length) if length > 0) {
-        counts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .read(&String::from_utf8_lossy(&line));
+        {
+            let text = String::from_utf8_lossy(&line);
+            let (counts, failures) = &mut *read.lock().unwrap_or_else(PoisonError::into_inner);
+            counts.read(&text);
+            failures.read(&text);
+        }
         if let Some(to) = &mut to {
             let _ = to.write_all(&line).and_then(|()| to.flush());
         }

@@ -15,6 +15,10 @@ use crate::backend::value::{Json, Value};
 use crate::error::Result;
 
 impl ValkeyBackend {
+    pub(in crate::backend) fn store_number(&self) -> u64 {
+        self.core().generations.id()
+    }
+
     pub(in crate::backend) fn lease(&self, key: KeyRef<'_>) -> Lease {
         Lease::ticket(self.core().generations.ticket(key.to_wire().as_str()))
     }

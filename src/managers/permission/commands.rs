@@ -195,7 +195,7 @@ impl PermissionCache {
         let (guild, rule_now) = (guild.into(), permission.into());
         let (cache, command) = (self.clone(), command.to_owned());
         whole(self.is_local(), async move {
-            let _void = warm::Void::guild(guild);
+            let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
             let written = cache.commands.put(rule(guild, &command), rule_now).await;
             let removed = cache.remove_fallbacks(guild, &command).await;
             written.and(removed)
@@ -230,7 +230,7 @@ impl PermissionCache {
         let guild = guild.into();
         let (cache, command) = (self.clone(), command.to_owned());
         whole(self.is_local(), async move {
-            let _void = warm::Void::guild(guild);
+            let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
             cache.shared.counters.add(Event::Invalidation);
             let mut first_error = None;
             let mut note = |result: Result<()>| {

@@ -146,7 +146,8 @@ impl PermissionCache {
     /// Once begun it is carried out, whether or not its caller stays.
     pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
         let guild = guild.into();
-        self.remove_sets(FAMILIES.map(|family| KeySet::Guild(family, guild)))
+        let void = warm::Void::guild(self.shared.slot.backend(), guild);
+        self.remove_sets(void, FAMILIES.map(|family| KeySet::Guild(family, guild)))
             .await
     }
 
@@ -155,13 +156,18 @@ impl PermissionCache {
     /// # Errors
     /// As [`Backend::delete_prefix`]; what can be removed is removed all the same.
     pub async fn clear_all(&self) -> Result<usize> {
-        self.remove_sets(FAMILIES.map(KeySet::Family)).await
+        let void = warm::Void::all(self.shared.slot.backend());
+        self.remove_sets(void, FAMILIES.map(KeySet::Family)).await
     }
 
-    async fn remove_sets(&self, sets: [KeySet<'static>; FAMILIES.len()]) -> Result<usize> {
+    async fn remove_sets(
+        &self,
+        void: warm::Void,
+        sets: [KeySet<'static>; FAMILIES.len()],
+    ) -> Result<usize> {
         let shared = Arc::clone(&self.shared);
         whole(self.is_local(), async move {
-            let _void = warm::Void::all();
+            let _void = void;
             let (mut removed, mut first_error) = (0, None);
             for set in sets {
                 match shared.remove_set(set).await {

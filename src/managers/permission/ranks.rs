@@ -53,7 +53,7 @@ impl PermissionCache {
     ) -> Result<()> {
         let (cache, guild, ranks) = (self.clone(), guild.into(), ranks.into());
         whole(self.is_local(), async move {
-            let _void = warm::Void::guild(guild);
+            let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
             let key = KeyRef::PermissionRanks { guild };
             let written = cache.ranks.put(key, ranks).await;
             let removed = cache.remove_user_ranks(guild).await;
@@ -69,7 +69,7 @@ impl PermissionCache {
     pub async fn invalidate_ranks(&self, guild: impl Into<u64>) -> Result<()> {
         let (cache, guild) = (self.clone(), guild.into());
         whole(self.is_local(), async move {
-            let _void = warm::Void::guild(guild);
+            let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
             let ranks = cache.shared.remove(KeyRef::PermissionRanks { guild }).await;
             let key = KeyRef::PermissionAssignments { guild };
             let assignments = cache.shared.remove(key).await;
@@ -125,7 +125,7 @@ impl PermissionCache {
     ) -> Result<()> {
         let (cache, guild, assignments) = (self.clone(), guild.into(), assignments.into());
         whole(self.is_local(), async move {
-            let _void = warm::Void::guild(guild);
+            let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
             let key = KeyRef::PermissionAssignments { guild };
             let written = cache.assignments.put(key, assignments).await;
             let removed = cache.remove_user_ranks(guild).await;
@@ -141,7 +141,7 @@ impl PermissionCache {
     pub async fn invalidate_assignments(&self, guild: impl Into<u64>) -> Result<()> {
         let (cache, guild) = (self.clone(), guild.into());
         whole(self.is_local(), async move {
-            let _void = warm::Void::guild(guild);
+            let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
             let key = KeyRef::PermissionAssignments { guild };
             let assignments = cache.shared.remove(key).await;
             let users = cache.remove_user_ranks(guild).await;

@@ -1,11 +1,11 @@
 //! Filling the cache before the first message asks for it.
 //!
 //! Which commands a load brings is not known before it ends, so no lease can be taken on each of their keys
-//! first. Instead a generation per guild (striped, for the whole process) is read before the load and again
+//! first. Instead a generation per store and guild (striped, for the whole process) is read before the load and again
 //! after the leases of all keys are taken: whatever changed the guild's permissions through a
 //! [`PermissionCache`] moved it (T2). Guild-wide removals by other ways void the leases on ranks and
-//! assignments, which are taken before the load. A text-face delete of a single command's key during a load
-//! is not seen.
+//! assignments, which are taken before the load, and one on a key that pre-warming does not write. A text-face delete of
+//! a single command's key during a load is not seen.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -13,56 +13,75 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::types::GuildPermissions;
 use super::{PermissionCache, commands};
-use crate::backend::{Backend, Key, KeyRef, Lease, Value};
+use crate::backend::{Backend, Key, KeyRef, Lease, Roles, Value};
 use crate::error::{Error, Result};
 use crate::managers::common::is_local;
 use crate::managers::fetch::runtime;
 use crate::managers::stats::Event;
 
-const STRIPES: usize = 256;
-
 /// How often an entry that was not published is tried again, while nothing of its guild has changed: leases are
 /// striped, and a neighbour's write may void one without touching its key.
 const ATTEMPTS: usize = 4;
 
-/// SeqCst throughout: bumps and reads stand beside writes of the backends' own generations.
-static GENERATIONS: [AtomicU64; STRIPES] = [const { AtomicU64::new(0) }; STRIPES];
+/// Counters of changes, for every store of the process: of a guild, and of all its guilds. Striped; a clash leaves entries
+/// out of a pre-warming. SeqCst throughout: bumps and reads stand beside writes of the backends' own generations.
+static OF_GUILDS: [AtomicU64; 4096] = [const { AtomicU64::new(0) }; 4096];
+static OF_STORES: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
 
-fn generation(guild: u64) -> &'static AtomicU64 {
+fn of_guild(store: u64, guild: u64) -> &'static AtomicU64 {
     // Snowflakes: the low 22 bits are a counter, the time stands above.
-    &GENERATIONS[(guild ^ (guild >> 22)) as usize % STRIPES]
+    let mixed = (guild ^ (guild >> 22)).wrapping_add(store.wrapping_mul(0x9e37_79b9));
+    &OF_GUILDS[mixed as usize % OF_GUILDS.len()]
 }
 
-/// Voids the pre-warming of a guild, or of all, now and once more when dropped.
-pub(super) struct Void(Option<u64>);
+fn of_store(store: u64) -> &'static AtomicU64 {
+    &OF_STORES[store as usize % OF_STORES.len()]
+}
+
+/// How often the permissions of a guild have changed, or all permissions of its store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Generation(u64, u64);
+
+impl Generation {
+    fn now(backend: &Backend, guild: u64) -> Self {
+        let store = backend.store_number();
+        Self(
+            of_store(store).load(Ordering::SeqCst),
+            of_guild(store, guild).load(Ordering::SeqCst),
+        )
+    }
+}
+
+/// A key of the guild that no pre-warming writes; the lease on it is void once all of the guild was removed.
+fn watched(guild: u64) -> KeyRef<'static> {
+    KeyRef::UserPermissionRank {
+        guild,
+        user: 0,
+        roles: Roles::of(&[]),
+    }
+}
+
+/// Voids the pre-warming of a guild, or of all guilds of a store, now and once more when dropped.
+pub(super) struct Void(&'static AtomicU64);
 
 impl Void {
-    pub(super) fn guild(guild: u64) -> Self {
-        Self(Some(guild)).now()
+    pub(super) fn guild(backend: &Backend, guild: u64) -> Self {
+        Self::now(of_guild(backend.store_number(), guild))
     }
 
-    pub(super) fn all() -> Self {
-        Self(None).now()
+    pub(super) fn all(backend: &Backend) -> Self {
+        Self::now(of_store(backend.store_number()))
     }
 
-    fn now(self) -> Self {
-        match self.0 {
-            Some(guild) => {
-                generation(guild).fetch_add(1, Ordering::SeqCst);
-            }
-            None => {
-                for generation in &GENERATIONS {
-                    generation.fetch_add(1, Ordering::SeqCst);
-                }
-            }
-        }
-        self
+    fn now(generation: &'static AtomicU64) -> Self {
+        generation.fetch_add(1, Ordering::SeqCst);
+        Self(generation)
     }
 }
 
 impl Drop for Void {
     fn drop(&mut self) {
-        std::mem::forget(Self(self.0).now());
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -98,7 +117,7 @@ impl PermissionCache {
         let guild = guild.into();
         let runtime = runtime()?;
         let backend = self.shared.slot.backend().clone();
-        let before = generation(guild).load(Ordering::SeqCst);
+        let before = Generation::now(&backend, guild);
         let whole_guild = [
             KeyRef::PermissionRanks { guild },
             KeyRef::PermissionAssignments { guild },
@@ -134,33 +153,39 @@ impl PermissionCache {
         &self,
         backend: &Backend,
         guild: u64,
-        before: u64,
+        before: Generation,
         whole_guild: [Lease; 2],
         loaded: GuildPermissions,
     ) -> Result<Warmed> {
-        let entries: Vec<(Key, Value)> = loaded
-            .commands
+        let (commands, ranks, assignments) = (loaded.commands, loaded.ranks, loaded.assignments);
+        let mut warmed = Warmed {
+            loaded: commands.len()
+                + usize::from(ranks.is_some())
+                + usize::from(assignments.is_some()),
+            stored: 0,
+        };
+        let mut left: Vec<(Key, Value)> = commands
             .into_iter()
             .map(|(name, rule)| (commands::rule(guild, &name).to_key(), Value::new(rule)))
             .collect();
-        let mut warmed = Warmed {
-            loaded: entries.len()
-                + usize::from(loaded.ranks.is_some())
-                + usize::from(loaded.assignments.is_some()),
-            stored: 0,
-        };
         // In memory a write costs no round trip: one lease at a time voids no neighbours. Elsewhere all
-        // go in one.
+        // go in one, for leases of one batch do not void each other.
         let batch = if is_local(backend) {
             1
         } else {
-            entries.len().max(1)
+            left.len().max(1)
         };
-        let mut left = entries;
+        // Ranks and assignments go with the first batch, under the leases from before the load. From then on the
+        // lease on a key that no pre-warming writes shows whether the whole guild was removed.
+        let watch = backend.lease(watched(guild));
+        let mut whole_guild = Some(whole_guild);
         for _ in 0..ATTEMPTS {
             let mut unpublished = Vec::new();
-            for entries in left.chunks(batch) {
-                let leased: Vec<(Lease, KeyRef<'_>, Value)> = entries
+            let mut at = 0;
+            while at < left.len() || whole_guild.is_some() {
+                let entries = &left[at..left.len().min(at + batch)];
+                at += entries.len();
+                let mut leased: Vec<(Lease, KeyRef<'_>, Value)> = entries
                     .iter()
                     .map(|(key, value)| {
                         let key = key.as_key_ref();
@@ -168,20 +193,31 @@ impl PermissionCache {
                     })
                     .collect();
                 // Only now: a change before this moved it, a change after this voids the leases above.
-                let unchanged = generation(guild).load(Ordering::SeqCst) == before
+                let unchanged = Generation::now(backend, guild) == before
+                    && backend.lease_is_valid(&watch)
                     && whole_guild
                         .iter()
+                        .flatten()
                         .all(|lease| backend.lease_is_valid(lease));
                 if !unchanged {
                     let rest = warmed.loaded - warmed.stored;
                     self.shared.counters.add_many(Event::Overtaken, rest as u64);
                     return Ok(warmed);
                 }
+                if let Some([ranks_lease, assignments_lease]) = whole_guild.take() {
+                    if let Some(ranks) = &ranks {
+                        let key = KeyRef::PermissionRanks { guild };
+                        leased.push((ranks_lease, key, Value::new(ranks.clone())));
+                    }
+                    if let Some(assignments) = &assignments {
+                        let key = KeyRef::PermissionAssignments { guild };
+                        leased.push((assignments_lease, key, Value::new(assignments.clone())));
+                    }
+                }
                 let published = self.publish(backend, leased).await?;
+                warmed.stored += published.iter().filter(|published| **published).count();
                 for (entry, published) in entries.iter().zip(published) {
-                    if published {
-                        warmed.stored += 1;
-                    } else {
+                    if !published {
                         unpublished.push(entry.clone());
                     }
                 }
@@ -191,21 +227,6 @@ impl PermissionCache {
                 break;
             }
         }
-        let [ranks_lease, assignments_lease] = whole_guild;
-        let mut leased = Vec::with_capacity(2);
-        if let Some(ranks) = loaded.ranks {
-            leased.push((
-                ranks_lease,
-                KeyRef::PermissionRanks { guild },
-                Value::new(ranks),
-            ));
-        }
-        if let Some(assignments) = loaded.assignments {
-            let key = KeyRef::PermissionAssignments { guild };
-            leased.push((assignments_lease, key, Value::new(assignments)));
-        }
-        let published = self.publish(backend, leased).await?;
-        warmed.stored += published.into_iter().filter(|published| *published).count();
         Ok(warmed)
     }
 
