@@ -197,7 +197,16 @@ impl<K, V> Bounded<K, V> {
     /// Reclaims what has expired at `tick` or was cleared in one group; returns how many went.
     pub(crate) fn sweep_group(&self, local: &Local<K, V>, group: usize, tick: u64) -> usize {
         if !cfg!(tux_fault = "expiry-reset-late") {
-            self.expiry.reset(group);
+            self.expiry.take(group);
+        }
+        self.sweep_taken(local, group, tick)
+    }
+
+    /// The same for a group whose deadlines the index has forgotten already.
+    fn sweep_taken(&self, local: &Local<K, V>, group: usize, tick: u64) -> usize {
+        // The entries lie far apart: all at once.
+        for bucket in self.group(group) {
+            self.table.prefetch_entries(bucket);
         }
         let (mut earliest, mut count) = (Deadline::NEVER, 0);
         for bucket in self.group(group) {
@@ -226,7 +235,7 @@ impl<K, V> Bounded<K, V> {
             });
         }
         if cfg!(tux_fault = "expiry-reset-late") {
-            self.expiry.reset(group);
+            self.expiry.take(group);
         }
         self.expiry.keep(group, earliest);
         count
@@ -284,10 +293,10 @@ impl<K, V> Bounded<K, V> {
             if !self.expiry.is_due(tick) {
                 break;
             }
-            match self.expiry.take_due(tick) {
-                Some(group) if self.sweep_group(local, group, tick) > 0 => return true,
-                Some(_) => {}
-                None => break,
+            if let Some(group) = self.expiry.take_due(tick)
+                && self.sweep_taken(local, group, tick) > 0
+            {
+                return true;
             }
         }
         false

@@ -237,10 +237,10 @@ impl Bounded {
             if !self.due.is_due(now.tick) {
                 break;
             }
-            match self.due.take_first_due(now.tick) {
-                Some(group) if self.sweep_group(group, now, counts) > 0 => return true,
-                Some(_) => {}
-                None => break,
+            if let Some(group) = self.due.take_first_due(now.tick)
+                && self.sweep_group(group, now, counts) > 0
+            {
+                return true;
             }
         }
         false

@@ -1,17 +1,17 @@
-//! The index of deadlines: the earliest of each eight buckets, of each 64 such groups, and of all. It may name a deadline
-//! whose entry has gone since; then the look at the group puts it right.
+//! The index of deadlines: the earliest of each two buckets, of each eight such groups, of each eight of those, and so on
+//! up to that of all. It may name a deadline whose entry has gone since; then the look at the group puts it right.
 
 use super::{Deadline, earlier, has_passed};
 
-/// Buckets of a group, and groups of a block.
-const BUCKETS: usize = 8;
-const GROUPS: usize = 64;
+/// Buckets of a group, and words with one above them.
+const BUCKETS: usize = 2;
+const FANOUT: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Due {
     all: Deadline,
-    blocks: Vec<Deadline>,
-    groups: Vec<Deadline>,
+    /// The groups first.
+    levels: Vec<Vec<Deadline>>,
     buckets: usize,
 }
 
@@ -25,17 +25,20 @@ fn earliest(deadlines: &[Deadline]) -> Option<(usize, u64)> {
 
 impl Due {
     pub(super) fn new(buckets: usize) -> Self {
-        let groups = buckets.div_ceil(BUCKETS);
+        let mut levels = vec![vec![None; buckets.div_ceil(BUCKETS)]];
+        while levels[levels.len() - 1].len() > FANOUT {
+            let below = levels[levels.len() - 1].len();
+            levels.push(vec![None; below.div_ceil(FANOUT)]);
+        }
         Self {
             all: None,
-            blocks: vec![None; groups.div_ceil(GROUPS)],
-            groups: vec![None; groups],
+            levels,
             buckets,
         }
     }
 
     pub(super) fn groups(&self) -> usize {
-        self.groups.len()
+        self.levels[0].len()
     }
 
     /// The buckets of a group.
@@ -48,37 +51,55 @@ impl Due {
     }
 
     pub(super) fn note(&mut self, group: usize, deadline: Deadline) {
-        let block = &mut self.blocks[group / GROUPS];
-        for known in [&mut self.groups[group], block, &mut self.all] {
-            *known = earlier(*known, deadline);
+        let mut at = group;
+        for words in &mut self.levels {
+            words[at] = earlier(words[at], deadline);
+            at /= FANOUT;
         }
+        self.all = earlier(self.all, deadline);
     }
 
     pub(super) fn forget(&mut self, group: usize) {
-        self.groups[group] = None;
+        self.levels[0][group] = None;
     }
 
     pub(super) fn is_due(&self, tick: u64) -> bool {
         has_passed(self.all, tick)
     }
 
-    /// The group that is due first; its deadline is forgotten. Puts the upper levels right on the way.
+    /// The words that share one above them.
+    fn node(&self, level: usize, node: usize) -> &[Deadline] {
+        let words = &self.levels[level];
+        &words[node * FANOUT..(node * FANOUT + FANOUT).min(words.len())]
+    }
+
+    /// The group that is due first; its deadline is forgotten. Puts right what is above, up to where nothing changes.
     pub(super) fn take_first_due(&mut self, tick: u64) -> Option<usize> {
-        let mut found = None;
-        if let Some((block, deadline)) = earliest(&self.blocks)
-            && deadline <= tick
-        {
-            let from = block * GROUPS;
-            let to = (from + GROUPS).min(self.groups.len());
-            found = earliest(&self.groups[from..to])
-                .filter(|&(_, deadline)| deadline <= tick)
-                .map(|(at, _)| from + at);
-            if let Some(group) = found {
-                self.forget(group);
+        let (mut at, mut deadline, mut passed) = (0, self.all, Vec::new());
+        for level in (0..self.levels.len()).rev() {
+            if !has_passed(deadline, tick) {
+                break;
             }
-            self.blocks[block] = earliest(&self.groups[from..to]).map(|(_, deadline)| deadline);
+            passed.push((level, at));
+            let best = earliest(self.node(level, at));
+            deadline = best.map(|(_, deadline)| deadline);
+            at = at * FANOUT + best.map_or(0, |(child, _)| child);
         }
-        self.all = earliest(&self.blocks).map(|(_, deadline)| deadline);
-        found
+        let arrived = passed.len() == self.levels.len() && has_passed(deadline, tick);
+        if arrived {
+            self.forget(at);
+        }
+        for (level, node) in passed.into_iter().rev() {
+            let left = earliest(self.node(level, node)).map(|(_, deadline)| deadline);
+            let above = match self.levels.get_mut(level + 1) {
+                Some(words) => &mut words[node],
+                None => &mut self.all,
+            };
+            if *above == left {
+                break;
+            }
+            *above = left;
+        }
+        arrived.then_some(at)
     }
 }
