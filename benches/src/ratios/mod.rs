@@ -4,9 +4,9 @@
 //! another one each time, so that a slow moment of the machine hits all. Shown are medians over the rounds and the
 //! spread (the middle half), and ratios of medians. Every timed loop checks every answer it gets.
 //!
-//! Who is timed second finds the processor's caches full of the first one's memory. Each timing therefore begins with as
-//! many operations of the same kind that are not timed (`measure/keys.rs`): what is compared is each rival in its own
-//! steady state.
+//! Who is timed second finds the processor's caches full of the first one's memory. Each timing therefore begins with
+//! ten times as many operations of the same kind that are not timed (`measure/keys.rs`): what is compared is each rival in
+//! its own steady state.
 
 mod limits;
 pub(crate) mod measure;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     Timing,
-    keys::{OPERATIONS, Order, difference, filled, key, right, value_of},
+    keys::{OPERATIONS, Order, difference, filled, key, right, value_of, warm_up},
 };
 use crate::peers::{Papaya, Peer, Tux};
 
@@ -69,8 +69,7 @@ pub(super) fn insert<C: Peer<u64, u64> + 'static>(
             }
             next += OPERATIONS as u64;
         };
-        // As in `Order::timed`.
-        stretch();
+        warm_up(&mut stretch);
         let start = Instant::now();
         stretch();
         let ns = start.elapsed().as_nanos() as f64 / OPERATIONS as f64;

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Timing,
-    keys::{OPERATIONS, THREADED, TTL, difference, filled, key, right, value_of},
+    keys::{OPERATIONS, THREADED, TTL, difference, filled, key, right, value_of, warm_up},
 };
 use crate::peers::Peer;
 
@@ -99,7 +99,7 @@ struct Answers {
     found: u64,
 }
 
-/// Runs `body` in so many threads at once, each with `OPERATIONS` operations untimed, as in `Order::timed`, then with
+/// Runs `body` in so many threads at once, each untimed first, as in `Order::timed`, then with
 /// `THREADED` from a common start: nanoseconds from that to the last one's end, and the hits of this part.
 fn in_threads(
     threads: usize,
@@ -110,12 +110,13 @@ fn in_threads(
         let (barrier, body) = (&barrier, &body);
         let run = |thread| {
             scope.spawn(move || {
-                let warm = body(thread, OPERATIONS);
+                let mut warm = 0;
+                warm_up(|| warm |= body(thread, OPERATIONS).wrong);
                 barrier.wait();
                 let start = Instant::now();
                 let Answers { wrong, found } = body(thread, THREADED);
                 let end = Instant::now();
-                let wrong = wrong | warm.wrong;
+                let wrong = wrong | warm;
                 (start, end, Answers { wrong, found })
             })
         };
