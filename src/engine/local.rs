@@ -67,6 +67,9 @@ pub(crate) enum Retired<K, V> {
     Record(*mut Record<K, V>),
 }
 
+/// How many sealed batches a thread keeps room for; more wait only for a stalled reader.
+const FEW_BATCHES: usize = 64;
+
 /// One thread's part of one cache.
 pub(crate) struct Local<K, V> {
     pub(crate) counters: Counters,
@@ -214,6 +217,12 @@ impl<K, V> Local<K, V> {
             }
         }
         self.collecting.set(false);
+        // SAFETY: owner; no user code runs while the borrow lasts.
+        let sealed = &mut unsafe { self.garbage() }.sealed;
+        if sealed.capacity() > FEW_BATCHES.max(4 * sealed.len()) {
+            // Grown while a reader was stalled.
+            sealed.shrink_to(FEW_BATCHES.max(2 * sealed.len()));
+        }
         if let Some(panic) = panicked {
             resume_unwind(panic);
         }
