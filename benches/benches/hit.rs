@@ -1,4 +1,5 @@
-//! Hits: per call, pinned and batched; key and value types; sizes; and misses. A TTL is set, statistics are on.
+//! Hits, each per call, pinned and batched, by sizes and by types of keys and values; and misses. A TTL is set, statistics
+//! are on.
 
 use std::{hash::Hash, hint::black_box, sync::Arc, time::Duration};
 
@@ -45,13 +46,15 @@ fn next<'k, K>(keys: &'k [K], from: &mut usize) -> &'k [K] {
     &keys[*from - batch..*from]
 }
 
-/// Hits per call; every one has to be a hit.
-fn per_call<K, V>(
+/// Hits per call, in views of four and in calls of sixteen. `right` says whether a key's value is its own; per call only
+/// the number of hits is checked in the timed loop, and all values afterwards.
+fn hits<K, V>(
     criterion: &mut Criterion,
     name: &str,
     size: usize,
     key: impl Fn(u64) -> K,
     value: impl Fn(u64) -> V,
+    right: impl Fn(&K, &V) -> bool,
 ) where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + PartialEq + Send + Sync + 'static,
@@ -70,86 +73,78 @@ fn per_call<K, V>(
             assert_eq!(found, keys.len());
         });
     });
+    group.bench_function(
+        BenchmarkId::new(format!("{name}, pinned, 4 a view"), size),
+        |bencher| {
+            bencher.iter(|| {
+                for four in next(&keys, &mut from).chunks(4) {
+                    let view = cache.pin();
+                    let right = |key: &K| view.get(key).is_some_and(|value| right(key, value));
+                    assert!(four.iter().all(right));
+                }
+            });
+        },
+    );
+    let mut found = Vec::with_capacity(16);
+    group.bench_function(
+        BenchmarkId::new(format!("{name}, get_many, 16 a call"), size),
+        |bencher| {
+            bencher.iter(|| {
+                for keys in next(&keys, &mut from).chunks(16) {
+                    found.clear();
+                    cache.get_many_into(keys, &mut found);
+                    let right = |(key, value): (&K, &Option<V>)| {
+                        value.as_ref().is_some_and(|value| right(key, value))
+                    };
+                    assert!(keys.iter().zip(&found).all(right));
+                }
+            });
+        },
+    );
+    let right = |key: &K| cache.get(key).is_some_and(|value| right(key, &value));
+    assert!(keys.iter().all(right), "every key has its value still");
 }
 
 fn sizes(criterion: &mut Criterion) {
     for size in [1_000, 10_000, 100_000, 1_000_000] {
-        per_call(
-            criterion,
-            "u64 to u64",
-            size,
-            |number| number,
-            |number| number,
-        );
+        let value = |number: u64| number * 3;
+        let right = |key: &u64, found: &u64| *found == value(*key);
+        hits(criterion, "u64 to u64", size, |number| number, value, right);
     }
 }
 
 fn keys(criterion: &mut Criterion) {
     const SIZE: usize = 10_000;
-    per_call(
-        criterion,
-        "(u64,u64) to u64",
-        SIZE,
-        |number| (number / 7, number),
-        |number| number,
-    );
-    per_call(
-        criterion,
-        "20-byte key",
-        SIZE,
-        |number| format!("{number:020}"),
-        |number| number,
-    );
-    per_call(
-        criterion,
-        "200-byte key",
-        SIZE,
-        |number| format!("{number:0200}"),
-        |number| number,
-    );
+    let pair = |number| (number / 7, number);
+    let of_pair = |key: &(u64, u64), value: &u64| *value == key.1;
+    hits(criterion, "(u64,u64) to u64", SIZE, pair, |n| n, of_pair);
+    texts::<20>(criterion, "20-byte key", SIZE);
+    texts::<200>(criterion, "200-byte key", SIZE);
+}
+
+/// Keys of `LENGTH` digits; the value is the last eight of them.
+fn texts<const LENGTH: usize>(criterion: &mut Criterion, name: &str, size: usize) {
+    let key = |number| format!("{number:0LENGTH$}");
+    let tail = |key: &String| key.as_bytes().last_chunk().copied().map(u64::from_le_bytes);
+    let value = |number| tail(&key(number)).expect("longer than eight");
+    let right = |key: &String, value: &u64| tail(key) == Some(*value);
+    hits(criterion, name, size, key, value, right);
 }
 
 fn values(criterion: &mut Criterion) {
     const SIZE: usize = 10_000;
-    per_call(criterion, "Arc value", SIZE, |number| number, Arc::new);
-    per_call(
+    let shared = |key: &u64, value: &Arc<u64>| **value == *key;
+    hits(criterion, "Arc value", SIZE, |n| n, Arc::new, shared);
+    let first_and_last = |key: &u64, value: &[u64; 128]| value[0] == *key && value[127] == *key;
+    let filled = |number| [number; 128];
+    hits(
         criterion,
         "1 KiB value",
         SIZE,
-        |number| number,
-        |number| [number; 128],
+        |n| n,
+        filled,
+        first_and_last,
     );
-}
-
-fn views(criterion: &mut Criterion) {
-    for size in [1_000, 10_000, 100_000, 1_000_000] {
-        let (cache, keys) = full(size, |number| number, |number| number * 3);
-        let mut group = criterion.benchmark_group("hit");
-        group.throughput(Throughput::Elements(BATCH.min(size) as u64));
-        let mut from = 0;
-        group.bench_function(BenchmarkId::new("pinned, 4 a view", size), |bencher| {
-            bencher.iter(|| {
-                for four in next(&keys, &mut from).chunks(4) {
-                    let view = cache.pin();
-                    assert!(four.iter().all(|key| view.get(key) == Some(&(key * 3))));
-                }
-            });
-        });
-        let mut found = Vec::with_capacity(BATCH);
-        group.bench_function(BenchmarkId::new("get_many, 16 a call", size), |bencher| {
-            bencher.iter(|| {
-                for keys in next(&keys, &mut from).chunks(16) {
-                    found.clear();
-                    cache.get_many_into(keys, &mut found);
-                    assert!(
-                        keys.iter()
-                            .zip(&found)
-                            .all(|(key, found)| *found == Some(key * 3))
-                    );
-                }
-            });
-        });
-    }
 }
 
 fn misses(criterion: &mut Criterion) {
@@ -174,6 +169,6 @@ fn misses(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
-    targets = sizes, keys, values, views, misses
+    targets = sizes, keys, values, misses
 }
 criterion_main!(benches);
