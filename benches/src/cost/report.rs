@@ -179,7 +179,8 @@ fn against_threads(by_threads: &[Cell], forecasts: &[Forecast]) -> Plot {
             .filter(|cell| cell.rival == Rival::Quick && is(cell.kind))
             .map(|cell| (cell.kind.threads() as f64, 1_000.0 / cell.ns))
             .collect();
-        series.push(Series::new(format!("quick {what}"), points.clone()).with_dots(points));
+        // No model of it: no line.
+        series.push(Series::new(format!("quick {what}"), Vec::new()).with_dots(points));
     }
     let plot = Plot::logarithmic(
         "Throughput: dots measured, lines modelled".to_owned(),

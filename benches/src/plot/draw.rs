@@ -1,12 +1,11 @@
 //! The drawing itself.
 
 use plotters::{
-    element::DashedPathElement,
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use super::{Plot, axis::Axis, short};
+use super::{Plot, axis::Axis};
 
 const SIZE: (u32, u32) = (1_000, 800);
 const FONT: &str = "sans-serif";
@@ -39,7 +38,7 @@ impl Plot {
             .margin(16)
             .margin_right(LABELS)
             .x_label_area_size(84)
-            .y_label_area_size(if self.labels_at_ends { 120 } else { 164 })
+            .y_label_area_size(120)
             .build_cartesian_2d(
                 Axis {
                     from: low,
@@ -60,7 +59,7 @@ impl Plot {
             .y_desc(&self.y_name)
             .x_labels(self.x_ticks.len())
             .y_labels(self.y_ticks.len())
-            .x_label_formatter(&|x| short(*x))
+            .x_label_formatter(&self.x_text)
             .y_label_formatter(&self.y_text)
             .label_style((FONT, TEXT))
             .axis_desc_style((FONT, TEXT))
@@ -69,9 +68,7 @@ impl Plot {
             .draw()?;
         let right = (SIZE.0 - LABELS) as i32;
         let mut labels = Vec::new();
-        for (index, (line, &(colour, dash))) in
-            self.series.iter().zip(STYLES.iter().cycle()).enumerate()
-        {
+        for (line, &(colour, dash)) in self.series.iter().zip(STYLES.iter().cycle()) {
             let style = colour.stroke_width(4);
             let points = line.points.iter().copied();
             match dash {
@@ -85,48 +82,24 @@ impl Plot {
                     .iter()
                     .map(|dot| Circle::new(*dot, 9, colour.filled())),
             )?;
-            let end = line
-                .points
-                .last()
-                .map_or((0, 0), |end| chart.backend_coord(end));
-            let from = if self.labels_at_ends {
-                end
-            } else {
-                (right, TITLE as i32 * 2 + index as i32 * STEP)
-            };
+            let end = line.points.last().or(line.dots.last());
             labels.push(Label {
-                from,
+                from: end.map_or((right, 0), |end| chart.backend_coord(end)),
                 text: &line.label,
                 colour,
-                dash,
             });
         }
         for (label, at) in spread(labels) {
             let colour = label.colour;
-            let (sample, gap) = if self.labels_at_ends { (8, 4) } else { (44, 8) };
-            let leader = vec![label.from, (right + sample, at)];
-            match (self.labels_at_ends, label.dash) {
-                // A line that ends far from its label is not drawn on by the leader.
-                (true, _) => {
-                    let strength = if right - label.from.0 > 60 { 0.2 } else { 0.6 };
-                    root.draw(&PathElement::new(leader, colour.mix(strength)))?;
-                }
-                (_, None) => root.draw(&PathElement::new(leader, colour.stroke_width(4)))?,
-                (_, Some((length, gap))) => {
-                    let dashed =
-                        DashedPathElement::new(leader, length, gap, colour.stroke_width(4));
-                    root.draw(&dashed)?;
-                }
-            }
+            let leader = vec![label.from, (right + 8, at)];
+            // A line that ends far from its label is not drawn on by the leader.
+            let strength = if right - label.from.0 > 60 { 0.2 } else { 0.6 };
+            root.draw(&PathElement::new(leader, colour.mix(strength)))?;
             let style = (FONT, TEXT)
                 .into_text_style(&root)
                 .color(&colour)
                 .pos(Pos::new(HPos::Left, VPos::Center));
-            root.draw(&Text::new(
-                label.text.to_owned(),
-                (right + sample + gap, at),
-                style,
-            ))?;
+            root.draw(&Text::new(label.text.to_owned(), (right + 12, at), style))?;
         }
         root.present()?;
         Ok(())
@@ -138,7 +111,6 @@ struct Label<'a> {
     from: (i32, i32),
     text: &'a str,
     colour: RGBColor,
-    dash: Option<(i32, i32)>,
 }
 
 /// From one label to the next below it, at least.
@@ -175,7 +147,6 @@ mod tests {
             from: (5, y),
             text: "a",
             colour: BLACK,
-            dash: None,
         };
         let places: Vec<i32> = spread([100, 101, 750, 760].map(label).into())
             .into_iter()

@@ -43,21 +43,19 @@ impl Series {
     }
 }
 
-/// A plot; its x axis is logarithmic, but for [`Plot::over_time`].
+/// A plot; its x axis is logarithmic, but for [`Plot::over_time`] and [`Plot::distribution`].
 #[derive(Debug, Clone)]
 pub struct Plot {
     title: String,
     x_name: String,
     x_logarithmic: bool,
     x_ticks: Vec<f64>,
+    x_text: fn(&f64) -> String,
     y_name: String,
     y_text: fn(&f64) -> String,
     y_range: (f64, f64),
     y_ticks: Vec<f64>,
     series: Vec<Series>,
-    /// Where the lines end at different heights the labels stand there; where all end at the top they stand in a
-    /// row, each behind a piece of its line.
-    labels_at_ends: bool,
 }
 
 impl Plot {
@@ -79,12 +77,12 @@ impl Plot {
             x_name: x_name.into(),
             x_logarithmic: true,
             x_ticks: x_ticks(&series),
+            x_text: |x| short(*x),
             y_name: y_name.into(),
             y_text: |y| format!("{y:.0}"),
             y_range: (0.0, top),
             y_ticks: axis::linear(top),
             series,
-            labels_at_ends: true,
         }
     }
 
@@ -100,12 +98,12 @@ impl Plot {
             x_name: "seconds".to_owned(),
             x_logarithmic: false,
             x_ticks: axis::linear(x_range(&series).1),
+            x_text: |x| short(*x),
             y_name: y_name.into(),
             y_text: |y| short(*y),
             y_range: (0.0, top),
             y_ticks: axis::linear(top),
             series,
-            labels_at_ends: true,
         }
     }
 
@@ -133,6 +131,7 @@ impl Plot {
             x_name: x_name.into(),
             x_logarithmic: true,
             x_ticks: x_ticks(&series),
+            x_text: |x| short(*x),
             y_name: y_name.into(),
             y_text: |y| short(10_f64.powf(*y)),
             y_range: (low.log10() - 0.1, top.log10() + 0.1),
@@ -141,56 +140,43 @@ impl Plot {
                 .map(f64::log10)
                 .collect(),
             series,
-            labels_at_ends: true,
         }
     }
 
-    /// Share of the batches against nanoseconds per look-up. The points are (ns, share); shares are drawn so that
-    /// each further nine takes the same room.
+    /// Nanoseconds per look-up against the share of the batches that took at most so long.
     pub fn latency(title: String, series: Vec<Series>) -> Self {
-        Self::distribution(
-            title,
-            "ns per look-up, mean of a batch (log)",
-            "share of batches at most this",
-            series,
-        )
+        Self::distribution(title, "ns per look-up, mean of a batch (log)", series)
     }
 
-    /// As [`latency`](Self::latency) for anything that has a distribution.
-    pub fn distribution(
-        title: String,
-        x_name: impl Into<String>,
-        y_name: impl Into<String>,
-        mut series: Vec<Series>,
-    ) -> Self {
-        // The last share is 1: infinitely many nines. It is drawn a third of a nine behind the last but one.
-        let nines = |share: f64| -(1.0 - share).log10();
-        let mut top = 1.0_f64;
-        for line in &mut series {
-            let last = line
-                .points
-                .iter()
-                .map(|point| point.1)
-                .filter(|share| *share < 1.0)
-                .fold(0.0, f64::max);
-            let cap = nines(last) + 0.3;
-            line.points
-                .iter_mut()
-                .for_each(|point| point.1 = nines(point.1).min(cap));
-            line.points.dedup_by(|a, b| a.1 == b.1 && a.1 >= cap);
-            top = top.max(cap);
+    /// A logarithmic `y_name` against the share at most so large, for points (y, share) in order. Each further nine takes the
+    /// same room, up to a little past 99.99 %; the last point, the maximum, stands behind.
+    pub fn distribution(title: String, y_name: impl Into<String>, mut series: Vec<Series>) -> Self {
+        let last = |line: &Series| {
+            let below = line.points.iter().map(|point| nines(point.1));
+            below
+                .filter(|nines| *nines < MOST_NINES)
+                .fold(0.0, f64::max)
+        };
+        let top = series.iter().map(last).fold(0.5, f64::max);
+        let mut end = top + 0.6;
+        // Whole numbers are marked with their share.
+        if (end - end.round()).abs() < 0.05 {
+            end += 0.1;
         }
+        for line in &mut series {
+            let maximum = line.points.last().copied();
+            line.points.retain(|point| nines(point.1) <= top);
+            line.points.extend(maximum.map(|(y, _)| (y, 1.0)));
+            for point in &mut line.points {
+                *point = (nines(point.1).min(end), point.0.max(1.0));
+            }
+        }
+        let shares = (0..=(top + 1e-6) as u32).map(f64::from);
         Self {
-            title,
-            x_name: x_name.into(),
-            x_logarithmic: true,
-            x_ticks: x_ticks(&series),
-            y_name: y_name.into(),
-            y_text: share_text,
-            y_range: (0.0, top + 0.1),
-            y_ticks: (0..=top as u32).map(f64::from).collect(),
-            series,
-            labels_at_ends: false,
+            x_logarithmic: false,
+            x_ticks: shares.chain([end]).collect(),
+            x_text: share_text,
+            ..Self::logarithmic(title, "percentile", y_name, series)
         }
     }
 
@@ -234,12 +220,22 @@ fn highest(series: &[Series]) -> f64 {
     all.map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max)
 }
 
+/// Further out only the maximum is drawn.
+const MOST_NINES: f64 = 4.7;
+
+/// 0.999 is three.
+fn nines(share: f64) -> f64 {
+    -(1.0 - share).log10()
+}
+
+/// Whole nines as percentages; anything else is the place of the maximum.
 fn share_text(nines: &f64) -> String {
-    match nines.round() as i32 {
-        0 => "0 %".to_owned(),
-        1 => "90 %".to_owned(),
-        2 => "99 %".to_owned(),
-        more => format!("99.{} %", "9".repeat((more - 2) as usize)),
+    match nines.round() {
+        whole if (nines - whole).abs() > 0.04 => "max".to_owned(),
+        whole if whole < 0.5 => "0".to_owned(),
+        whole if whole < 1.5 => "90".to_owned(),
+        whole if whole < 2.5 => "99".to_owned(),
+        whole => format!("99.{}", "9".repeat(whole as usize - 2)),
     }
 }
 
@@ -286,25 +282,26 @@ mod tests {
     }
 
     #[test]
-    fn every_nine_takes_the_same_room() {
+    fn every_nine_takes_the_same_room_and_the_maximum_stands_behind() {
         let points = vec![
             (3.0, 0.0),
             (4.0, 0.9),
             (5.0, 0.99),
             (50.0, 0.999),
+            (60.0, 0.999_999),
             (90.0, 1.0),
         ];
         let plot = Plot::latency("t".into(), vec![Series::new("a", points)]);
-        let heights: Vec<f64> = plot.series[0].points.iter().map(|point| point.1).collect();
-        let expected = [0.0, 1.0, 2.0, 3.0, 3.3];
-        assert!(
-            heights
-                .iter()
-                .zip(expected)
-                .all(|(a, b)| (a - b).abs() < 1e-9),
-            "{heights:?}"
-        );
-        assert!(svg(&plot).contains("99.9 %"));
+        let drawn: Vec<(f64, f64)> = plot.series[0].points.clone();
+        let expected = [(0.0, 3.0), (1.0, 4.0), (2.0, 5.0), (3.0, 50.0), (3.6, 90.0)];
+        assert_eq!(drawn.len(), expected.len());
+        for ((x, y), (share, ns)) in drawn.into_iter().zip(expected) {
+            assert!((x - share).abs() < 1e-9 && (y - f64::log10(ns)).abs() < 1e-9);
+        }
+        let text = svg(&plot);
+        for mark in ["\n0\n", "\n90\n", "\n99\n", "\n99.9\n", "\nmax\n"] {
+            assert!(text.contains(mark), "{mark:?} is missing in {text}");
+        }
     }
 
     #[test]
@@ -332,8 +329,8 @@ mod tests {
             ["0.5", "10", "30 k", "2.5 M"]
         );
         assert_eq!(
-            [0.0, 1.0, 2.0, 4.0].map(|n| share_text(&n)),
-            ["0 %", "90 %", "99 %", "99.99 %"]
+            [0.0, 1.0, 2.0, 4.0, 4.6].map(|n| share_text(&n)),
+            ["0", "90", "99", "99.99", "max"]
         );
     }
 }

@@ -173,8 +173,7 @@ pub(super) fn plots(lines: &[Line]) -> [(&'static str, Plot); 2] {
         let series = |line: &Line| Series::new(line.cache, figures(line).distribution.clone());
         Plot::distribution(
             title.to_owned(),
-            "ns from when it was due to its end (log)",
-            "share of operations at most this",
+            "ns from due to done (log)",
             lines.iter().map(series).collect(),
         )
     };
