@@ -1,0 +1,151 @@
+//! The mutants that cargo-mutants proposes for a file.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use syn::visit::Visit;
+
+use crate::Result;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Genre {
+    FnValue,
+    BinaryOperator,
+    UnaryOperator,
+    MatchArm,
+    MatchArmGuard,
+    /// What can only be changed in the text.
+    Other,
+}
+
+/// One small change.
+#[derive(Debug, Clone)]
+pub(super) struct Mutant {
+    /// From 1 on; also the value of `TUX_MUTANT` that switches it on.
+    pub(super) id: usize,
+    pub(super) name: String,
+    pub(super) file: String,
+    pub(super) genre: Genre,
+    /// Bytes of the file that the replacement stands for.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) replacement: String,
+}
+
+/// All mutants of the files, by the tool and its `.cargo/mutants.toml`; none inside unit tests, which it would change too.
+pub(super) fn list(tool: &Path, root: &Path, files: &[String]) -> Result<Vec<Mutant>> {
+    let mut command = Command::new(tool);
+    // As `cargo` calls its subcommands.
+    command.args(["mutants", "--list", "--json", "--package", "tux-cache"]);
+    for file in files {
+        command.args(["--file", file]);
+    }
+    let output = command.current_dir(root).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    let listed: Value = serde_json::from_slice(&output.stdout)?;
+    let mut mutants = Vec::new();
+    for file in files {
+        let source = std::fs::read_to_string(root.join(file))?;
+        let tests = tests_of(&source)?;
+        for entry in listed.as_array().into_iter().flatten() {
+            if entry["file"] != **file {
+                continue;
+            }
+            let mutant = parse(entry, &source, mutants.len() + 1)?;
+            if !tests.iter().any(|test| test.contains(&mutant.start)) {
+                mutants.push(mutant);
+            }
+        }
+    }
+    Ok(mutants)
+}
+
+fn parse(entry: &Value, source: &str, id: usize) -> Result<Mutant> {
+    let text = |key: &str| -> Result<String> {
+        let found = entry[key].as_str();
+        Ok(found
+            .ok_or_else(|| format!("cargo-mutants names no {key}"))?
+            .to_owned())
+    };
+    let place = |which: &str| -> Result<usize> {
+        let number = |key: &str| entry["span"][which][key].as_u64();
+        let both = number("line").zip(number("column"));
+        let (line, column) = both.ok_or("cargo-mutants names no place")?;
+        offset(source, usize::try_from(line)?, usize::try_from(column)?)
+            .ok_or_else(|| "cargo-mutants names a place outside the file".into())
+    };
+    Ok(Mutant {
+        id,
+        name: text("name")?,
+        file: text("file")?,
+        genre: match &*text("genre")? {
+            "FnValue" => Genre::FnValue,
+            "BinaryOperator" => Genre::BinaryOperator,
+            "UnaryOperator" => Genre::UnaryOperator,
+            "MatchArm" => Genre::MatchArm,
+            "MatchArmGuard" => Genre::MatchArmGuard,
+            _ => Genre::Other,
+        },
+        start: place("start")?,
+        end: place("end")?,
+        replacement: text("replacement")?,
+    })
+}
+
+/// The byte at a line and a column, both from 1 on.
+fn offset(source: &str, line: usize, column: usize) -> Option<usize> {
+    let mut start = 0;
+    for _ in 1..line {
+        start += source[start..].find('\n')? + 1;
+    }
+    let rest = &source[start..];
+    let within = rest
+        .char_indices()
+        .map(|(at, _)| at)
+        .chain([rest.len()])
+        .nth(column.checked_sub(1)?)?;
+    Some(start + within)
+}
+
+/// The ranges of `mod tests`.
+fn tests_of(source: &str) -> Result<Vec<std::ops::Range<usize>>> {
+    struct Tests(Vec<std::ops::Range<usize>>);
+    impl<'ast> Visit<'ast> for Tests {
+        fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
+            use syn::spanned::Spanned;
+            if module.ident == "tests" {
+                self.0.push(module.span().byte_range());
+            } else {
+                syn::visit::visit_item_mod(self, module);
+            }
+        }
+    }
+    let mut tests = Tests(Vec::new());
+    tests.visit_file(&syn::parse_file(source)?);
+    Ok(tests.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_in_characters_from_one() {
+        let source = "ab\n→cd\nef";
+        assert_eq!(offset(source, 1, 1), Some(0));
+        assert_eq!(offset(source, 2, 2), Some(3 + "→".len()));
+        assert_eq!(offset(source, 3, 3), Some(source.len()));
+        assert_eq!(offset(source, 4, 1), None);
+    }
+
+    #[test]
+    fn tests_are_left_out() {
+        let source = "fn a() {}\n#[cfg(test)]\nmod tests { fn b() {} }\n";
+        let tests = tests_of(source).unwrap();
+        assert!(tests[0].contains(&source.find("fn b").unwrap()));
+        assert!(!tests[0].contains(&source.find("fn a").unwrap()));
+    }
+}

@@ -1,0 +1,352 @@
+//! One source file with all of its mutants in it, each behind a switch that is asked at run time.
+//!
+//! `a < b` becomes `if on(7) { a <= b } else if on(8) { a == b } else { a < b }`, a function starts with
+//! `if on(9) { return 0; }`, and so on. Comments mark where each mutant stands, so that a compiler error names its mutant.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use syn::spanned::Spanned;
+use syn::visit::Visit;
+
+use super::list::{Genre, Mutant};
+use crate::Result;
+
+/// The text with switches, and which mutants have none (they are not in this form of the program).
+pub(super) struct Switched {
+    pub(super) text: String,
+    pub(super) without: Vec<usize>,
+}
+
+/// Puts the mutants into `source`, which is the text that they were listed for.
+pub(super) fn switched(source: &str, mutants: &[&Mutant]) -> Result<Switched> {
+    let file = syn::parse_file(source)?;
+    let mut by_start: BTreeMap<(Genre, usize), Vec<&Mutant>> = BTreeMap::new();
+    for mutant in mutants {
+        let at = (mutant.genre, mutant.start);
+        by_start.entry(at).or_default().push(mutant);
+    }
+    let mut finder = Finder {
+        wanted: by_start,
+        sites: Vec::new(),
+    };
+    finder.visit_file(&file);
+    let mut sites = finder.sites;
+    for (&(genre, start), wanted) in &finder.wanted {
+        if genre == Genre::FnValue {
+            sites.push(Site::new(start..start, Shape::Returns, wanted));
+        }
+    }
+    // Outer ones first, and what a function starts with before its first expression.
+    sites.sort_by_key(|site| {
+        let returns = matches!(site.shape, Shape::Returns);
+        (
+            site.range.start,
+            !returns,
+            std::cmp::Reverse(site.range.end),
+        )
+    });
+    let with: Vec<usize> = sites
+        .iter()
+        .flat_map(|site| site.choices.iter().map(|choice| choice.0))
+        .collect();
+    let ids = mutants.iter().map(|mutant| mutant.id);
+    Ok(Switched {
+        text: render(source, 0..source.len(), &sites),
+        without: ids.filter(|id| !with.contains(id)).collect(),
+    })
+}
+
+/// A place that mutants change.
+struct Site {
+    range: Range<usize>,
+    shape: Shape,
+    /// Numbers and replacements.
+    choices: Vec<(usize, String)>,
+}
+
+enum Shape {
+    /// An operator at this place inside the expression.
+    Binary(Range<usize>),
+    /// An operator that is left out.
+    Unary(Range<usize>),
+    /// The guard of a match arm.
+    Guard,
+    /// Whether a match arm is there: after its pattern, or around its guard.
+    Arm { guarded: bool },
+    /// A function that returns at once.
+    Returns,
+}
+
+impl Site {
+    fn new(range: Range<usize>, shape: Shape, mutants: &[&Mutant]) -> Self {
+        let choices = mutants
+            .iter()
+            .map(|mutant| (mutant.id, mutant.replacement.clone()))
+            .collect();
+        Self {
+            range,
+            shape,
+            choices,
+        }
+    }
+}
+
+struct Finder<'a> {
+    wanted: BTreeMap<(Genre, usize), Vec<&'a Mutant>>,
+    sites: Vec<Site>,
+}
+
+impl Finder<'_> {
+    fn add(&mut self, genre: Genre, start: usize, range: Range<usize>, shape: Shape) {
+        if let Some(mutants) = self.wanted.get(&(genre, start)) {
+            self.sites.push(Site::new(range, shape, mutants));
+        }
+    }
+}
+
+/// Whether the expression is a `let` of a condition, or a chain with one: neither is an operand of anything but `&&`.
+fn has_let(expr: &syn::Expr) -> bool {
+    match expr {
+        syn::Expr::Let(_) => true,
+        syn::Expr::Binary(both) => has_let(&both.left) || has_let(&both.right),
+        _ => false,
+    }
+}
+
+impl<'ast> Visit<'ast> for Finder<'_> {
+    fn visit_expr_binary(&mut self, expr: &'ast syn::ExprBinary) {
+        if !has_let(&expr.left) && !has_let(&expr.right) {
+            let op = expr.op.span().byte_range();
+            let shape = Shape::Binary(op.clone());
+            self.add(
+                Genre::BinaryOperator,
+                op.start,
+                expr.span().byte_range(),
+                shape,
+            );
+        }
+        syn::visit::visit_expr_binary(self, expr);
+    }
+
+    fn visit_expr_unary(&mut self, expr: &'ast syn::ExprUnary) {
+        let op = expr.op.span().byte_range();
+        let shape = Shape::Unary(op.clone());
+        self.add(
+            Genre::UnaryOperator,
+            op.start,
+            expr.span().byte_range(),
+            shape,
+        );
+        syn::visit::visit_expr_unary(self, expr);
+    }
+
+    fn visit_arm(&mut self, arm: &'ast syn::Arm) {
+        let start = arm.span().byte_range().start;
+        let guard = arm
+            .guard
+            .as_ref()
+            .map(|(_, guard)| guard.span().byte_range());
+        let end = arm.pat.span().byte_range().end;
+        let guarded = guard.is_some();
+        let range = guard.clone().unwrap_or(end..end);
+        self.add(Genre::MatchArm, start, range, Shape::Arm { guarded });
+        if let Some(guard) = guard {
+            self.add(
+                Genre::MatchArmGuard,
+                guard.start,
+                guard.clone(),
+                Shape::Guard,
+            );
+        }
+        syn::visit::visit_arm(self, arm);
+    }
+}
+
+/// The text of a range with the switches of the sites inside it.
+fn render(source: &str, range: Range<usize>, sites: &[Site]) -> String {
+    let mut out = String::new();
+    let mut at = range.start;
+    let mut next = 0;
+    while next < sites.len() {
+        let site = &sites[next];
+        let inside = range.start <= site.range.start && site.range.end <= range.end;
+        if !inside || site.range.start < at {
+            next += 1;
+            continue;
+        }
+        out.push_str(&source[at..site.range.start]);
+        out.push_str(&site.text(source, &sites[next + 1..]));
+        at = site.range.end;
+        next += 1;
+    }
+    out.push_str(&source[at..range.end]);
+    out
+}
+
+impl Site {
+    fn text(&self, source: &str, inner: &[Self]) -> String {
+        let around = |id: usize, text: String| format!("/*m{id}*/{text}/*e{id}*/");
+        let mut out = String::new();
+        match &self.shape {
+            Shape::Binary(op) => {
+                let (left, right) = (self.range.start..op.start, op.end..self.range.end);
+                for (id, with) in &self.choices {
+                    let changed = format!(
+                        "if crate::mutant_switch::on({id}) {{ ({}) {with} ({}) }} else ",
+                        &source[left.clone()],
+                        &source[right.clone()],
+                    );
+                    out.push_str(&around(*id, changed));
+                }
+                let op = &source[op.clone()];
+                let (left, right) = (render(source, left, inner), render(source, right, inner));
+                format!("({out}{{ ({left}) {op} ({right}) }})")
+            }
+            Shape::Unary(op) => {
+                let operand = op.end..self.range.end;
+                for (id, _) in &self.choices {
+                    let changed = format!(
+                        "if crate::mutant_switch::on({id}) {{ {} }} else ",
+                        &source[operand.clone()],
+                    );
+                    out.push_str(&around(*id, changed));
+                }
+                let (op, operand) = (&source[op.clone()], render(source, operand, inner));
+                format!("({out}{{ {op}({operand}) }})")
+            }
+            Shape::Guard => {
+                for (id, with) in &self.choices {
+                    let changed = format!("if crate::mutant_switch::on({id}) {{ {with} }} else ");
+                    out.push_str(&around(*id, changed));
+                }
+                format!("({out}{{ {} }})", render(source, self.range.clone(), inner))
+            }
+            Shape::Arm { guarded } => {
+                let id = self.choices[0].0;
+                let there = around(id, format!("!crate::mutant_switch::on({id})"));
+                if *guarded {
+                    format!("{there} && ({})", render(source, self.range.clone(), inner))
+                } else {
+                    format!(" if {there}")
+                }
+            }
+            Shape::Returns => {
+                for (id, with) in &self.choices {
+                    let changed =
+                        format!("if crate::mutant_switch::on({id}) {{ return {with}; }} ");
+                    out.push_str(&around(*id, changed));
+                }
+                out
+            }
+        }
+    }
+}
+
+/// Which mutant a place in a switched text belongs to.
+pub(super) fn mutant_at(text: &str, offset: usize) -> Option<usize> {
+    let number = |id: &str| id.parse::<usize>().ok();
+    let mut open: Vec<usize> = Vec::new();
+    let mut at = 0;
+    while let Some(found) = text[at..].find("/*").map(|found| at + found) {
+        if found > offset {
+            break;
+        }
+        let end = found + text[found..].find("*/")? + 2;
+        let mark = &text[found + 2..end - 2];
+        if let Some(id) = mark.strip_prefix('e').and_then(number) {
+            // A mark that lies before the place closes what it names.
+            open.retain(|known| *known != id);
+        } else if let Some(id) = mark.strip_prefix('m').and_then(number) {
+            open.push(id);
+        }
+        at = end;
+    }
+    open.pop()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mutant(id: usize, genre: Genre, source: &str, at: &str, replacement: &str) -> Mutant {
+        Mutant {
+            id,
+            name: String::new(),
+            file: String::new(),
+            genre,
+            start: source.find(at).unwrap(),
+            end: source.find(at).unwrap() + at.len(),
+            replacement: replacement.to_owned(),
+        }
+    }
+
+    fn bare(text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find("/*") {
+            out.push_str(&rest[..at]);
+            rest = &rest[at + rest[at..].find("*/").unwrap() + 2..];
+        }
+        (out + rest).replace("crate::mutant_switch::", "")
+    }
+
+    #[test]
+    fn operators_are_nested_and_only_one_is_changed_at_a_time() {
+        let source = "fn f(a: u8, b: u8) -> bool { !(a + b < 3) }";
+        let mutants = [
+            mutant(1, Genre::BinaryOperator, source, "<", ">"),
+            mutant(2, Genre::BinaryOperator, source, "+", "-"),
+            mutant(3, Genre::UnaryOperator, source, "!", ""),
+            mutant(4, Genre::FnValue, source, "!(a", "true"),
+        ];
+        let switched = switched(source, &mutants.iter().collect::<Vec<_>>()).unwrap();
+        assert_eq!(
+            bare(&switched.text),
+            "fn f(a: u8, b: u8) -> bool { if on(4) { return true; } (if on(3) { (a + b < 3) } else \
+             { !(((if on(1) { (a + b ) > ( 3) } else { ((if on(2) { (a ) - ( b) } else { (a ) + ( b) }) ) < ( 3) }))) }) }"
+        );
+        assert!(switched.without.is_empty());
+        assert!(syn::parse_file(&switched.text).is_ok(), "{}", switched.text);
+    }
+
+    #[test]
+    fn arms_and_guards() {
+        let source = "fn f(a: u8) -> u8 { match a { 0 => 1, x if x > 3 => 2, _ => 3 } }";
+        let mutants = [
+            mutant(1, Genre::MatchArm, source, "0 =>", ""),
+            mutant(2, Genre::MatchArm, source, "x if", ""),
+            mutant(3, Genre::MatchArmGuard, source, "x > 3", "true"),
+            mutant(4, Genre::BinaryOperator, source, "> 3", "<"),
+        ];
+        let switched = switched(source, &mutants.iter().collect::<Vec<_>>()).unwrap();
+        assert_eq!(switched.without, Vec::<usize>::new());
+        let text = bare(&switched.text);
+        assert!(text.contains("0 if !on(1) => 1"), "{text}");
+        assert!(
+            text.contains("!on(2) && ((if on(3) { true } else { (if on(4)"),
+            "{text}"
+        );
+        assert!(syn::parse_file(&switched.text).is_ok(), "{text}");
+    }
+
+    #[test]
+    fn a_place_belongs_to_the_mutant_around_it() {
+        let text = "ab/*m1*/cd/*m2*/ef/*e2*/gh/*e1*/ij";
+        let of = |part| mutant_at(text, text.find(part).unwrap());
+        assert_eq!(
+            [of("ab"), of("cd"), of("ef"), of("gh"), of("ij")],
+            [None, Some(1), Some(2), Some(1), None]
+        );
+    }
+
+    #[test]
+    fn a_chain_with_let_has_no_switch() {
+        let source =
+            "fn f(a: Option<u8>) -> bool { if let Some(x) = a && x > 3 { true } else { false } }";
+        let mutants = [mutant(1, Genre::BinaryOperator, source, "&&", "||")];
+        let switched = switched(source, &mutants.iter().collect::<Vec<_>>()).unwrap();
+        assert_eq!(switched.without, [1]);
+        assert_eq!(switched.text, source);
+    }
+}

@@ -1,0 +1,262 @@
+//! A copy of the repository that has all mutants in it at once, and its test programs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::list::Mutant;
+use super::switch::{mutant_at, switched};
+use crate::Result;
+use crate::workspace::cargo;
+
+/// What each mutant must be noticed by, quickest first: the arguments that build it and the name of its program.
+const TESTS: [(&[&str], &str); 5] = [
+    (
+        &["-p", "tux-cache", "--no-default-features", "--lib"],
+        "tux_cache",
+    ),
+    (
+        &[
+            "-p",
+            "tux-cache",
+            "--no-default-features",
+            "--test",
+            "single_flight",
+        ],
+        "single_flight",
+    ),
+    (
+        &[
+            "-p",
+            "tux-cache",
+            "--no-default-features",
+            "--test",
+            "engine",
+        ],
+        "engine",
+    ),
+    (
+        &[
+            "-p",
+            "tux-cache",
+            "--no-default-features",
+            "--test",
+            "model",
+        ],
+        "model",
+    ),
+    (
+        &["-p", "tux-cache-fuzz-runner", "--test", "corpus"],
+        "corpus",
+    ),
+];
+
+const SWITCH: &str = r#"//! Which mutant is on: that of `TUX_MUTANT`, or none.
+#[inline]
+pub(crate) fn on(mutant: u32) -> bool {
+    static ON: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+    *ON.get_or_init(|| std::env::var("TUX_MUTANT").map_or(0, |text| text.parse().unwrap())) == mutant
+}
+"#;
+
+/// A test program and the folder it runs in.
+pub(super) struct Program {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) dir: PathBuf,
+}
+
+pub(super) struct Tree {
+    root: PathBuf,
+    original: PathBuf,
+    target: PathBuf,
+}
+
+/// What became of the mutants when they were put in.
+pub(super) struct Built {
+    pub(super) programs: Vec<Program>,
+    /// Those that the compiler refuses.
+    pub(super) unviable: BTreeSet<usize>,
+    /// Those that no switch can be put to, as in constants: they are changed in the text, one by one.
+    pub(super) in_text: BTreeSet<usize>,
+}
+
+impl Tree {
+    /// Copies every file that git knows or would know.
+    pub(super) fn copy(original: &Path, root: &Path, target: &Path) -> Result<Self> {
+        let listed = Command::new("git")
+            .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+            .current_dir(original)
+            .output()?;
+        if !listed.status.success() {
+            return Err("`git ls-files` failed: the mutants need a git checkout".into());
+        }
+        for file in String::from_utf8(listed.stdout)?.lines() {
+            let (from, to) = (original.join(file), root.join(file));
+            // What is deleted and not yet committed is listed too.
+            if !from.is_file() || std::fs::read(&from).ok() == std::fs::read(&to).ok() {
+                continue;
+            }
+            std::fs::create_dir_all(to.parent().ok_or("a file in no folder")?)?;
+            std::fs::copy(&from, &to)?;
+        }
+        Ok(Self {
+            root: root.to_owned(),
+            original: original.to_owned(),
+            target: target.to_owned(),
+        })
+    }
+
+    fn read(&self, file: &str) -> Result<String> {
+        Ok(std::fs::read_to_string(self.original.join(file))?)
+    }
+
+    /// Writes, if that changes anything: cargo looks at times.
+    fn write(&self, file: &str, text: &str) -> Result<()> {
+        let path = self.root.join(file);
+        if std::fs::read_to_string(&path).ok().as_deref() != Some(text) {
+            std::fs::write(path, text)?;
+        }
+        Ok(())
+    }
+
+    /// Builds the program with all mutants behind switches. The compiler says which ones it will not have.
+    pub(super) fn with_switches(&self, mutants: &[Mutant]) -> Result<Built> {
+        self.write("src/mutant_switch.rs", SWITCH)?;
+        let lib = self.read("src/lib.rs")?;
+        self.write("src/lib.rs", &format!("{lib}\nmod mutant_switch;\n"))?;
+        let (mut unviable, mut in_text) = (BTreeSet::new(), BTreeSet::new());
+        let mut by_file: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
+        for mutant in mutants {
+            by_file.entry(&mutant.file).or_default().push(mutant);
+        }
+        for _ in 0..40 {
+            let mut texts = BTreeMap::new();
+            for (&file, of_file) in &by_file {
+                let wanted: Vec<&Mutant> = of_file
+                    .iter()
+                    .copied()
+                    .filter(|m| !unviable.contains(&m.id) && !in_text.contains(&m.id))
+                    .collect();
+                let with = switched(&self.read(file)?, &wanted)?;
+                in_text.extend(with.without);
+                self.write(file, &with.text)?;
+                texts.insert(file, with.text);
+            }
+            let messages = match self.build() {
+                Ok(programs) => {
+                    return Ok(Built {
+                        programs,
+                        unviable,
+                        in_text,
+                    });
+                }
+                Err(Refused(messages)) => messages,
+            };
+            let known = unviable.len() + in_text.len();
+            for message in &messages {
+                let code = message["code"]["code"].as_str().unwrap_or_default();
+                for span in message["spans"].as_array().into_iter().flatten() {
+                    let file = span["file_name"].as_str().unwrap_or_default();
+                    let at = span["byte_start"].as_u64().unwrap_or_default();
+                    let text = texts.get(file);
+                    let found =
+                        text.and_then(|text| mutant_at(text, usize::try_from(at).unwrap_or(0)));
+                    match found {
+                        // A constant cannot ask for a switch.
+                        Some(id) if matches!(code, "E0015" | "E0658" | "E0744") => {
+                            in_text.insert(id);
+                        }
+                        Some(id) => {
+                            unviable.insert(id);
+                        }
+                        None => {}
+                    }
+                }
+            }
+            println!(
+                "{} errors; {} mutants do not compile, {} are for the text",
+                messages.len(),
+                unviable.len(),
+                in_text.len()
+            );
+            if unviable.len() + in_text.len() == known {
+                let all: Vec<&str> = messages
+                    .iter()
+                    .filter_map(|message| message["rendered"].as_str())
+                    .collect();
+                return Err(format!("no mutant to blame for:\n{}", all.join("\n")).into());
+            }
+        }
+        Err("the mutants still do not compile after 40 rounds".into())
+    }
+
+    /// Puts one mutant into the text. Each program is built when it is asked for, since the first ones notice most; it ends
+    /// at once when the mutant does not compile.
+    pub(super) fn with_text(&self, mutant: &Mutant) -> Result<impl Iterator<Item = Program>> {
+        let mut text = self.read(&mutant.file)?;
+        let mut end = mutant.end;
+        // A field that is left out takes its comma with it.
+        if mutant.replacement.is_empty() && text[end..].starts_with(',') {
+            end += 1;
+        }
+        text.replace_range(mutant.start..end, &mutant.replacement);
+        self.write(&mutant.file, &text)?;
+        Ok((0..TESTS.len()).map_while(|test| self.build_one(test).ok()))
+    }
+
+    /// Back to the text as it was.
+    pub(super) fn restore<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<()> {
+        for file in files.chain(["src/lib.rs"]) {
+            self.write(file, &self.read(file)?)?;
+        }
+        Ok(())
+    }
+
+    fn build(&self) -> std::result::Result<Vec<Program>, Refused> {
+        (0..TESTS.len()).map(|test| self.build_one(test)).collect()
+    }
+
+    fn build_one(&self, test: usize) -> std::result::Result<Program, Refused> {
+        let (args, name) = TESTS[test];
+        let mut command = cargo();
+        command.args(["test", "--no-run", "--message-format=json", "--quiet"]);
+        command.args(args).current_dir(&self.root);
+        command.env("CARGO_TARGET_DIR", &self.target);
+        // Built once and run a thousand times; without the debug information, with the debug assertions.
+        command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
+        command.env("CARGO_PROFILE_DEV_DEBUG", "false");
+        command.env("CARGO_INCREMENTAL", "0");
+        let output = command.output().map_err(|_| Refused(Vec::new()))?;
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        let messages = lines
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let (mut program, mut errors) = (None, Vec::new());
+        for message in messages {
+            if let Some(path) = message["executable"].as_str()
+                && message["profile"]["test"] == true
+                && message["target"]["name"] == *name
+            {
+                let manifest = message["manifest_path"].as_str().unwrap_or_default();
+                let dir = Path::new(manifest).parent().unwrap_or(&self.root);
+                program = Some(Program {
+                    name: name.to_owned(),
+                    path: path.into(),
+                    dir: dir.to_owned(),
+                });
+            }
+            if message["message"]["level"] == "error" {
+                errors.push(message["message"].clone());
+            }
+        }
+        program
+            .filter(|_| output.status.success())
+            .ok_or(Refused(errors))
+    }
+}
+
+/// What the compiler said.
+struct Refused(Vec<Value>);
