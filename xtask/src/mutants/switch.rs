@@ -265,6 +265,28 @@ pub(super) fn mutant_at(text: &str, offset: usize) -> Option<usize> {
     open.pop()
 }
 
+/// All mutants in the innermost function around a place in a switched text.
+pub(super) fn mutants_around(text: &str, offset: usize) -> Vec<usize> {
+    struct Around(usize, Range<usize>);
+    impl<'ast> Visit<'ast> for Around {
+        fn visit_block(&mut self, block: &'ast syn::Block) {
+            let range = block.span().byte_range();
+            // Only functions: blocks inside them are smaller than what the error is about.
+            if range.contains(&self.0) {
+                self.1 = range;
+            }
+        }
+    }
+    let mut around = Around(offset, 0..0);
+    if let Ok(file) = syn::parse_file(text) {
+        around.visit_file(&file);
+    }
+    let marks = text[around.1].split("/*m").skip(1);
+    marks
+        .filter_map(|mark| mark.split("*/").next()?.parse().ok())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -338,6 +360,14 @@ mod tests {
             [of("ab"), of("cd"), of("ef"), of("gh"), of("ij")],
             [None, Some(1), Some(2), Some(1), None]
         );
+    }
+
+    #[test]
+    fn a_place_has_the_mutants_of_its_function_around_it() {
+        let text =
+            "fn f() { /*m1*//*e1*/ }\nimpl A { fn g() { if x { /*m2*//*e2*/ y } /*m3*//*e3*/ } }";
+        assert_eq!(mutants_around(text, text.find("y }").unwrap()), [2, 3]);
+        assert_eq!(mutants_around(text, 10), [1]);
     }
 
     #[test]

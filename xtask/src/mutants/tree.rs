@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::list::Mutant;
-use super::switch::{mutant_at, switched};
+use super::list::{Genre, Mutant};
+use super::switch::{mutant_at, mutants_around, switched};
 use crate::Result;
 use crate::workspace::cargo;
 
@@ -158,22 +158,35 @@ impl Tree {
             let known = unviable.len() + in_text.len();
             for message in &messages {
                 let code = message["code"]["code"].as_str().unwrap_or_default();
-                for span in message["spans"].as_array().into_iter().flatten() {
-                    let file = span["file_name"].as_str().unwrap_or_default();
-                    let at = span["byte_start"].as_u64().unwrap_or_default();
-                    let text = texts.get(file);
-                    let found =
-                        text.and_then(|text| mutant_at(text, usize::try_from(at).unwrap_or(0)));
-                    match found {
-                        // A constant cannot ask for a switch.
-                        Some(id) if matches!(code, "E0015" | "E0658" | "E0744") => {
-                            in_text.insert(id);
-                        }
-                        Some(id) => {
-                            unviable.insert(id);
-                        }
-                        None => {}
-                    }
+                let spans = message["spans"].as_array();
+                let places: Vec<(&str, usize)> = spans
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|span| {
+                        let text = texts.get(span["file_name"].as_str()?)?;
+                        Some((&**text, usize::try_from(span["byte_start"].as_u64()?).ok()?))
+                    })
+                    .collect();
+                let blamed: Vec<usize> = places
+                    .iter()
+                    .filter_map(|&(text, at)| mutant_at(text, at))
+                    .collect();
+                if blamed.is_empty() {
+                    // As when a function's type follows from its first `return`, or a `match` has too few arms.
+                    let around = places
+                        .iter()
+                        .flat_map(|&(text, at)| mutants_around(text, at));
+                    let genre = |id: &usize| mutants.iter().find(|m| m.id == *id).map(|m| m.genre);
+                    let wanted = match code {
+                        "E0004" => Genre::MatchArm,
+                        _ => Genre::FnValue,
+                    };
+                    in_text.extend(around.filter(|id| genre(id) == Some(wanted)));
+                } else if matches!(code, "E0015" | "E0658" | "E0744") {
+                    // A constant cannot ask for a switch.
+                    in_text.extend(blamed);
+                } else {
+                    unviable.extend(blamed);
                 }
             }
             println!(
