@@ -368,3 +368,6 @@ impl Clock {
             .remember(entry.hash, queue & IN_M == 0, idle, self.dates());
     }
 }
+
+#[cfg(all(test, not(tux_loom)))]
+mod tests;

@@ -292,3 +292,6 @@ impl Drop for Lease {
         }
     }
 }
+
+#[cfg(all(test, not(tux_loom)))]
+mod tests;

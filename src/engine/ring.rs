@@ -104,4 +104,40 @@ mod tests {
         assert!(ring.has_passed(2) && ring.has_passed(0) && !ring.has_passed(3));
         assert_eq!(ring.pop(), Some((3, Lane(3))));
     }
+
+    fn ring_at(head: u32, tail: u32) -> Ring {
+        let ring = Ring::new(4).unwrap();
+        ring.head.store(head, Ordering::Relaxed);
+        ring.tail.store(tail, Ordering::Relaxed);
+        ring
+    }
+
+    /// I4: a stale view of the tail is an empty ring; taken for a full one, it would put the head before the tail for good.
+    #[test]
+    fn a_tail_seen_late_is_no_overrun() {
+        for late in [1, 2, 1_000, LATE] {
+            for head in [0, 7, u32::MAX] {
+                let ring = ring_at(head, head.wrapping_sub(late));
+                assert_eq!(ring.pop(), None, "{late} behind {head}");
+                assert_eq!(ring.head.load(Ordering::Relaxed), head);
+            }
+        }
+    }
+
+    #[test]
+    fn a_tail_far_ahead_is_an_overrun() {
+        for ahead in [5, 5_000, u32::MAX - LATE] {
+            let ring = ring_at(3, 3_u32.wrapping_add(ahead));
+            let oldest = 3_u32.wrapping_add(ahead - 4);
+            assert_eq!(ring.pop().unwrap().0, oldest, "{ahead} ahead");
+        }
+    }
+
+    #[test]
+    fn positions_have_passed_for_half_of_their_range() {
+        let ring = ring_at(10, 10);
+        assert!(!ring.has_passed(10) && ring.has_passed(9));
+        assert!(!ring.has_passed(10 + u32::MAX / 2));
+        assert!(ring.has_passed(10 + u32::MAX / 2 + 1));
+    }
 }

@@ -357,32 +357,4 @@ unsafe impl<K, V> Zeroed for Bucket<K, V> {
 }
 
 #[cfg(all(test, not(tux_loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_table_refuses_and_forgets_the_paths_it_counted() {
-        let table = Table::<u64, u64>::new(1).unwrap();
-        let hash = Hash::new(0);
-        let fake = Word::entry(std::ptr::without_provenance_mut(64), hash);
-        let lanes: Vec<_> = std::iter::from_fn(|| table.claim(hash, fake)).collect();
-        assert_eq!(lanes.len(), table.buckets() * LANES);
-        let first: u32 = table
-            .passed
-            .iter()
-            .map(|p| u32::from(p.load(Ordering::Relaxed)))
-            .sum();
-        assert_eq!(table.claim(hash, fake), None);
-        let again: u32 = table
-            .passed
-            .iter()
-            .map(|p| u32::from(p.load(Ordering::Relaxed)))
-            .sum();
-        assert_eq!(first, again);
-        for lane in lanes {
-            assert!(table.exchange(lane, fake, Word::EMPTY));
-            table.departed(hash, lane);
-        }
-        assert!(table.passed.iter().all(|p| p.load(Ordering::Relaxed) == 0));
-    }
-}
+mod tests;

@@ -189,7 +189,7 @@ impl Clock {
     }
 
     /// The hand passes a used entry of M: its second chance.
-    fn pass<K, V>(&self, entry: &Entry<K, V>) {
+    pub(super) fn pass<K, V>(&self, entry: &Entry<K, V>) {
         let queue = entry.queue.load(Ordering::Relaxed);
         if queue & OLD != 0 {
             // Came back from far behind, and was used: look further back.

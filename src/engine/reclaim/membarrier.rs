@@ -12,7 +12,7 @@ pub(super) fn fence_all() -> bool {
     call(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED)
 }
 
-fn call(command: libc::c_int) -> bool {
+pub(super) fn call(command: libc::c_int) -> bool {
     // SAFETY: the call takes three integers and touches no memory of ours.
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }

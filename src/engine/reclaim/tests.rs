@@ -1,0 +1,99 @@
+//! R1 to R3 with one thread, in both forms of the fence.
+
+use super::*;
+
+fn both_forms(check: fn(&Domain)) {
+    check(&Domain::new(|| false));
+    check(&Domain::new(membarrier::is_available));
+}
+
+#[test]
+fn r3_a_batch_waits_for_the_readers_of_its_seal_and_no_others() {
+    both_forms(|domain| {
+        let (a, b) = (domain.acquire(), domain.acquire());
+        let inside = a.enter();
+        let mut grace = domain.seal();
+        let later = b.enter();
+        assert!(!grace.has_elapsed());
+        drop(inside);
+        assert!(grace.has_elapsed(), "b entered after the seal");
+        drop(later);
+    });
+}
+
+#[test]
+fn r3_leaving_and_entering_again_counts_as_left() {
+    both_forms(|domain| {
+        let a = domain.acquire();
+        let first = a.enter();
+        let mut grace = domain.seal();
+        drop(first);
+        let _second = a.enter();
+        assert!(grace.has_elapsed());
+    });
+}
+
+#[test]
+fn nested_guards_leave_with_the_outermost() {
+    both_forms(|domain| {
+        let a = domain.acquire();
+        let outer = a.enter();
+        drop(a.enter());
+        let mut grace = domain.seal();
+        assert!(!grace.has_elapsed());
+        drop(outer);
+        assert!(grace.has_elapsed());
+    });
+}
+
+#[test]
+fn slots_are_reused_unless_a_guard_was_leaked() {
+    both_forms(|domain| {
+        let a = domain.acquire();
+        domain.release(a);
+        let b = domain.acquire();
+        assert!(ptr::eq(a, b));
+        std::mem::forget(b.enter());
+        domain.release(b);
+        assert!(!ptr::eq(b, domain.acquire()));
+    });
+}
+
+/// The owner-only tables are indexed by it.
+#[test]
+fn slots_have_numbers_of_their_own_and_are_adopted_by_them() {
+    both_forms(|domain| {
+        let slots = [domain.acquire(), domain.acquire(), domain.acquire()];
+        assert_eq!(slots.map(Slot::id), [0, 1, 2]);
+        assert!(domain.adopt(1).is_none(), "its thread lives");
+        domain.release(slots[1]);
+        assert!(
+            domain.adopt(0).is_none() && domain.adopt(2).is_none() && domain.adopt(3).is_none()
+        );
+        assert!(domain.adopt(1).is_some_and(|slot| ptr::eq(slot, slots[1])));
+        assert!(domain.adopt(1).is_none(), "it has an owner again");
+    });
+}
+
+/// The hit path indexes by a quick slot's number without a look, and enters it without a fence.
+#[test]
+fn quick_slots_are_light_and_their_numbers_bounded() {
+    let light: &'static Domain = Box::leak(Box::new(Domain::new(|| true)));
+    for id in 0..QUICK_SLOTS + 2 {
+        let quick = Quick::of(light.acquire());
+        assert_eq!(quick.map(Quick::id), (id < QUICK_SLOTS).then_some(id));
+    }
+    let fenced: &'static Domain = Box::leak(Box::new(Domain::new(|| false)));
+    assert!(Quick::of(fenced.acquire()).is_none());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_system_is_believed_only_when_it_agrees() {
+    assert!(!membarrier::call(-1), "no such command");
+    // 0 asks what there is; 8 is the registration, 16 the fence.
+    // SAFETY: three integers.
+    let known = unsafe { libc::syscall(libc::SYS_membarrier, 0, 0, 0) };
+    assert_eq!(membarrier::is_available(), known > 0 && known & 24 == 24);
+    assert_eq!(membarrier::fence_all(), membarrier::is_available());
+}

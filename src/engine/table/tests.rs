@@ -1,0 +1,124 @@
+//! What only a table's inside shows: lanes, hints, paths.
+
+use super::*;
+
+#[test]
+fn a_full_table_refuses_and_forgets_the_paths_it_counted() {
+    let table = Table::<u64, u64>::new(1).unwrap();
+    let hash = Hash::new(0);
+    let fake = Word::entry(std::ptr::without_provenance_mut(64), hash);
+    let lanes: Vec<_> = std::iter::from_fn(|| table.claim(hash, fake)).collect();
+    assert_eq!(lanes.len(), table.buckets() * LANES);
+    let first: u32 = table
+        .passed
+        .iter()
+        .map(|p| u32::from(p.load(Ordering::Relaxed)))
+        .sum();
+    assert_eq!(table.claim(hash, fake), None);
+    let again: u32 = table
+        .passed
+        .iter()
+        .map(|p| u32::from(p.load(Ordering::Relaxed)))
+        .sum();
+    assert_eq!(first, again);
+    for lane in lanes {
+        assert!(table.exchange(lane, fake, Word::EMPTY));
+        table.departed(hash, lane);
+    }
+    assert!(table.passed.iter().all(|p| p.load(Ordering::Relaxed) == 0));
+}
+
+fn hash(home: u32, tag: u16, hint: u8) -> Hash {
+    Hash {
+        home,
+        low: u32::from(tag) << 16 | u32::from(hint),
+    }
+}
+
+fn fake(address: usize, hash: Hash) -> Word<u64, u64> {
+    Word::entry(std::ptr::without_provenance_mut(address), hash)
+}
+
+/// A hint leads to its lane and changes no other lane's.
+#[test]
+fn each_hint_leads_to_its_lane() {
+    let table = Table::<u64, u64>::new(1).unwrap();
+    let hashes: [Hash; LANES] = std::array::from_fn(|at| hash(0, 0, 0x81 + 0x0b * at as u8));
+    for (at, &hash) in hashes.iter().enumerate() {
+        assert!(table.first_guess(hash).is_none());
+        assert_eq!(
+            table.claim(hash, fake(64 * (at + 1), hash)),
+            Some(Lane::new(0, at))
+        );
+        table.hint(Lane::new(0, at), hash);
+    }
+    let guess = |hash| table.first_guess(hash).map(<*const _>::addr);
+    for (at, &hash) in hashes.iter().enumerate() {
+        assert_eq!(guess(hash), Some(64 * (at + 1)));
+    }
+    // Another key in the lane: the old hint goes.
+    table.hint(Lane::new(0, 3), hash(0, 0, 0x7f));
+    assert_eq!(guess(hash(0, 0, 0x7f)), Some(64 * 4));
+    assert_eq!(guess(hashes[3]), None);
+    assert_eq!(guess(hashes[4]), Some(64 * 5));
+}
+
+#[test]
+fn lanes_of_the_table_and_no_others() {
+    let table = Table::<u64, u64>::new(5).unwrap();
+    let last = table.buckets() - 1;
+    assert!(table.has(Lane::new(0, 0)) && table.has(Lane::new(last, LANES - 1)));
+    assert!(!table.has(Lane::new(last + 1, 0)));
+    assert!(
+        !table.has(Lane::new(0, LANES)),
+        "the eighth number of a bucket is no lane"
+    );
+    assert!(!table.has(Lane(u32::MAX)));
+}
+
+#[test]
+fn distances_go_round_the_end() {
+    let table = Table::<u64, u64>::new(20).unwrap();
+    let (buckets, home) = (table.buckets(), |bucket: usize| {
+        let home = ((bucket as u64) << 32).div_ceil(table.buckets() as u64);
+        hash(u32::try_from(home).unwrap(), 0, 0)
+    });
+    for from in 0..buckets {
+        assert_eq!(table.home(home(from)), from);
+        for to in 0..buckets {
+            let (mut at, mut steps) = (from, 0);
+            while at != to {
+                (at, steps) = (table.after(at), steps + 1);
+            }
+            assert_eq!(table.distance(home(from), Lane::new(to, 2)), steps);
+        }
+    }
+}
+
+/// I2: "alone" spares a newcomer the search for rivals, so it must never be said too often.
+#[test]
+fn alone_is_who_has_no_rival_on_its_path() {
+    let (one, other) = (hash(0, 7, 1), hash(0, 8, 1));
+    let table = Table::<u64, u64>::new(1).unwrap();
+    let own = table.claim(one, fake(64, one)).unwrap();
+    assert!(table.is_alone(one, own));
+    let stranger = table.claim(other, fake(128, other)).unwrap();
+    assert!(
+        table.is_alone(one, own) && table.is_alone(other, stranger),
+        "another tag"
+    );
+    let rival = table.claim(one, fake(192, one)).unwrap();
+    assert!(
+        !table.is_alone(one, own) && !table.is_alone(one, rival),
+        "the same tag"
+    );
+    assert!(table.exchange(rival, fake(192, one), Word::EMPTY));
+    assert!(table.is_alone(one, own));
+    assert!(
+        !table.is_alone(one, Lane::new(1, own.position())),
+        "not in its home bucket"
+    );
+    table.count(0);
+    assert!(!table.is_alone(one, own), "others have gone past");
+    assert!(table.is_passed(0) && !table.is_passed(1));
+}
