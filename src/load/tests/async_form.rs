@@ -40,6 +40,7 @@ fn l2_all_waiters_are_woken_once_and_get_the_value() {
     let guard = lead(&group, &store, 1);
     let mut waiters: Vec<_> = (0..5).map(|_| Task::new(wait(&group, &store, 1))).collect();
     waiters.iter_mut().for_each(Task::pending);
+    assert!(guard.may_publish(&store));
     assert!(guard.publish(&store, 3));
     assert!(guard.complete(Ok::<_, String>(3)));
     for waiter in &mut waiters {
