@@ -77,11 +77,13 @@ impl Plot {
                     chart.draw_series(DashedLineSeries::new(points, length, gap, style))?
                 }
             };
-            chart.draw_series(
-                line.dots
-                    .iter()
-                    .map(|dot| Circle::new(*dot, 9, colour.filled())),
-            )?;
+            // Rings where there is no line: told apart in grey from the dots on one.
+            let mark = if line.points.is_empty() {
+                style
+            } else {
+                colour.filled()
+            };
+            chart.draw_series(line.dots.iter().map(|dot| Circle::new(*dot, 9, mark)))?;
             let end = line.points.last().or(line.dots.last());
             labels.push(Label {
                 from: end.map_or((right, 0), |end| chart.backend_coord(end)),
