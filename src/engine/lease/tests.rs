@@ -14,6 +14,7 @@ const C: Hash = hash(0x0000_0001, 0x1230_0000);
 fn holders_of_one_key_concern_that_key_alone() {
     let none = Holders(0);
     assert!(none.is_free() && !none.is_of(A) && !none.concern(A));
+    assert!(!none.concern(hash(0, 0)), "its note is that of nobody");
     let one = none.join(A);
     for other in [B, C] {
         assert!(one.is_of(A) && !one.is_of(other), "{other:?}");

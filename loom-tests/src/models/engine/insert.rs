@@ -73,15 +73,16 @@ fn an_insert_against_an_invalidation() {
 #[test]
 fn an_insert_against_an_eviction() {
     check("table::insert/evict", 3, 100, || {
-        let [a, b] = world(1, FREE);
+        let [a, b] = world(1, KEEP);
         let (k, l) = (key(1), key(2));
         let other = thread::spawn({
             let k = k.clone();
             move || b.set(&k, 1)
         });
         a.set(&l, 2);
-        a.observe();
+        assert!(a.resident() <= 1, "I1");
         other.join().unwrap();
+        a.observe();
         assert_eq!(a.len(), 1, "I3: room, and nobody in it");
         assert_eq!(a.evictions(), 1, "both sets count, so one was evicted");
         a.end(&[]);

@@ -19,7 +19,7 @@ fn beside(name: &str, full: bool, stop: Stop) {
             let key = keys[2].clone();
             move || {
                 b.set(&key, 2);
-                b.observe();
+                assert!(b.resident() <= 1, "I1");
             }
         });
         a.set(&keys[3], 3);
@@ -73,7 +73,6 @@ fn same_key(name: &str, stop: Stop) {
             let k = k.clone();
             move || {
                 b.set(&k, 2);
-                b.observe();
                 b.get(&k)
             }
         });
@@ -120,7 +119,7 @@ fn removal(name: &str, counted: bool) {
             let key = keys[1].clone();
             move || {
                 b.set(&key, 1);
-                b.observe();
+                assert!(b.resident() <= 1, "I1");
             }
         });
         a.set(&keys[0], 2);
