@@ -218,6 +218,23 @@ mod tests {
         assert!(ghosts.take(hash, now).is_none());
     }
 
+    /// In a large cache, where a unit is many evictions.
+    #[test]
+    fn ages_are_counted_in_units() {
+        let ghosts = Ghosts::new(100_000).unwrap();
+        let (unit, s_unit) = (1 << ghosts.unit, 1 << ghosts.s_unit);
+        assert!(unit > 1_000 && s_unit > 1_000);
+        let at = |units: u64, s_units: u64| Dates {
+            evictions: units * unit,
+            s_evictions: s_units * s_unit,
+            epoch: 0,
+        };
+        let hash = Hash::new(1 << 32 | 7 << 16);
+        ghosts.remember(hash, true, 0, at(300, 700));
+        let ghost = ghosts.take(hash, at(305, 703)).unwrap();
+        assert_eq!((ghost.age, ghost.s_age), (5 * unit, 3 * s_unit));
+    }
+
     #[test]
     fn the_oldest_of_a_set_gives_way() {
         let ghosts = Ghosts::new(4).unwrap();
