@@ -15,6 +15,8 @@ struct Program {
     quick: &'static [&'static str],
     /// Needs a folder of traces.
     traces: bool,
+    /// Needs a `valkey-server`, which is fetched.
+    server: bool,
 }
 
 const PROGRAMS: [Program; 6] = [
@@ -22,31 +24,37 @@ const PROGRAMS: [Program; 6] = [
         name: "ratios",
         quick: &["--rounds", "3", "--sizes", "1000,100000"],
         traces: false,
+        server: false,
     },
     Program {
         name: "cost",
         quick: &["--rounds", "3", "--sizes", "1000,10000,100000"],
         traces: false,
+        server: false,
     },
     Program {
         name: "latency",
         quick: &["--seconds", "1"],
         traces: false,
+        server: false,
     },
     Program {
         name: "memory",
         quick: &["--churn", "10s", "--stall", "2s"],
         traces: false,
+        server: false,
     },
     Program {
         name: "managers",
         quick: &["--rounds", "3", "--sizes", "1000", "--guilds", "200"],
         traces: false,
+        server: true,
     },
     Program {
         name: "hit-ratio",
         quick: &[],
         traces: true,
+        server: false,
     },
 ];
 
@@ -83,6 +91,12 @@ pub(super) fn run(wanted: &Wanted<'_>, report: &mut Report) -> Result<()> {
                 command.arg("--traces").arg(std::path::absolute(folder)?);
             }
             (false, _) => {}
+        }
+        if program.server {
+            let fetched = report.check("valkey-server", || crate::valkey::ensure(None));
+            if fetched.is_none() {
+                continue;
+            }
         }
         command.args(if wanted.quick {
             program.quick
