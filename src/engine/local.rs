@@ -237,17 +237,10 @@ impl<K, V> Local<K, V> {
         struct Pool<'l, K, V>(&'l Local<K, V>, *mut Entry<K, V>);
         impl<K, V> Drop for Pool<'_, K, V> {
             fn drop(&mut self) {
-                // SAFETY: the address of an entry is not null.
-                let memory = unsafe { Memory::new_unchecked(self.1) };
-                if self.0.slab.has_spares() && self.0.slab.slot(memory).is_none() {
-                    // A stalled reader had kept the slots; now that they are back, what helped out goes.
-                    // SAFETY: came from this slab, and what it held was dropped.
-                    unsafe { self.0.slab.discard(memory) };
-                    return;
-                }
                 // SAFETY: owner; the drops of key and value are over.
                 let Garbage { pool, batch, .. } = unsafe { self.0.garbage() };
-                pool.push(memory);
+                // SAFETY: the address of an entry is not null.
+                pool.push(unsafe { Memory::new_unchecked(self.1) });
                 // The model checker must be able to tell a use after this.
                 let most = if cfg!(tux_sanitize) { 0 } else { 2 * *batch };
                 if pool.len() > most && !cfg!(tux_loom) {

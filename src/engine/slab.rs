@@ -88,12 +88,6 @@ impl<K, V> Slab<K, V> {
         (slot < self.slots).then_some(slot)
     }
 
-    /// Whether there are spare slots, as far as it shows without looking twice.
-    #[inline(always)]
-    pub(crate) fn has_spares(&self) -> bool {
-        !self.spare.load(Ordering::Relaxed).is_null()
-    }
-
     /// Puts some memory into an empty pool.
     ///
     /// # Panics
@@ -101,7 +95,7 @@ impl<K, V> Slab<K, V> {
     #[cold]
     pub(crate) fn fill(&self, pool: &mut Vec<Memory<K, V>>) {
         // Relaxed: only a guess; the exchange decides.
-        if self.has_spares() {
+        if !self.spare.load(Ordering::Relaxed).is_null() {
             // Acquire: P2.
             let chain = if cfg!(tux_fault = "slab-spares-shared") {
                 let top = self.spare.load(Ordering::Acquire);
