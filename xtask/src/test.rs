@@ -4,6 +4,9 @@ use crate::report::{Expect, Report};
 use crate::workspace::{Workspace, cargo};
 use crate::{Result, loom, python, valkey};
 
+/// The tests that talk to a real server.
+const SERVER_SUITES: [&str; 4] = ["backend_contract", "faults", "interop", "managers"];
+
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// Run only the tests whose name contains this; no match is an error
@@ -39,6 +42,17 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         loom::PACKAGE,
     ]);
     report.run("tests, whole workspace", all.args(filter), expect);
+
+    // The suite above talks to the newest server there is.
+    if let Ok(server) = valkey::ensure(Some("8.0")) {
+        let mut older = cargo();
+        older.args(["test", "-p", "tux-cache", "--no-fail-fast"]);
+        for suite in SERVER_SUITES {
+            older.args(["--test", suite]);
+        }
+        older.env("TUX_VALKEY_SERVER", server);
+        report.run("server suites on 8.0", older.args(filter), expect);
+    }
 
     let mut engine = cargo();
     engine.args([
