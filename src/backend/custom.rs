@@ -189,8 +189,7 @@ impl<B: CacheBackend> DynBackend for B {
 
 const STRIPES: usize = 64;
 
-/// A user's backend with what the managers need beside it: leases and ordered updates. Clones share
-/// one backend.
+/// A user's backend with what the managers need beside it: leases and ordered updates. Clones share one backend.
 #[derive(Clone)]
 pub struct CustomBackend {
     shared: Arc<Shared>,
