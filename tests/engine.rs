@@ -6,6 +6,11 @@ use std::time::Duration;
 use tux_cache::TtlCache;
 use tux_cache::time::ManualTicker;
 
+#[path = "engine/unbounded.rs"]
+mod unbounded;
+#[path = "engine/upkeep.rs"]
+mod upkeep;
+
 const LONG: Duration = Duration::from_secs(300);
 
 fn manual(capacity: usize) -> (TtlCache<u64, u64>, ManualTicker) {

@@ -35,7 +35,13 @@ use crate::sync::{AtomicU64, CachePadded, Ordering, StdArc as Arc};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 mod insert;
-#[cfg(tux_loom)]
+#[cfg(all(test, not(tux_loom)))]
+mod interference;
+#[cfg(any(test, tux_loom))]
+#[cfg_attr(
+    not(tux_loom),
+    expect(dead_code, reason = "the models use more of it than the unit tests")
+)]
 pub(crate) mod model;
 mod read;
 mod remove;

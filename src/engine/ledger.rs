@@ -259,7 +259,7 @@ impl<K, V> Ledger<K, V> {
     }
 }
 
-#[cfg(tux_loom)]
+#[cfg(any(test, tux_loom))]
 impl<K, V> Ledger<K, V> {
     /// [`admit`](Self::admit) by a thread that stops after it installed the record. The old record is never retired.
     pub(crate) fn admit_and_stop(&self, entry: *mut Entry<K, V>, table: &Table<K, V>) -> bool {

@@ -295,3 +295,7 @@ impl<K, V> Drop for Local<K, V> {
         }
     }
 }
+
+#[cfg(all(test, not(tux_loom)))]
+#[path = "local/tests.rs"]
+mod tests;

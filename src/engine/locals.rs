@@ -168,3 +168,56 @@ impl<K, V> Drop for Block<K, V> {
         }
     }
 }
+
+#[cfg(all(test, not(tux_loom)))]
+mod tests {
+    use super::*;
+    use crate::engine::reclaim::Domain;
+
+    fn locals() -> Locals<u64, u64> {
+        let slab = Arc::new(Slab::new(0));
+        Locals::new(Supply { batch: 8, slab })
+    }
+
+    /// More threads than a block has places.
+    #[test]
+    fn each_slot_has_a_part_of_its_own() {
+        let (domain, locals) = (Domain::new(|| false), locals());
+        let mut slots: Vec<_> = (0..2 * QUICK_SLOTS + 3).map(|_| domain.acquire()).collect();
+        slots.sort_by_key(|slot| slot.id());
+        let count = |local: &Local<u64, u64>| local.counters.hits.get();
+        for slot in &slots {
+            assert!(matches!(locals.get(slot.id()), Ok(None) | Err(())));
+            locals.of(slot).counters.hits.add(slot.id() as u64 + 1);
+        }
+        for slot in &slots {
+            let own = slot.id() as u64 + 1;
+            assert_eq!(count(locals.of(slot)), own);
+            assert_eq!(locals.get(slot.id()).map(|l| l.map(count)), Ok(Some(own)));
+        }
+        assert!(
+            locals.get(3 * QUICK_SLOTS).is_err(),
+            "beyond the last block"
+        );
+        let mut seen = Vec::new();
+        locals.for_each(|id, local| seen.push((id, count(local))));
+        let all = slots.iter().map(|slot| (slot.id(), slot.id() as u64 + 1));
+        assert_eq!(seen, all.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_quick_slot_finds_what_was_made_for_it() {
+        let (domain, locals) = (Domain::new(|| true), locals());
+        let slot = domain.acquire();
+        // SAFETY of what `Quick` says is not used: only its number is asked for.
+        let quick = || Quick::of(static_slot(slot)).unwrap();
+        assert!(locals.made(quick()).is_none());
+        let made = std::ptr::from_ref(locals.of(slot));
+        assert_eq!(locals.made(quick()).map(std::ptr::from_ref), Some(made));
+    }
+
+    fn static_slot(slot: &Slot) -> &'static Slot {
+        // SAFETY: the slots of a domain are never freed.
+        unsafe { &*std::ptr::from_ref(slot) }
+    }
+}

@@ -291,6 +291,26 @@ mod tests {
     }
 
     #[test]
+    fn memory_behind_the_array_is_not_its_own() {
+        let slab = Slab::<u64, u64>::new(3);
+        let at = |slot: usize| {
+            let address = slab.start.as_ptr().wrapping_add(slot);
+            slab.slot(NonNull::new(address).unwrap())
+        };
+        assert_eq!(
+            (at(0), at(2), at(3), at(usize::MAX)),
+            (Some(0), Some(2), None, None)
+        );
+    }
+
+    #[test]
+    fn the_array_holds_the_capacity_and_a_64th() {
+        for (capacity, slots) in [(1, 33), (640, 682), (64_000, 65_032)] {
+            assert_eq!(Slab::<u64, u64>::for_capacity(capacity).slots, slots);
+        }
+    }
+
+    #[test]
     fn more_slots_than_memory_are_none() {
         assert_eq!(Slab::<u64, u64>::new(usize::MAX).slots, 0);
     }

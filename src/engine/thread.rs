@@ -85,3 +85,34 @@ fn first() -> Here {
         not_send: std::marker::PhantomData,
     }
 }
+
+#[cfg(all(test, not(tux_loom)))]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    /// Other tests take and give back slots at the same time, so this only counts roughly.
+    #[test]
+    fn ended_threads_give_their_slots_back() {
+        let id = || std::thread::spawn(|| here().slot().id());
+        let ids: HashSet<_> = (0..60).map(|_| id().join().unwrap()).collect();
+        assert!(
+            ids.len() < 30,
+            "{} slots for one thread at a time",
+            ids.len()
+        );
+    }
+
+    #[test]
+    fn an_adopted_slot_is_given_back() {
+        let again = (0..1_000).any(|_| {
+            let slot = DOMAIN.acquire();
+            drop(Here::adopted(slot));
+            // Unless another test was faster.
+            let adopted = DOMAIN.adopt(slot.id());
+            adopted.into_iter().for_each(|slot| DOMAIN.release(slot));
+            adopted.is_some()
+        });
+        assert!(again);
+    }
+}

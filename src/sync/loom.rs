@@ -7,11 +7,25 @@ pub(crate) use self::atomic::{
 };
 pub(crate) use ::loom::sync::atomic::{Ordering, fence};
 pub(crate) use ::loom::sync::{Arc, Condvar, Mutex, MutexGuard};
-pub(crate) use ::loom::{thread, thread_local};
+pub(crate) use ::loom::thread_local;
 pub(crate) use ::std::cell::UnsafeCell;
 /// See the `std` twin: an owner that loom need not watch.
 pub(crate) use ::std::sync::Arc as StdArc;
 pub(crate) use ::std::sync::Weak;
+
+/// Loom's threads, announced to the atomics.
+pub(crate) mod thread {
+    pub(crate) use ::loom::thread::*;
+
+    pub(crate) fn spawn<F, T>(run: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + 'static,
+        T: 'static,
+    {
+        super::atomic::spawning();
+        ::loom::thread::spawn(run)
+    }
+}
 
 /// Loom has no cache lines.
 #[derive(Debug, Default)]

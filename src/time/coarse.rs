@@ -151,4 +151,51 @@ mod tests {
         }
         assert!(ticker.now() >= Duration::from_millis(cell.load()));
     }
+
+    /// A ticker of the test's own.
+    fn unused() -> &'static Shared {
+        Box::leak(Box::new(Shared {
+            start: Instant::now(),
+            cell: TickCell::new(),
+            state: Mutex::default(),
+        }))
+    }
+
+    #[test]
+    fn nobody_ticks_for_nobody() {
+        let ticker = unused();
+        ticker.ensure_ticking(&mut ticker.state());
+        assert_eq!(ticker.state().ticking_in, None);
+        ticker.state().users = 1;
+        ticker.ensure_ticking(&mut ticker.state());
+        assert_eq!(ticker.state().ticking_in, Some(std::process::id()));
+        // The thread ends with the last user.
+        ticker.state().users = 0;
+        while ticker.state().ticking_in.is_some() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// As in a child of `fork`: what the parent noted is not about this process.
+    #[test]
+    fn a_thread_of_another_process_does_not_count() {
+        let (ticker, here) = (unused(), std::process::id());
+        *ticker.state() = State {
+            users: 1,
+            ticking_in: Some(here + 1),
+        };
+        ticker.tick_while_used(here);
+        assert_eq!(ticker.state().ticking_in, Some(here + 1));
+        ticker.ensure_ticking(&mut ticker.state());
+        assert_eq!(ticker.state().ticking_in, Some(here));
+        ticker.state().users = 0;
+    }
+
+    #[test]
+    fn tickers_are_counted_down_again() {
+        let before = shared().state().users;
+        drop((0..1_000).map(|_| CoarseTicker::new()).collect::<Vec<_>>());
+        // Other tests have some, too.
+        assert!(shared().state().users < before + 500);
+    }
 }

@@ -12,8 +12,8 @@ pub(crate) struct Args {
     /// One more preemption per model and no time limit: days for the largest ones, unless there is --seconds
     #[arg(long)]
     pub(crate) deep: bool,
-    /// How long a model may explore with each number of preemptions
-    #[arg(long, requires = "deep")]
+    /// How long a model may explore with each number of preemptions; usually 8 seconds
+    #[arg(long)]
     pub(crate) seconds: Option<u64>,
     /// Run only the models whose name contains this; no match is an error
     pub(crate) filter: Option<String>,
@@ -38,9 +38,9 @@ pub(crate) fn models(args: &Args, report: &mut Report) -> Outcome {
     command.args(["test", "--release", "-p", PACKAGE, "--no-fail-fast"]);
     if deep {
         command.env("TUX_LOOM_DEEP", "1");
-        if let Some(seconds) = args.seconds {
-            command.env("TUX_LOOM_SECONDS", seconds.to_string());
-        }
+    }
+    if let Some(seconds) = args.seconds {
+        command.env("TUX_LOOM_SECONDS", seconds.to_string());
     }
     // Each model prints how many interleavings it explored.
     command.args(filter).args(["--", "--nocapture"]);

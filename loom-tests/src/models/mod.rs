@@ -20,7 +20,8 @@ const QUICK_LIMIT: Duration = Duration::from_secs(8);
 ///
 /// Use 3 with two threads and 2 with three. Most faults need one or two, and loom goes depth first: so the small bounds
 /// come first, and a bound whose time is up ends the model (its count is then not the whole space, and is marked so).
-/// With `TUX_LOOM_DEEP=1` the bounds go one higher, each without a limit of time or with one of `TUX_LOOM_SECONDS`.
+/// With `TUX_LOOM_DEEP=1` the bounds go one higher, and there is no limit of time. `TUX_LOOM_SECONDS` sets the limit for each
+/// bound.
 ///
 /// # Panics
 /// When the model fails in some interleaving, or when fewer than `min_interleavings` were explored with the last bound
@@ -31,17 +32,22 @@ where
 {
     let deep = std::env::var_os("TUX_LOOM_DEEP").is_some_and(|value| value != "0");
     let (limit, bounds) = if deep {
-        (deep_limit(), 1..=preemption_bound + 1)
+        (None, 1..=preemption_bound + 1)
     } else {
         (Some(QUICK_LIMIT), 1..=preemption_bound)
     };
+    let limit = given_limit().or(limit);
     let model = Arc::new(model);
     let started = Instant::now();
     let (mut last, mut last_bound, mut text) = (0, 0, Vec::new());
     for bound in bounds {
+        let since = Instant::now();
         let (count, whole) = explore(bound, limit, &model);
         let mark = if whole { "" } else { "+ (time is up)" };
-        text.push(format!("bound {bound}, {count}{mark} interleavings"));
+        let seconds = since.elapsed().as_secs_f64();
+        text.push(format!(
+            "bound {bound}, {count}{mark} interleavings in {seconds:.1} s"
+        ));
         (last, last_bound) = (count, bound);
         if !whole {
             break;
@@ -62,7 +68,7 @@ where
 
 /// # Panics
 /// When `TUX_LOOM_SECONDS` is no number.
-fn deep_limit() -> Option<Duration> {
+fn given_limit() -> Option<Duration> {
     let seconds = std::env::var("TUX_LOOM_SECONDS").ok()?;
     let seconds = seconds.parse();
     Some(Duration::from_secs(

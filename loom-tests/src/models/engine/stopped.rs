@@ -60,6 +60,63 @@ fn a_moved_room_of_a_live_entry_holds_nobody_up() {
     beside("stopped when moved", true, Stop::Moved);
 }
 
+/// What a second thread does beside a `set`, after a third one has stopped.
+#[derive(Clone, Copy)]
+enum Beside {
+    /// Carries out whatever it finds begun, as the setter does.
+    Sweep,
+    /// Removes the key of the stopped thread.
+    Invalidate,
+}
+
+/// One setter, and a thread that comes upon the same unfinished change. Small enough to be explored to the end.
+fn beside_one(name: &str, beside: Beside, full: bool, stop: Stop) {
+    check(name, 3, 100, move || {
+        let [a, b, stopped] = world(1, KEEP);
+        let keys = [1, 2, 3].map(key);
+        if full {
+            a.set(&keys[0], 0);
+        }
+        assert!(stopped.insert_and_stop(&keys[1], 1, stop));
+        let other = thread::spawn({
+            let key = keys[1].clone();
+            move || {
+                match beside {
+                    Beside::Sweep => assert_eq!(b.sweep(0), 0, "nothing has expired"),
+                    Beside::Invalidate => drop(b.invalidate(&key)),
+                }
+                assert!(b.resident() <= 1, "I1");
+            }
+        });
+        a.set(&keys[2], 3);
+        other.join().unwrap();
+        assert_eq!(a.get(&keys[2]), Some(3), "I3, I7");
+        assert_eq!(a.get(&keys[1]), None, "I1");
+        a.observe();
+        drop(a);
+    });
+}
+
+macro_rules! beside_one {
+    ($($test:ident: $name:literal, $beside:ident, $full:literal, $stop:ident;)*) => { $(
+        #[test]
+        fn $test() {
+            beside_one($name, Beside::$beside, $full, Stop::$stop);
+        }
+    )* };
+}
+
+beside_one! {
+    an_open_record_beside_a_set_and_a_sweep: "stopped when admitting, set/sweep", Sweep, false, Admitting;
+    an_open_record_beside_a_set_and_its_removal: "stopped when admitting, set/remove", Invalidate, false, Admitting;
+    an_admitted_entry_beside_a_set_and_a_sweep: "stopped when admitted, set/sweep", Sweep, false, Admitted;
+    an_admitted_entry_beside_a_set_and_its_removal: "stopped when admitted, set/remove", Invalidate, false, Admitted;
+    a_moving_room_beside_a_set_and_a_sweep: "stopped when moving, set/sweep", Sweep, true, Moving;
+    a_moving_room_beside_a_set_and_its_removal: "stopped when moving, set/remove", Invalidate, true, Moving;
+    a_moved_room_beside_a_set_and_a_sweep: "stopped when moved, set/sweep", Sweep, true, Moved;
+    a_moved_room_beside_a_set_and_its_removal: "stopped when moved, set/remove", Invalidate, true, Moved;
+}
+
 /// The key of a stopped inserter can be set, read and invalidated by others (I2, I7).
 fn same_key(name: &str, stop: Stop) {
     check(name, 3, 100, move || {
@@ -138,4 +195,37 @@ fn a_leaving_lane_holds_nobody_up() {
 #[test]
 fn a_counted_leaving_lane_holds_nobody_up() {
     removal("stopped when leaving, counted", true);
+}
+
+/// A removal that stopped beside one `set` and a thread that carries it out too.
+fn removal_beside_a_sweep(name: &str, counted: bool) {
+    check(name, 3, 100, move || {
+        let [a, b, stopped] = world(1, KEEP);
+        let keys = [1, 2].map(key);
+        a.set(&keys[0], 0);
+        assert!(stopped.remove_and_stop(&keys[0], counted));
+        let other = thread::spawn(move || {
+            assert_eq!(b.sweep(0), 0, "nothing has expired");
+            assert!(b.resident() <= 1, "I1");
+        });
+        a.set(&keys[1], 2);
+        other.join().unwrap();
+        assert_eq!(
+            (a.get(&keys[0]), a.get(&keys[1])),
+            (None, Some(2)),
+            "I2, I3"
+        );
+        assert_eq!((a.len(), a.resident()), (1, 1), "I1, I3, I7");
+        drop(a);
+    });
+}
+
+#[test]
+fn a_leaving_lane_beside_a_set_and_a_sweep() {
+    removal_beside_a_sweep("stopped when leaving, set/sweep", false);
+}
+
+#[test]
+fn a_counted_leaving_lane_beside_a_set_and_a_sweep() {
+    removal_beside_a_sweep("stopped when leaving, counted, set/sweep", true);
 }

@@ -1,0 +1,445 @@
+//! What happens to an operation when others come in between, and after threads that stopped for ever: one thread of the
+//! system plays all of them, so every case is met for certain. (The models of `loom-tests` look for the cases by themselves.)
+
+use super::model::Stop;
+use super::remove::CLEARS_PER_SWEEP;
+use super::*;
+use crate::engine::clock::LEASED;
+use crate::engine::entry::Hash;
+use crate::engine::locals::Supply;
+use crate::engine::reclaim::{Domain, Slot};
+use crate::time::Deadline;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// All keys have one hash: each is compared with whatever stands before it.
+const HASH: Hash = Hash { home: 0, low: 7 };
+
+type Hook = Box<dyn FnMut(u8, u8)>;
+
+thread_local! {
+    /// What happens while two keys are compared.
+    static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+}
+
+#[derive(Clone, Debug)]
+struct Key(u8);
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        // Out of its place while it runs: what it does compares keys, too.
+        let hook = HOOK.take();
+        if let Some(mut hook) = hook {
+            hook(self.0, other.0);
+            HOOK.set(Some(hook));
+        }
+        self.0 == other.0
+    }
+}
+impl Eq for Key {}
+
+/// A value that is counted, and may panic when it is dropped.
+struct Value(u8, #[expect(dead_code, reason = "counts")] Rc<()>, bool);
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        assert!(!self.2, "a drop that panics");
+    }
+}
+
+/// A cache and what three threads keep.
+struct World {
+    cache: Bounded<Key, Value>,
+    locals: [Local<Key, Value>; 3],
+    domain: Box<Domain>,
+    values: Rc<()>,
+}
+
+/// A thread's number.
+type Actor = usize;
+
+impl World {
+    fn new(capacity: usize) -> Rc<Self> {
+        let cache = Bounded::new(capacity, Arc::new(Board::new(1))).unwrap();
+        let supply = Supply {
+            batch: 1_000,
+            slab: cache.slab(),
+        };
+        Rc::new(Self {
+            locals: std::array::from_fn(|_| Local::new(&supply)),
+            domain: Box::new(Domain::new(|| false)),
+            values: Rc::new(()),
+            cache,
+        })
+    }
+
+    fn slot(&self) -> &Slot {
+        self.domain.acquire()
+    }
+
+    fn value(&self, id: u8) -> Value {
+        Value(id, Rc::clone(&self.values), false)
+    }
+
+    fn set(&self, actor: Actor, key: u8, id: u8) {
+        let _guard = self.slot().enter();
+        let (key, value) = (Key(key), self.value(id));
+        self.cache.set(
+            &self.locals[actor],
+            HASH,
+            key,
+            value,
+            Deadline::NEVER,
+            0,
+            None,
+        );
+    }
+
+    fn stop(&self, key: u8, id: u8, stop: Stop) {
+        let _guard = self.slot().enter();
+        let part = (Key(key), self.value(id));
+        assert!(
+            self.cache
+                .insert_and_stop(&self.locals[2], HASH, part, stop)
+        );
+    }
+
+    fn get(&self, key: u8) -> Option<u8> {
+        let _guard = self.slot().enter();
+        // SAFETY: the guard is open.
+        let found = unsafe { self.cache.get(HASH, self.cache.at(0), |k| k.0 == key) };
+        found.map(|entry| entry.value.0)
+    }
+
+    fn invalidate(&self, actor: Actor, key: u8) -> bool {
+        let _guard = self.slot().enter();
+        self.cache
+            .invalidate(&self.locals[actor], HASH, 0, |k| k.0 == key)
+    }
+
+    fn clear(&self, actor: Actor) {
+        let _guard = self.slot().enter();
+        self.cache.clear(&self.locals[actor]);
+    }
+
+    fn sweep(&self, actor: Actor) {
+        let _guard = self.slot().enter();
+        self.cache.sweep_all(&self.locals[actor], 0);
+    }
+
+    /// The lanes that are not empty: kind and, of entries, phase and key.
+    fn lanes(&self) -> Vec<(Kind, Phase, u8)> {
+        let mut lanes = Vec::new();
+        for bucket in 0..self.cache.buckets() {
+            self.cache.table.each_in(bucket, |_, word| {
+                if word.kind() != Kind::Empty {
+                    // SAFETY: nothing is freed here before the end of the world.
+                    let entry = unsafe { word.deref() };
+                    lanes.push((word.kind(), entry.phase.load(), entry.key.0));
+                }
+            });
+        }
+        lanes
+    }
+
+    fn pending(&self) -> usize {
+        let lanes = self.lanes();
+        lanes.iter().filter(|lane| lane.1 == Phase::Pending).count()
+    }
+
+    fn sum(&self, of: impl Fn(&crate::engine::local::Counters) -> u64) -> u64 {
+        self.locals.iter().map(|local| of(&local.counters)).sum()
+    }
+
+    fn resident(&self) -> usize {
+        let _guard = self.slot().enter();
+        self.cache.resident()
+    }
+
+    /// Nobody is in the middle of anything: the books are even (I1), and every value is dropped once (I4).
+    fn end(self: Rc<Self>) {
+        HOOK.take();
+        let live = self.lanes();
+        assert!(
+            live.iter()
+                .all(|lane| (lane.0, lane.1) == (Kind::Entry, Phase::Live)),
+            "{live:?}"
+        );
+        assert_eq!(live.len(), self.resident(), "I1");
+        assert!(self.cache.table.counts_are_exact());
+        let gone = self.sum(|c| {
+            c.evictions.get() + c.expirations.get() + c.invalidations.get() + c.cleared.get()
+        });
+        assert_eq!(self.sum(|c| c.insertions.get()), gone + live.len() as u64);
+        self.dropped();
+    }
+
+    fn dropped(self: Rc<Self>) {
+        let values = Rc::clone(&self.values);
+        drop(Rc::into_inner(self).expect("no hook is left"));
+        assert_eq!(
+            Rc::strong_count(&values),
+            1,
+            "I4: a value was never dropped"
+        );
+    }
+}
+
+/// Keys that are there before anything happens; they stand before and after the lanes that come into use.
+const FIRST: u8 = 100;
+const LAST: u8 = 101;
+const KEY: u8 = 1;
+
+/// Thread 0 sets `KEY` to 1, in a lane between those of `FIRST` and `LAST`, beside a free one; while it compares itself with
+/// `LAST`, having looked at all other lanes, `meanwhile` happens.
+fn set_while(meanwhile: impl Fn(&World) + 'static) -> Rc<World> {
+    let world = World::new(100);
+    for key in [FIRST, 10, 11, LAST] {
+        world.set(1, key, key);
+    }
+    world.invalidate(1, 10);
+    world.invalidate(1, 11);
+    let (mut done, inside) = (false, Rc::downgrade(&world));
+    let hook: Hook = Box::new(move |a, b| {
+        let world = inside.upgrade().unwrap();
+        if !done && [a, b].contains(&LAST) && world.pending() == 1 {
+            done = true;
+            meanwhile(&world);
+        }
+    });
+    HOOK.set(Some(hook));
+    world.set(0, KEY, 1);
+    assert!(HOOK.take().is_some());
+    world
+}
+
+/// I2, I3: the other one's set came through, so this one counts as overwritten, once.
+#[test]
+fn overtaken_by_a_set() {
+    let world = set_while(|world| world.set(1, KEY, 2));
+    assert_eq!(world.get(KEY), Some(2));
+    assert_eq!(world.sum(|c| c.insertions.get() + c.overwrites.get()), 6);
+    assert_eq!(world.sum(|c| c.evictions.get()), 1);
+    world.end();
+}
+
+/// I3: whoever overtook this set is gone again, so it is made once more.
+#[test]
+fn overtaken_by_a_set_that_is_gone() {
+    let world = set_while(|world| {
+        world.set(1, KEY, 2);
+        assert!(world.invalidate(1, KEY));
+    });
+    assert_eq!(world.get(KEY), Some(1));
+    world.end();
+}
+
+fn overtake_and_stop(world: &World, leased: bool) {
+    world.stop(KEY, 3, Stop::Published);
+    let mut own = None;
+    for bucket in 0..world.cache.buckets() {
+        world.cache.table.each_in(bucket, |lane, word| {
+            // SAFETY: nothing is freed here before the end of the world.
+            if word.kind() == Kind::Entry && unsafe { word.deref() }.value.0 == 3 {
+                own = Some((lane, word));
+            }
+        });
+    }
+    let (lane, word) = own.unwrap();
+    // SAFETY: as above.
+    let entry = unsafe { word.deref() };
+    if leased {
+        entry.queue.fetch_or(LEASED, Ordering::Relaxed);
+    }
+    let _guard = world.slot().enter();
+    assert!(world.cache.overtake_rivals(HASH, lane, &Key(KEY)).is_none());
+}
+
+/// I3: overtaken by a set that will come through as soon as its thread goes on.
+#[test]
+fn overtaken_by_a_set_under_way() {
+    let world = set_while(|world| overtake_and_stop(world, false));
+    assert_eq!(world.get(KEY), None);
+    assert_eq!((world.pending(), world.sum(|c| c.insertions.get())), (1, 5));
+    assert!(!world.invalidate(1, KEY), "killed: nobody had seen it");
+    world.end_with_stopped();
+}
+
+/// I3, I8: overtaken by a leased set, which may yet turn out void.
+#[test]
+fn overtaken_by_a_leased_set_under_way() {
+    let world = set_while(|world| overtake_and_stop(world, true));
+    assert_eq!(world.get(KEY), Some(1));
+    assert_eq!(
+        world.pending(),
+        0,
+        "I2: the other one cannot go live any more"
+    );
+    world.end_with_stopped();
+}
+
+impl World {
+    /// The end, where a stopped thread never retires its dead entry: that is in no lane, and its value is never dropped.
+    fn end_with_stopped(self: Rc<Self>) {
+        HOOK.take();
+        assert_eq!(self.lanes().len(), self.resident(), "I1");
+        let values = Rc::clone(&self.values);
+        drop(Rc::into_inner(self).expect("no hook is left"));
+        assert_eq!(Rc::strong_count(&values), 2);
+    }
+}
+
+/// I5: what was born before a clear and goes live after it goes at once.
+#[test]
+fn cleared_while_it_is_set() {
+    let world = set_while(|world| world.clear(1));
+    assert_eq!((world.get(KEY), world.sum(|c| c.cleared.get())), (None, 1));
+    assert_eq!(world.resident(), 2, "FIRST and LAST are not swept yet");
+    world.end();
+}
+
+/// I9: a comparison that panics takes the unfinished entry out again.
+#[test]
+fn a_panic_while_it_is_set() {
+    let world = World::new(100);
+    for key in [FIRST, LAST] {
+        world.set(1, key, key);
+    }
+    let inside = Rc::downgrade(&world);
+    HOOK.set(Some(Box::new(move |_, _| {
+        let world = inside.upgrade().unwrap();
+        assert_eq!(world.pending(), 0, "a comparison that panics");
+    })));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.set(0, KEY, 1)));
+    assert!(caught.is_err());
+    assert_eq!(world.lanes().len(), 2, "I9: it stands in its lane for ever");
+    HOOK.take();
+    // It was counted as nothing at all.
+    assert_eq!(world.sum(|c| c.insertions.get()), 2);
+    world.end();
+}
+
+/// I2: a set kills what a stopped thread has published of its key.
+#[test]
+fn a_published_entry_is_killed() {
+    let world = World::new(100);
+    world.stop(KEY, 3, Stop::Published);
+    world.set(0, KEY, 1);
+    assert_eq!(world.lanes(), [(Kind::Entry, Phase::Live, KEY)]);
+    assert_eq!(world.get(KEY), Some(1));
+    world.end_with_stopped();
+}
+
+/// I1, I7: a room that was on its way when its thread stopped arrives, by whoever comes next.
+#[test]
+fn a_moving_room_arrives() {
+    let world = World::new(1);
+    world.set(0, 10, 10);
+    world.stop(KEY, 3, Stop::Moving);
+    assert_eq!(world.get(KEY), None);
+    world.sweep(1);
+    assert_eq!(world.lanes(), [(Kind::Entry, Phase::Live, KEY)]);
+    assert_eq!((world.get(KEY), world.resident()), (Some(3), 1));
+}
+
+/// R1: before an entry is retired, the lane that its room came from names it no longer.
+#[test]
+fn a_moved_room_is_settled_before_its_entry_goes() {
+    let world = World::new(1);
+    world.set(0, 10, 10);
+    world.stop(KEY, 3, Stop::Moved);
+    assert_eq!(
+        world.lanes().len(),
+        2,
+        "the entry, and the lane its room came from"
+    );
+    assert!(world.invalidate(1, KEY));
+    assert_eq!((world.lanes(), world.resident()), (Vec::new(), 0));
+}
+
+/// I1, I7: a removal that stopped is carried out by whoever comes next.
+#[test]
+fn a_leaving_lane_is_emptied() {
+    for counted in [false, true] {
+        let world = World::new(1);
+        world.set(0, KEY, 1);
+        let guard = world.slot().enter();
+        assert!(world.cache.remove_and_stop(HASH, |k| k.0 == KEY, counted));
+        drop(guard);
+        assert_eq!(world.lanes()[0].0, Kind::Leaving);
+        world.sweep(1);
+        assert_eq!((world.lanes(), world.resident()), (Vec::new(), 0));
+    }
+}
+
+/// I1, I3, I7: the only room is with an entry that its thread never gave to the clock, behind one that is not live.
+#[test]
+fn the_room_of_an_entry_outside_the_clock_is_found() {
+    let world = World::new(1);
+    world.stop(10, 10, Stop::Published);
+    world.stop(11, 11, Stop::Admitted);
+    world.set(0, KEY, 1);
+    assert_eq!((world.get(KEY), world.get(11)), (Some(1), None));
+    assert_eq!((world.resident(), world.pending()), (1, 1));
+    assert_eq!(world.sum(|c| c.evictions.get()), 1);
+}
+
+/// I3, I7: stopped threads have filled every lane; a set takes one of them.
+#[test]
+fn a_lane_is_taken_from_stopped_inserts() {
+    let world = World::new(1);
+    let lanes = world.cache.buckets() * 7;
+    for key in 0..lanes {
+        world.stop(u8::try_from(key).unwrap() + 10, 3, Stop::Published);
+    }
+    world.set(0, KEY, 1);
+    assert_eq!((world.get(KEY), world.resident()), (Some(1), 1));
+}
+
+/// I5: a clear that ends generations kills what was published in an earlier one, and only that.
+#[test]
+fn old_generations_end() {
+    let world = World::new(100);
+    world
+        .cache
+        .clears
+        .store(CLEARS_PER_SWEEP - 2, Ordering::SeqCst);
+    world.set(0, 20, 20);
+    world.stop(10, 10, Stop::Published);
+    world.clear(1);
+    assert_eq!(world.lanes().len(), 2);
+    world.set(0, 21, 21);
+    world.stop(11, 11, Stop::Published);
+    world.clear(1);
+    assert_eq!(
+        world.lanes(),
+        [
+            (Kind::Entry, Phase::Live, 21),
+            (Kind::Entry, Phase::Pending, 11)
+        ]
+    );
+}
+
+/// I9: a drop that panics is not hidden, and the other values are dropped all the same.
+#[test]
+fn the_cache_goes_and_a_drop_panics() {
+    let world = World::new(10);
+    let guard = world.slot().enter();
+    for key in 0..3 {
+        let value = Value(key, Rc::clone(&world.values), key == 1);
+        let local = &world.locals[0];
+        world
+            .cache
+            .set(local, HASH, Key(key), value, Deadline::NEVER, 0, None);
+    }
+    drop(guard);
+    let (values, world) = (Rc::clone(&world.values), Rc::into_inner(world).unwrap());
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(world)));
+    assert!(caught.is_err());
+    assert_eq!(Rc::strong_count(&values), 1);
+}
+
+#[test]
+fn it_knows_its_capacity() {
+    assert_eq!(World::new(12).cache.capacity(), 12);
+}

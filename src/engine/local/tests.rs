@@ -1,0 +1,120 @@
+//! When a thread's batches are freed, and what panicking drops do to them.
+
+use super::*;
+use crate::engine::entry::{Due, Hash, Phase};
+use crate::time::Deadline;
+use std::rc::Rc;
+
+/// What a value does when it is dropped.
+struct Value(Rc<()>, Option<Box<dyn Fn()>>);
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        if let Some(run) = &self.1 {
+            run();
+        }
+    }
+}
+
+type Part = Local<u64, Value>;
+
+fn local(batch: usize) -> Rc<Part> {
+    let slab = Arc::new(Slab::new(0));
+    Rc::new(Local::new(&Supply { batch, slab }))
+}
+
+fn retire(local: &Part, values: &Rc<()>, run: Option<Box<dyn Fn()>>) {
+    let due = Due::new(Deadline::NEVER, 0);
+    let value = Value(Rc::clone(values), run);
+    let entry = local.allocate(Entry::new(Phase::Live, Hash::new(0), due, 1, value));
+    local.retire(Retired::Entry(entry));
+}
+
+fn panics() -> Box<dyn Fn()> {
+    Box::new(|| assert!(std::thread::panicking(), "a drop that panics"))
+}
+
+#[test]
+fn a_full_batch_is_freed_and_a_part_of_one_is_not() {
+    let (domain, local, values) = (Domain::new(|| false), local(3), Rc::new(()));
+    for left in [1, 2] {
+        retire(&local, &values, None);
+        assert!(!local.collect(&domain));
+        assert_eq!(local.counters.unreclaimed.get(), left);
+    }
+    retire(&local, &values, None);
+    assert!(local.collect(&domain));
+    assert_eq!(local.counters.unreclaimed.get(), 0);
+    assert_eq!(Rc::strong_count(&values), 1);
+}
+
+#[test]
+fn it_says_whether_anything_is_left() {
+    let (domain, local, values) = (Domain::new(|| false), local(3), Rc::new(()));
+    assert!(!local.collect_now(&domain));
+    let guard = domain.acquire().enter();
+    retire(&local, &values, None);
+    assert!(local.collect_now(&domain), "a guard is open");
+    drop(guard);
+    assert!(!local.collect_now(&domain));
+    assert_eq!(Rc::strong_count(&values), 1);
+}
+
+/// A drop that unlinks something each time would keep its thread for ever.
+#[test]
+fn what_drops_unlink_waits_for_the_next_call() {
+    let (domain, local, values) = (Domain::new(|| false), local(3), Rc::new(()));
+    let (inside, more) = (Rc::clone(&local), Rc::clone(&values));
+    let run = Box::new(move || retire(&inside, &more, None));
+    retire(&local, &values, Some(run));
+    assert!(local.collect_now(&domain));
+    assert_eq!(local.counters.unreclaimed.get(), 1);
+    assert!(!local.collect_now(&domain));
+    assert_eq!(Rc::strong_count(&values), 1);
+}
+
+/// I9: also of the batches behind.
+#[test]
+fn a_drop_that_panics_keeps_no_other_value() {
+    let (domain, local, values) = (Domain::new(|| false), local(3), Rc::new(()));
+    for n in 0..3 {
+        let run = (n == 1).then(panics);
+        retire(&local, &values, run);
+    }
+    let caught = catch_unwind(AssertUnwindSafe(|| local.collect_now(&domain)));
+    assert!(caught.is_err());
+    assert_eq!(Rc::strong_count(&values), 1);
+    assert!(!local.collect_now(&domain));
+}
+
+/// I9: the same when the cache goes.
+#[test]
+fn a_drop_that_panics_is_not_hidden_when_the_cache_goes() {
+    let (local, values) = (local(3), Rc::new(()));
+    for n in 0..3 {
+        let run = (n == 1).then(panics);
+        retire(&local, &values, run);
+    }
+    let local = Rc::into_inner(local);
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(local))).is_err());
+    assert_eq!(Rc::strong_count(&values), 1);
+}
+
+/// The list of batches grows while a reader is stalled, and not for ever.
+#[test]
+fn the_room_for_batches_is_given_back() {
+    let (domain, local, values) = (Domain::new(|| false), local(1), Rc::new(()));
+    let capacity = |local: &Part| {
+        // SAFETY: nothing else runs.
+        unsafe { local.garbage() }.sealed.capacity()
+    };
+    let guard = domain.acquire().enter();
+    for _ in 0..10 * FEW_BATCHES {
+        retire(&local, &values, None);
+        local.collect(&domain);
+    }
+    assert!(capacity(&local) >= 10 * FEW_BATCHES);
+    drop(guard);
+    local.collect_now(&domain);
+    assert_eq!(capacity(&local), FEW_BATCHES);
+}
