@@ -216,6 +216,25 @@ mod tests {
         assert_eq!(locals.made(quick()).map(std::ptr::from_ref), Some(made));
     }
 
+    /// I9: a drop that panics in one thread's part is not hidden when the cache goes.
+    #[test]
+    fn a_drop_that_panics_is_not_hidden() {
+        use crate::engine::entry::{Due, Entry, Hash, Phase};
+        struct Panics;
+        impl Drop for Panics {
+            fn drop(&mut self) {
+                assert!(std::thread::panicking(), "a drop that panics");
+            }
+        }
+        let (domain, slab) = (Domain::new(|| false), Arc::new(Slab::new(0)));
+        let locals = Locals::<u64, Panics>::new(Supply { batch: 8, slab });
+        let due = Due::new(crate::time::Deadline::NEVER, 0);
+        let local = locals.of(domain.acquire());
+        let entry = Entry::new(Phase::Live, Hash::new(0), due, 1, Panics);
+        local.retire(crate::engine::local::Retired::Entry(local.allocate(entry)));
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(locals))).is_err());
+    }
+
     fn static_slot(slot: &Slot) -> &'static Slot {
         // SAFETY: the slots of a domain are never freed.
         unsafe { &*std::ptr::from_ref(slot) }

@@ -85,6 +85,7 @@ fn i8_a_change_while_a_leased_value_is_stored() {
             assert!(!map.set_leased(lease, Key(1), 5), "change {change}");
             assert!(hook_ran());
             assert_eq!(map.get(&Key(1)), (change == 0).then_some(9));
+            assert_eq!(map.resident(), usize::from(change == 0), "its own is gone");
         }
     }
 }

@@ -183,3 +183,44 @@ fn a_sweep_frees_what_ended_threads_left() {
         Arc::strong_count(&value) == 1
     }));
 }
+
+type Hook = Box<dyn FnOnce()>;
+
+thread_local! {
+    /// What happens when a key is hashed for the so-many-th time from now.
+    static HOOK: std::cell::RefCell<(usize, Option<Hook>)> = Default::default();
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Hooked(u64);
+
+impl std::hash::Hash for Hooked {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let hook = HOOK.with_borrow_mut(|(left, hook)| {
+            *left = left.wrapping_sub(1);
+            if *left == 0 { hook.take() } else { None }
+        });
+        hook.into_iter().for_each(|hook| hook());
+        state.write_u64(self.0);
+    }
+}
+
+/// A load looks again before it starts: somebody may have set the key since the first look.
+#[test]
+fn a_load_looks_a_second_time() {
+    let spared = |at: usize| {
+        let cache = Arc::new(TtlCache::<Hooked, u64>::new(LONG, 10));
+        let other = Arc::clone(&cache);
+        HOOK.set((at, Some(Box::new(move || other.set(Hooked(1), 7)))));
+        let mut fetched = false;
+        let value = cache.get_or_fetch(Hooked(1), || {
+            fetched = true;
+            8
+        });
+        HOOK.take();
+        assert!(matches!((fetched, value), (false, 7) | (true, 7 | 8)));
+        !fetched
+    };
+    assert!(spared(1), "set before the first look");
+    assert!((2..6).any(spared), "set before the second one");
+}

@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Only what survived the last run, as `results.tsv` has it
     #[arg(long)]
     survivors: bool,
+    /// The constant numbers of these files instead: each once one larger and once halved, built anew each time
+    #[arg(long)]
+    constants: bool,
     /// How many mutants are tried at the same time
     #[arg(long, default_value_t = 2)]
     jobs: usize,
@@ -52,7 +55,11 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
     let dir = workspace.target.join("mutants");
     std::fs::create_dir_all(&dir)?;
     let records = dir.join("results.tsv");
-    let mut mutants = list::list(&tool, &workspace.root, &args.files)?;
+    let mut mutants = if args.constants {
+        list::constants(&workspace.root, &args.files)?
+    } else {
+        list::list(&tool, &workspace.root, &args.files)?
+    };
     if args.survivors {
         let survived = survivors(&std::fs::read_to_string(&records)?);
         mutants.retain(|mutant| survived.contains(&mutant.name));

@@ -376,8 +376,13 @@ fn a_leaving_lane_is_emptied() {
 #[test]
 fn the_room_of_an_entry_outside_the_clock_is_found() {
     let world = World::new(1);
-    world.stop(10, 10, Stop::Published);
+    for key in [10, 20, 21] {
+        world.stop(key, key, Stop::Published);
+    }
     world.stop(11, 11, Stop::Admitted);
+    // The setter takes one of these two lanes, the other one stays empty.
+    world.invalidate(1, 10);
+    world.invalidate(1, 20);
     world.set(0, KEY, 1);
     assert_eq!((world.get(KEY), world.get(11)), (Some(1), None));
     assert_eq!((world.resident(), world.pending()), (1, 1));

@@ -15,6 +15,8 @@ pub(super) enum Genre {
     UnaryOperator,
     MatchArm,
     MatchArmGuard,
+    /// The number of a constant: where it is used, or else in its definition.
+    Constant,
     /// What can only be changed in the text.
     Other,
 }
@@ -65,6 +67,79 @@ pub(super) fn list(tool: &Path, root: &Path, files: &[String]) -> Result<Vec<Mut
         }
     }
     Ok(mutants)
+}
+
+/// Two mutants for each constant number of a file, which cargo-mutants leaves alone: one more, and half.
+pub(super) fn constants(root: &Path, files: &[String]) -> Result<Vec<Mutant>> {
+    let mut mutants = Vec::new();
+    for file in files {
+        let source = std::fs::read_to_string(root.join(file))?;
+        let tests = tests_of(&source)?;
+        let mut found = Constants(Vec::new());
+        found.visit_file(&syn::parse_file(&source)?);
+        for (name, value) in found.0 {
+            if tests.iter().any(|test| test.contains(&value.start)) {
+                continue;
+            }
+            let (line, _) = source[..value.start].rsplit_once('\n').unwrap_or_default();
+            for (change, what) in [("+ 1", "one more"), ("/ 2", "half")] {
+                mutants.push(Mutant {
+                    id: mutants.len() + 1,
+                    name: format!("{file}:{}: {name} is {what}", line.lines().count() + 1),
+                    file: file.clone(),
+                    genre: Genre::Constant,
+                    start: value.start,
+                    end: value.end,
+                    replacement: format!("({}) {change}", &source[value.clone()]),
+                });
+            }
+        }
+    }
+    Ok(mutants)
+}
+
+/// Names and values of the constants that are whole numbers, but those of the model checker's build.
+struct Constants(Vec<(String, std::ops::Range<usize>)>);
+
+impl Mutant {
+    /// Of a constant's mutant: its name, and what is done to it.
+    pub(super) fn constant(&self) -> Option<(&str, &str)> {
+        let (_, rest) = self.name.rsplit_once(": ")?;
+        let (name, _) = rest.split_once(" is ")?;
+        let (_, change) = self.replacement.rsplit_once(')')?;
+        (self.genre == Genre::Constant).then_some((name, change))
+    }
+}
+
+impl Constants {
+    fn add(
+        &mut self,
+        attrs: &[syn::Attribute],
+        name: &syn::Ident,
+        ty: &syn::Type,
+        value: &syn::Expr,
+    ) {
+        use syn::spanned::Spanned;
+        let syn::Type::Path(ty) = ty else { return };
+        let numbers = ["usize", "u8", "u16", "u32", "u64", "i32", "i64"];
+        let of_checker = attrs.iter().any(|attr| match &attr.meta {
+            syn::Meta::List(list) => list.tokens.to_string() == "tux_loom",
+            _ => false,
+        });
+        if numbers.iter().any(|number| ty.path.is_ident(number)) && !of_checker {
+            self.0.push((name.to_string(), value.span().byte_range()));
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Constants {
+    fn visit_item_const(&mut self, item: &'ast syn::ItemConst) {
+        self.add(&item.attrs, &item.ident, &item.ty, &item.expr);
+    }
+
+    fn visit_impl_item_const(&mut self, item: &'ast syn::ImplItemConst) {
+        self.add(&item.attrs, &item.ident, &item.ty, &item.expr);
+    }
 }
 
 fn parse(entry: &Value, source: &str, id: usize) -> Result<Mutant> {
@@ -143,6 +218,20 @@ mod tests {
         assert_eq!(offset(source, 2, 2), Some(3 + "→".len()));
         assert_eq!(offset(source, 3, 3), Some(source.len()));
         assert_eq!(offset(source, 4, 1), None);
+    }
+
+    #[test]
+    fn constants_are_whole_numbers_outside_the_checkers_build() {
+        let source = "const A: usize = 1 + 2;\n#[cfg(tux_loom)]\nconst B: u8 = 1;\nconst C: &str = \"\";\n\
+                      impl D { const E: u32 = 7; }\nfn f() { const G: i64 = -1; }";
+        let mut found = Constants(Vec::new());
+        found.visit_file(&syn::parse_file(source).unwrap());
+        let found: Vec<_> = found
+            .0
+            .iter()
+            .map(|(name, at)| (&**name, &source[at.clone()]))
+            .collect();
+        assert_eq!(found, [("A", "1 + 2"), ("E", "7"), ("G", "-1")]);
     }
 
     #[test]

@@ -22,12 +22,18 @@ pub(super) struct Switched {
 pub(super) fn switched(source: &str, mutants: &[&Mutant]) -> Result<Switched> {
     let file = syn::parse_file(source)?;
     let mut by_start: BTreeMap<(Genre, usize), Vec<&Mutant>> = BTreeMap::new();
+    let mut by_name: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
     for mutant in mutants {
+        if let Some((name, _)) = mutant.constant() {
+            by_name.entry(name).or_default().push(mutant);
+            continue;
+        }
         let at = (mutant.genre, mutant.start);
         by_start.entry(at).or_default().push(mutant);
     }
     let mut finder = Finder {
         wanted: by_start,
+        constants: by_name,
         sites: Vec::new(),
     };
     finder.visit_file(&file);
@@ -76,6 +82,8 @@ enum Shape {
     Arm { guarded: bool },
     /// A function that returns at once.
     Returns,
+    /// A use of a constant.
+    Use,
 }
 
 impl Site {
@@ -94,6 +102,7 @@ impl Site {
 
 struct Finder<'a> {
     wanted: BTreeMap<(Genre, usize), Vec<&'a Mutant>>,
+    constants: BTreeMap<&'a str, Vec<&'a Mutant>>,
     sites: Vec<Site>,
 }
 
@@ -139,6 +148,35 @@ impl<'ast> Visit<'ast> for Finder<'_> {
             shape,
         );
         syn::visit::visit_expr_unary(self, expr);
+    }
+
+    /// Constants are asked for at run time only: not inside one another, nor for the length of an array.
+    fn visit_item_const(&mut self, _: &'ast syn::ItemConst) {}
+    fn visit_impl_item_const(&mut self, _: &'ast syn::ImplItemConst) {}
+    fn visit_item_static(&mut self, _: &'ast syn::ItemStatic) {}
+    fn visit_expr_const(&mut self, _: &'ast syn::ExprConst) {}
+    fn visit_pat(&mut self, _: &'ast syn::Pat) {}
+    fn visit_type(&mut self, _: &'ast syn::Type) {}
+    fn visit_generic_argument(&mut self, _: &'ast syn::GenericArgument) {}
+    fn visit_expr_repeat(&mut self, expr: &'ast syn::ExprRepeat) {
+        self.visit_expr(&expr.expr);
+    }
+
+    fn visit_expr_path(&mut self, expr: &'ast syn::ExprPath) {
+        let segments = &expr.path.segments;
+        let own = segments.len() == 1 || segments.len() == 2 && segments[0].ident == "Self";
+        let name = segments.last().map(|last| last.ident.to_string());
+        if let Some(mutants) = name.and_then(|name| self.constants.get(&*name))
+            && own
+        {
+            let mut site = Site::new(expr.span().byte_range(), Shape::Use, mutants);
+            for (choice, mutant) in site.choices.iter_mut().zip(mutants) {
+                choice.1 = mutant
+                    .constant()
+                    .map_or_else(String::new, |(_, change)| change.into());
+            }
+            self.sites.push(site);
+        }
     }
 
     fn visit_arm(&mut self, arm: &'ast syn::Arm) {
@@ -215,6 +253,15 @@ impl Site {
                 let (op, operand) = (&source[op.clone()], render(source, operand, inner));
                 format!("({out}{{ {op}({operand}) }})")
             }
+            Shape::Use => {
+                let name = &source[self.range.clone()];
+                for (id, change) in &self.choices {
+                    let changed =
+                        format!("if crate::mutant_switch::on({id}) {{ {name}{change} }} else ");
+                    out.push_str(&around(*id, changed));
+                }
+                format!("({out}{{ {name} }})")
+            }
             Shape::Guard => {
                 for (id, with) in &self.choices {
                     let changed = format!("if crate::mutant_switch::on({id}) {{ {with} }} else ");
@@ -288,95 +335,4 @@ pub(super) fn mutants_around(text: &str, offset: usize) -> Vec<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mutant(id: usize, genre: Genre, source: &str, at: &str, replacement: &str) -> Mutant {
-        Mutant {
-            id,
-            name: String::new(),
-            file: String::new(),
-            genre,
-            start: source.find(at).unwrap(),
-            end: source.find(at).unwrap() + at.len(),
-            replacement: replacement.to_owned(),
-        }
-    }
-
-    fn bare(text: &str) -> String {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find("/*") {
-            out.push_str(&rest[..at]);
-            rest = &rest[at + rest[at..].find("*/").unwrap() + 2..];
-        }
-        (out + rest).replace("crate::mutant_switch::", "")
-    }
-
-    #[test]
-    fn operators_are_nested_and_only_one_is_changed_at_a_time() {
-        let source = "fn f(a: u8, b: u8) -> bool { !(a + b < 3) }";
-        let mutants = [
-            mutant(1, Genre::BinaryOperator, source, "<", ">"),
-            mutant(2, Genre::BinaryOperator, source, "+", "-"),
-            mutant(3, Genre::UnaryOperator, source, "!", ""),
-            mutant(4, Genre::FnValue, source, "!(a", "true"),
-        ];
-        let switched = switched(source, &mutants.iter().collect::<Vec<_>>()).unwrap();
-        assert_eq!(
-            bare(&switched.text),
-            "fn f(a: u8, b: u8) -> bool { if on(4) { return true; } (if on(3) { (a + b < 3) } else \
-             { !(((if on(1) { (a + b ) > ( 3) } else { ((if on(2) { (a ) - ( b) } else { (a ) + ( b) }) ) < ( 3) }))) }) }"
-        );
-        assert!(switched.without.is_empty());
-        assert!(syn::parse_file(&switched.text).is_ok(), "{}", switched.text);
-    }
-
-    #[test]
-    fn arms_and_guards() {
-        let source = "fn f(a: u8) -> u8 { match a { 0 => 1, x if x > 3 => 2, _ => 3 } }";
-        let mutants = [
-            mutant(1, Genre::MatchArm, source, "0 =>", ""),
-            mutant(2, Genre::MatchArm, source, "x if", ""),
-            mutant(3, Genre::MatchArmGuard, source, "x > 3", "true"),
-            mutant(4, Genre::BinaryOperator, source, "> 3", "<"),
-        ];
-        let switched = switched(source, &mutants.iter().collect::<Vec<_>>()).unwrap();
-        assert_eq!(switched.without, Vec::<usize>::new());
-        let text = bare(&switched.text);
-        assert!(text.contains("0 if !on(1) => 1"), "{text}");
-        assert!(
-            text.contains("!on(2) && ((if on(3) { true } else { (if on(4)"),
-            "{text}"
-        );
-        assert!(syn::parse_file(&switched.text).is_ok(), "{text}");
-    }
-
-    #[test]
-    fn a_place_belongs_to_the_mutant_around_it() {
-        let text = "ab/*m1*/cd/*m2*/ef/*e2*/gh/*e1*/ij";
-        let of = |part| mutant_at(text, text.find(part).unwrap());
-        assert_eq!(
-            [of("ab"), of("cd"), of("ef"), of("gh"), of("ij")],
-            [None, Some(1), Some(2), Some(1), None]
-        );
-    }
-
-    #[test]
-    fn a_place_has_the_mutants_of_its_function_around_it() {
-        let text =
-            "fn f() { /*m1*//*e1*/ }\nimpl A { fn g() { if x { /*m2*//*e2*/ y } /*m3*//*e3*/ } }";
-        assert_eq!(mutants_around(text, text.find("y }").unwrap()), [2, 3]);
-        assert_eq!(mutants_around(text, 10), [1]);
-    }
-
-    #[test]
-    fn a_chain_with_let_has_no_switch() {
-        let source =
-            "fn f(a: Option<u8>) -> bool { if let Some(x) = a && x > 3 { true } else { false } }";
-        let mutants = [mutant(1, Genre::BinaryOperator, source, "&&", "||")];
-        let switched = switched(source, &mutants.iter().collect::<Vec<_>>()).unwrap();
-        assert_eq!(switched.without, [1]);
-        assert_eq!(switched.text, source);
-    }
-}
+mod tests;
