@@ -139,7 +139,7 @@ fn every_order_is_tried() {
         usize::try_from(state >> 33).unwrap() % below
     };
     let mut missed = Vec::new();
-    for round in 0..60 {
+    for round in 0..30 {
         let threads = 2 + round % 2;
         let program: Program = (0..threads)
             .map(|thread| {

@@ -6,7 +6,10 @@ use crate::time::Deadline;
 use std::rc::Rc;
 
 /// What a value does when it is dropped.
-struct Value(Rc<()>, Option<Box<dyn Fn()>>);
+struct Value(
+    #[expect(dead_code, reason = "counts")] Rc<()>,
+    Option<Box<dyn Fn()>>,
+);
 
 impl Drop for Value {
     fn drop(&mut self) {

@@ -95,6 +95,27 @@ fn an_insert_meets_an_overwrite() {
     });
 }
 
+/// The same with a room for each: nobody has to look for a victim.
+#[test]
+fn an_insert_meets_an_overwrite_with_room() {
+    check("table::insert, overwrite/insert, with room", 3, 100, || {
+        let [a, b] = world(2, KEEP);
+        let k = key(1);
+        let other = thread::spawn({
+            let k = k.clone();
+            move || {
+                b.set(&k, 1);
+                b.set(&k, 2);
+            }
+        });
+        a.set(&k, 3);
+        other.join().unwrap();
+        assert!(matches!(a.get(&k), Some(2 | 3)), "I2, I3");
+        assert_eq!(a.len(), 1, "I2");
+        a.end(&[]);
+    });
+}
+
 /// What a thread sees of its key after its own insert, while another one inserts it too (I2).
 #[test]
 fn an_insert_is_seen_beside_another() {

@@ -165,6 +165,29 @@ fn the_key_of_a_moved_room_is_free_to_use() {
     same_key("stopped when moved, same key", Stop::Moved);
 }
 
+/// The key of a moved room, small enough to be explored to the end (R1, I2).
+///
+/// Seeded fault: `retire-unsettled`.
+#[test]
+fn the_key_of_a_moved_room_is_set_and_removed() {
+    check("stopped when moved, same key, set/remove", 3, 100, || {
+        let [a, b, stopped] = world(1, FREE);
+        let (k, l) = (key(1), key(2));
+        a.set(&l, 0);
+        assert!(stopped.insert_and_stop(&k, 1, Stop::Moved));
+        let other = thread::spawn({
+            let k = k.clone();
+            move || b.set(&k, 2)
+        });
+        a.invalidate(&k);
+        other.join().unwrap();
+        assert!(matches!(a.get(&k), None | Some(2)), "I2: invalidated");
+        // Looks at what every lane names (R1).
+        a.sweep(0);
+        drop(a);
+    });
+}
+
 /// A removal that stops before its room is back in the ledger, or before its lane is free.
 fn removal(name: &str, counted: bool) {
     check(name, 3, 100, move || {
