@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         records,
         fates: BTreeMap::new(),
     };
-    trials.with_switches(&tree, args.jobs)?;
+    trials.with_switches(&tree, &args.files, args.jobs)?;
     tree.restore(args.files.iter().map(String::as_str))?;
     for (file, line) in trials.summary() {
         let text = line.clone().unwrap_or_else(|text| text);
@@ -109,8 +109,8 @@ struct Trials<'a> {
 }
 
 impl Trials<'_> {
-    fn with_switches(&mut self, tree: &Tree, jobs: usize) -> Result<()> {
-        let built = tree.with_switches(self.mutants)?;
+    fn with_switches(&mut self, tree: &Tree, files: &[String], jobs: usize) -> Result<()> {
+        let built = tree.with_switches(self.mutants, files)?;
         println!(
             "{} mutants; built after {:.0?}",
             self.mutants.len(),

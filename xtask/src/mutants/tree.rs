@@ -122,8 +122,9 @@ impl Tree {
         Ok(())
     }
 
-    /// Builds the program with all mutants behind switches. The compiler says which ones it will not have.
-    pub(super) fn with_switches(&self, mutants: &[Mutant]) -> Result<Built> {
+    /// Builds the program with all mutants behind switches. The compiler says which ones it will not have. A constant is
+    /// changed where `files` use it: its own and those of the modules inside that.
+    pub(super) fn with_switches(&self, mutants: &[Mutant], files: &[String]) -> Result<Built> {
         self.write("src/mutant_switch.rs", SWITCH)?;
         let lib = self.read("src/lib.rs")?;
         self.write("src/lib.rs", &format!("{lib}\nmod mutant_switch;\n"))?;
@@ -131,9 +132,15 @@ impl Tree {
         let mut by_file: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
         for mutant in mutants {
             by_file.entry(&mutant.file).or_default().push(mutant);
+            let inside = mutant.file.replace(".rs", "/");
+            let users = files.iter().filter(|file| file.starts_with(&inside));
+            for file in users.filter(|_| mutant.constant().is_some()) {
+                by_file.entry(file).or_default().push(mutant);
+            }
         }
         for _ in 0..40 {
             let mut texts = BTreeMap::new();
+            let (mut with_site, mut without_site) = (BTreeSet::new(), BTreeSet::new());
             for (&file, of_file) in &by_file {
                 let wanted: Vec<&Mutant> = of_file
                     .iter()
@@ -141,10 +148,13 @@ impl Tree {
                     .filter(|m| !unviable.contains(&m.id) && !in_text.contains(&m.id))
                     .collect();
                 let with = switched(&self.read(file)?, &wanted)?;
-                in_text.extend(with.without);
+                let ids = wanted.iter().map(|mutant| mutant.id);
+                with_site.extend(ids.filter(|id| !with.without.contains(id)));
+                without_site.extend(with.without);
                 self.write(file, &with.text)?;
                 texts.insert(file, with.text);
             }
+            in_text.extend(without_site.difference(&with_site));
             let messages = match self.build() {
                 Ok(programs) => {
                     return Ok(Built {
