@@ -157,7 +157,7 @@ impl Trials<'_> {
             jobs.into_iter()
                 .try_for_each(|job| job.join().map_err(|_| "a job panicked")?)
         })?;
-        tree.restore(self.mutants.iter().map(|mutant| &*mutant.file))?;
+        tree.restore(files.iter().map(String::as_str))?;
         for &id in &built.in_text {
             let mutant = &self.mutants[self.position(id)];
             let mut programs = tree.with_text(mutant)?.peekable();
