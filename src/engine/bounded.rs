@@ -35,7 +35,8 @@ use crate::sync::{AtomicU64, CachePadded, Ordering, StdArc as Arc};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 mod insert;
-#[cfg(all(test, not(tux_loom)))]
+// What stopped threads leave is never freed: the leak sanitizer would call it a leak.
+#[cfg(all(test, not(any(tux_loom, tux_sanitize))))]
 mod interference;
 #[cfg(any(test, tux_loom))]
 #[cfg_attr(

@@ -209,7 +209,6 @@ mod tests {
     fn a_quick_slot_finds_what_was_made_for_it() {
         let (domain, locals) = (Domain::new(|| true), locals());
         let slot = domain.acquire();
-        // SAFETY of what `Quick` says is not used: only its number is asked for.
         let quick = || Quick::of(static_slot(slot)).unwrap();
         assert!(locals.made(quick()).is_none());
         let made = std::ptr::from_ref(locals.of(slot));
@@ -236,7 +235,7 @@ mod tests {
     }
 
     fn static_slot(slot: &Slot) -> &'static Slot {
-        // SAFETY: the slots of a domain are never freed.
+        // SAFETY: the test uses it only while the domain lives.
         unsafe { &*std::ptr::from_ref(slot) }
     }
 }

@@ -153,17 +153,18 @@ mod tests {
     }
 
     /// A ticker of the test's own.
-    fn unused() -> &'static Shared {
-        Box::leak(Box::new(Shared {
+    fn own(place: &'static OnceLock<Shared>) -> &'static Shared {
+        place.get_or_init(|| Shared {
             start: Instant::now(),
             cell: TickCell::new(),
             state: Mutex::default(),
-        }))
+        })
     }
 
     #[test]
     fn nobody_ticks_for_nobody() {
-        let ticker = unused();
+        static OWN: OnceLock<Shared> = OnceLock::new();
+        let ticker = own(&OWN);
         ticker.ensure_ticking(&mut ticker.state());
         assert_eq!(ticker.state().ticking_in, None);
         ticker.state().users = 1;
@@ -179,7 +180,8 @@ mod tests {
     /// As in a child of `fork`: what the parent noted is not about this process.
     #[test]
     fn a_thread_of_another_process_does_not_count() {
-        let (ticker, here) = (unused(), std::process::id());
+        static OWN: OnceLock<Shared> = OnceLock::new();
+        let (ticker, here) = (own(&OWN), std::process::id());
         *ticker.state() = State {
             users: 1,
             ticking_in: Some(here + 1),
