@@ -38,6 +38,11 @@ impl TickCell {
         Self(Arc::new(CachePadded::new(AtomicU64::new(0))))
     }
 
+    /// The cell of a ticker that has none: everything with a deadline has passed it, and everything without one too.
+    fn beyond_all() -> Self {
+        Self(Arc::new(CachePadded::new(AtomicU64::new(BEYOND_ALL))))
+    }
+
     #[inline(always)]
     pub(crate) fn load(&self) -> u64 {
         // Relaxed: a tick orders nothing; an old value only makes an entry live a little longer.
@@ -124,49 +129,59 @@ const NANOS_PER_TICK: u64 = 1_000_000;
 
 /// Where a cache reads the time.
 pub(crate) struct Clock {
-    /// Where somebody else stores the tick: one relaxed load.
-    cell: Option<TickCell>,
-    /// Otherwise one virtual call.
+    /// Where somebody else stores the tick: one relaxed load. [`BEYOND_ALL`] if nobody does.
+    cell: TickCell,
+    /// Then one virtual call.
     ticker: Box<dyn Ticker>,
 }
 
 impl Clock {
     pub(crate) fn new(ticker: impl Ticker) -> Self {
         Self {
-            cell: ticker.cell(),
+            cell: ticker.cell().unwrap_or_else(TickCell::beyond_all),
             ticker: Box::new(ticker),
         }
     }
 
-    /// The current tick, if it can be had by a load.
+    /// The current tick if it can be had by a load, otherwise one that every deadline has passed: for look-ups that are
+    /// repeated with [`tick`](Self::tick) if they find nothing.
     #[inline(always)]
-    pub(crate) fn quick_tick(&self) -> Option<u64> {
-        self.cell.as_ref().map(TickCell::load)
+    pub(crate) fn quick_tick(&self) -> u64 {
+        self.cell.load()
     }
 
     /// The current tick.
     #[inline(always)]
     pub(crate) fn tick(&self) -> u64 {
-        self.quick_tick()
-            .unwrap_or_else(|| ticks(self.ticker.now()))
+        match self.cell.load() {
+            BEYOND_ALL => self.ask(),
+            tick => tick,
+        }
+    }
+
+    #[cold]
+    fn ask(&self) -> u64 {
+        ticks(self.ticker.now())
     }
 
     /// Reads the real time and corrects a late ticker with it; returns by how many ticks it was late.
     #[cold]
     pub(crate) fn correct(&self) -> u64 {
-        match &self.cell {
-            Some(cell) => {
-                let (seen, real) = (cell.load(), ticks(self.ticker.now()));
-                cell.advance_to(real);
+        match self.cell.load() {
+            BEYOND_ALL => 0,
+            seen => {
+                let real = self.ask();
+                self.cell.advance_to(real);
                 real.saturating_sub(seen)
             }
-            None => 0,
         }
     }
 }
 
 /// The time stands still here, in 8,900 years: before [`Deadline::NEVER`].
 const LAST_TICK: u64 = Deadline::NEVER.0 - 1;
+/// No tick.
+const BEYOND_ALL: u64 = u64::MAX;
 
 /// Whole ticks in `time`, rounded down.
 fn ticks(time: Duration) -> u64 {
@@ -213,7 +228,7 @@ impl Deadline {
         self.0
     }
 
-    /// `now` is a ticker's, and so never [`NEVER`](Self::NEVER).
+    /// `now` is a ticker's, and so never [`NEVER`](Self::NEVER); or beyond all.
     #[inline(always)]
     pub(crate) const fn has_passed(self, now: u64) -> bool {
         self.0 <= now

@@ -17,7 +17,7 @@
 use super::bounded::Instant;
 use super::entry::{Entry, Hash, Phase, Usage};
 use super::ghost::{Dates, Ghost, Ghosts, REACH};
-use super::ring::Ring;
+use super::ring::{Ring, Taken};
 use super::table::{Found, Lane, Table};
 use super::tour::Tour;
 use super::word::{Kind, Word};
@@ -50,6 +50,10 @@ const HAND_ENTRIES: u32 = 16;
 const HAND_LANES: u32 = 256;
 /// Grace for those that the hand would meet within this share of a lap, in percent.
 const GRACE_PERCENT: u64 = 70;
+
+/// Places of the ring that a thread takes at once: one for so much capacity, and at most so many.
+const CAPACITY_PER_PLACE: usize = 512;
+const MAX_BLOCK: u32 = 8;
 
 /// The share of S is kept in tenths of an entry.
 const ENTRY: i64 = 10;
@@ -133,7 +137,7 @@ impl Clock {
             epoch_length: u32::try_from(capacity / EPOCHS_PER_CAPACITY).ok()?.max(1),
             ghosts: Ghosts::new(capacity)?,
             // S is mostly smaller; what it has more falls out of the ring, and the hand puts it back.
-            ring: Ring::new(capacity * 4 / 5 + 1)?,
+            ring: Ring::new(capacity * 4 / 5 + 1, Self::block(capacity))?,
             steady: CachePadded::new(AtomicU32::new(Usage::steady(0))),
             hand: CachePadded::new(Hand {
                 at: AtomicU32::new(0),
@@ -150,6 +154,12 @@ impl Clock {
                 horizon: AtomicI64::new(REACH.cast_signed() * c * EVICTION),
             }),
         })
+    }
+
+    /// How many places of the ring a thread takes at once: few of those that S has when it is smallest.
+    fn block(capacity: usize) -> u32 {
+        u32::try_from(capacity / CAPACITY_PER_PLACE)
+            .map_or(MAX_BLOCK, |block| block.clamp(1, MAX_BLOCK))
     }
 
     /// S never wants the whole cache, and never less than one place.
@@ -258,17 +268,17 @@ impl Clock {
     /// Asks the processor, a few evictions ahead, for what those will need: first the bucket of an entry of S, then the
     /// entry, then the set of its ghost. Without it a large cache waits for these one after the other.
     #[inline(always)]
-    pub(crate) fn look_ahead<K, V>(&self, table: &Table<K, V>) {
+    pub(crate) fn look_ahead<K, V>(&self, table: &Table<K, V>, taken: &Taken) {
         if cfg!(tux_loom) {
             return;
         }
-        table.prefetch_lane(self.ring.behind_head(6));
+        table.prefetch_lane(self.ring.ahead(taken, 6));
         // SAFETY: eviction happens inside a guard, and nothing is kept.
         unsafe {
-            if let Some(entry) = table.occupant(self.ring.behind_head(3)) {
+            if let Some(entry) = table.occupant(self.ring.ahead(taken, 3)) {
                 Entry::prefetch(entry);
             }
-            if let Some(entry) = table.occupant(self.ring.behind_head(1)) {
+            if let Some(entry) = table.occupant(self.ring.ahead(taken, 1)) {
                 self.ghosts.prefetch(entry.hash);
             }
         }
@@ -287,7 +297,13 @@ impl Clock {
 
     /// Gives a new entry its queue, once it lives.
     #[inline(always)]
-    pub(crate) fn place<K, V>(&self, entry: &Entry<K, V>, lane: Lane, arrival: &Arrival) {
+    pub(crate) fn place<K, V>(
+        &self,
+        entry: &Entry<K, V>,
+        lane: Lane,
+        arrival: &Arrival,
+        taken: &Taken,
+    ) {
         // Until the cache is full for the first time, entries go to M at once, so that the first eviction has not all
         // of them to promote.
         let filling = !self.mood.filled.load(Ordering::Relaxed);
@@ -296,7 +312,7 @@ impl Clock {
             self.promote(entry, lane, if arrival.old { OLD } else { 0 });
         } else {
             entry.mark.store(self.epoch(), Ordering::Relaxed);
-            self.ring.push(lane, |position| {
+            self.ring.push(taken, lane, |position| {
                 entry.aux.store(position, Ordering::Release)
             });
         }

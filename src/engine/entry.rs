@@ -40,6 +40,12 @@ impl Hash {
     /// The 16 bits that stand beside the address in a lane word.
     #[inline(always)]
     pub(crate) fn tag(self) -> u16 {
+        (self.low & 0xffff) as u16
+    }
+
+    /// The 16 bits that the ghosts know a key by.
+    #[inline(always)]
+    pub(crate) fn fingerprint(self) -> u16 {
         (self.low >> 16) as u16
     }
 

@@ -150,7 +150,7 @@ impl Ghosts {
 
     #[inline]
     fn fingerprint(hash: Hash) -> u16 {
-        hash.tag().max(1)
+        hash.fingerprint().max(1)
     }
 
     #[inline]

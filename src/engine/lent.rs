@@ -45,10 +45,9 @@ where
         if let Index::Bounded(hasher, bounded) = &self.index
             && let Some(slot) = quick()
             && let Some(local) = self.locals.made(slot)
-            && let Some(tick) = self.clock.quick_tick()
         {
             let hash = hash_of(hasher, key);
-            let now = bounded.at(tick);
+            let now = bounded.at(self.clock.quick_tick());
             let guard = slot.enter();
             // SAFETY: the guard goes with the entry, which is lent only for as long as it is open.
             if let Some(entry) = unsafe { bounded.get_at_home(hash, now, |k| key.equivalent(k)) } {

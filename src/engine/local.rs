@@ -7,6 +7,7 @@ use super::entry::Entry;
 use super::ledger::Record;
 use super::locals::Supply;
 use super::reclaim::{Domain, GracePeriod};
+use super::ring::Taken;
 use super::slab::{Memory, Slab};
 use crate::sync::{AtomicU64, Ordering, StdArc as Arc};
 use std::cell::{Cell, UnsafeCell};
@@ -78,6 +79,8 @@ pub(crate) struct Local<K, V> {
     collecting: Cell<bool>,
     /// Writes since the time was last read.
     pub(crate) writes: Cell<u32>,
+    /// Places of the queue of new entries.
+    pub(crate) taken: Taken,
     /// The slot number that is looked at next for what an ended thread has left.
     pub(crate) next_left: Cell<usize>,
 }
@@ -103,6 +106,7 @@ impl<K, V> Local<K, V> {
             }),
             collecting: Cell::new(false),
             writes: Cell::new(0),
+            taken: Taken::default(),
             next_left: Cell::new(0),
         }
     }

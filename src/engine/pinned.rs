@@ -5,7 +5,7 @@ use super::cache::{Index, TtlCache, hash_of};
 use super::entry::Hash;
 use super::local::Local;
 use super::reclaim::Guard;
-use super::thread::{Here, here};
+use super::thread::{Here, here, quick};
 use crate::sync::MapGuard;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
@@ -18,7 +18,8 @@ use std::hash::{BuildHasher, Hash as StdHash};
 /// `Send`. Forgotten with `mem::forget`, it holds memory back for ever.
 pub struct View<'c, K, V, S> {
     cache: &'c TtlCache<K, V, S>,
-    unbounded: Option<MapGuard<'c>>,
+    /// Behind a pointer, so that views of bounded caches are small.
+    unbounded: Option<Box<MapGuard<'c>>>,
     /// Before `here`: the guard is left before a borrowed slot is given back.
     _guard: Guard<'static>,
     local: &'c Local<K, V>,
@@ -43,13 +44,32 @@ where
     /// ```
     #[inline]
     pub fn pin(&self) -> View<'_, K, V, S> {
+        if let Index::Bounded(..) = &self.index
+            && let Some(slot) = quick()
+            && let Some(local) = self.locals.made(slot)
+        {
+            return View {
+                cache: self,
+                unbounded: None,
+                _guard: slot.enter(),
+                local,
+                _here: slot.into(),
+            };
+        }
+        self.pin_anyway()
+    }
+
+    /// [`pin`](Self::pin) by a thread that is new to this cache, and of caches that are not bounded.
+    #[inline(never)]
+    fn pin_anyway(&self) -> View<'_, K, V, S> {
+        let unbounded = match &self.index {
+            Index::Unbounded(map) => Some(Box::new(map.guard())),
+            _ => None,
+        };
         let here = here();
         View {
             cache: self,
-            unbounded: match &self.index {
-                Index::Unbounded(map) => Some(map.guard()),
-                _ => None,
-            },
+            unbounded,
             _guard: here.slot().enter(),
             local: self.local(&here),
             _here: here,
@@ -126,7 +146,7 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        let now = bounded.at(self.cache.clock.tick());
+        let now = bounded.at(self.cache.clock.quick_tick());
         // SAFETY: the view's guard is open for as long as the view is borrowed.
         match unsafe { bounded.get_at_home(hash, now, |k| k.borrow() == key) } {
             Some(entry) => {
@@ -163,7 +183,9 @@ where
         Q: StdHash + Eq + ?Sized,
     {
         let value = match (&self.cache.index, &self.unbounded) {
-            (Index::Unbounded(map), Some(guard)) => map.get_in(key, self.cache.clock.tick(), guard),
+            (Index::Unbounded(map), Some(guard)) => {
+                map.get_in(key, self.cache.clock.tick(), &**guard)
+            }
             _ => None,
         };
         if value.is_some() {

@@ -49,6 +49,18 @@ impl Here {
     }
 }
 
+impl From<Quick> for Here {
+    /// The calling thread's own slot.
+    #[inline(always)]
+    fn from(quick: Quick) -> Self {
+        Self {
+            slot: quick.slot(),
+            borrowed: false,
+            not_send: std::marker::PhantomData,
+        }
+    }
+}
+
 impl Drop for Here {
     #[inline(always)]
     fn drop(&mut self) {
@@ -67,11 +79,7 @@ pub(crate) fn quick() -> Option<Quick> {
 #[inline(always)]
 pub(crate) fn here() -> Here {
     match quick() {
-        Some(quick) => Here {
-            slot: quick.slot(),
-            borrowed: false,
-            not_send: std::marker::PhantomData,
-        },
+        Some(quick) => quick.into(),
         None => first(),
     }
 }

@@ -94,7 +94,13 @@ impl<K, V> Word<K, V> {
     /// Whether this is the place of an entry whose hash has this tag.
     #[inline(always)]
     pub(crate) fn has_tag(self, hash: Hash) -> bool {
-        (self.0.addr() ^ Self::mark(hash)) & !ADDRESS == 0
+        self.without_mark(hash).addr() & !ADDRESS == 0
+    }
+
+    /// The address, if the rest of the word is what stands beside that of an entry with this hash; otherwise anything.
+    #[inline(always)]
+    fn without_mark(self, hash: Hash) -> *mut Entry<K, V> {
+        self.0.wrapping_byte_sub(Self::mark(hash))
     }
 
     /// The entry this word is the place of, if its hash has this tag.
@@ -104,8 +110,9 @@ impl<K, V> Word<K, V> {
     /// As for [`deref`](Self::deref), but for the word's kind.
     #[inline(always)]
     pub(crate) unsafe fn tagged<'g>(self, hash: Hash) -> Option<&'g Entry<K, V>> {
-        // SAFETY: an entry's word; the rest is the caller's contract.
-        self.has_tag(hash).then(|| unsafe { self.deref() })
+        let entry = self.without_mark(hash);
+        // SAFETY: the word of an entry, and this is its address; the rest is the caller's contract.
+        (entry.addr() & !ADDRESS == 0).then(|| unsafe { Self::reached(entry) })
     }
 
     #[inline(always)]
@@ -121,9 +128,18 @@ impl<K, V> Word<K, V> {
     /// that guard (R2).
     #[inline(always)]
     pub(crate) unsafe fn deref<'g>(self) -> &'g Entry<K, V> {
+        // SAFETY: the caller's contract.
+        unsafe { Self::reached(self.address()) }
+    }
+
+    /// # Safety
+    ///
+    /// The address is that of a word as in [`deref`](Self::deref).
+    #[inline(always)]
+    unsafe fn reached<'g>(entry: *mut Entry<K, V>) -> &'g Entry<K, V> {
         // SAFETY: by the contract the entry was reachable inside the guard, so by R3 it is not freed before the
         // guard is left; entries are only shared by reference once published.
-        let entry = unsafe { &*self.address() };
+        let entry = unsafe { &*entry };
         entry.witness.used();
         entry
     }

@@ -47,8 +47,8 @@ impl<K, V> Bounded<K, V> {
             if reclaims && self.reclaim_some(local, now.tick) {
                 continue;
             }
-            self.clock.look_ahead(&self.table);
-            match self.clock.choose(&self.table, arrival, now) {
+            self.clock.look_ahead(&self.table, &local.taken);
+            match self.clock.choose(&self.table, arrival, &local.taken, now) {
                 Choice::Victim(lane, word) => {
                     // SAFETY: an entry word, loaded inside the caller's guard.
                     let victim = unsafe { word.deref() };

@@ -9,6 +9,7 @@ impl Clock {
         &self,
         table: &Table<K, V>,
         arrival: &mut Arrival,
+        taken: &Taken,
         now: Instant,
     ) -> Choice<K, V> {
         if !self.mood.filled.load(Ordering::Relaxed) {
@@ -19,7 +20,7 @@ impl Clock {
         {
             // Judged once, also when the victim is lost to another thread.
             arrival.ghost = None;
-            if let Some((lane, word, candidate)) = self.turn(table, now).0 {
+            if let Some((lane, word, candidate)) = self.turn(table, taken, now).0 {
                 let win = ghost.idle < self.idle(candidate.usage.last_access());
                 if ghost.from_s {
                     if !win {
@@ -38,20 +39,25 @@ impl Clock {
             }
         }
         if (arrival.into_m || self.m_len() > self.m_share() + 1)
-            && let Some((lane, word, _)) = self.turn(table, now).0
+            && let Some((lane, word, _)) = self.turn(table, taken, now).0
         {
             return Choice::Victim(lane, word);
         }
-        self.head_of_s(table, now)
-            .unwrap_or_else(|| self.any(table, now))
+        self.head_of_s(table, taken, now)
+            .unwrap_or_else(|| self.any(table, taken, now))
     }
 
     /// The head of S that is to leave, or the candidate of M that lost its place to one. `None`: S is empty.
     #[inline]
-    fn head_of_s<K, V>(&self, table: &Table<K, V>, now: Instant) -> Option<Choice<K, V>> {
+    fn head_of_s<K, V>(
+        &self,
+        table: &Table<K, V>,
+        taken: &Taken,
+        now: Instant,
+    ) -> Option<Choice<K, V>> {
         let (mut promotions, mut duels) = (0, 0);
         for _ in 0..MAX_PLACES {
-            let (position, lane) = self.ring.pop()?;
+            let (position, lane) = self.ring.pop(taken)?;
             let word = table.load(lane);
             if word.kind() != Kind::Entry {
                 continue;
@@ -75,7 +81,7 @@ impl Clock {
                 return Some(Choice::Victim(lane, word));
             }
             duels += 1;
-            match self.turn(table, now).0 {
+            match self.turn(table, taken, now).0 {
                 Some((m_lane, m_word, candidate))
                     if self.idle(entry.mark.load(Ordering::Relaxed))
                         < self.idle(candidate.usage.last_access()) =>
@@ -90,7 +96,7 @@ impl Clock {
                     entry
                         .mark
                         .store(entry.usage.last_access(), Ordering::Relaxed);
-                    self.ring.push(lane, |position| {
+                    self.ring.push(taken, lane, |position| {
                         entry.aux.store(position, Ordering::Release)
                     });
                 }
@@ -101,13 +107,13 @@ impl Clock {
 
     /// Some entry of M, an unused one if it is near; a head of S if the hand has put one back there.
     #[cold]
-    fn any<K, V>(&self, table: &Table<K, V>, now: Instant) -> Choice<K, V> {
+    fn any<K, V>(&self, table: &Table<K, V>, taken: &Taken, now: Instant) -> Choice<K, V> {
         for _ in 0..=self.tour.lanes() / HAND_LANES {
-            let (candidate, last) = self.turn(table, now);
+            let (candidate, last) = self.turn(table, taken, now);
             if let Some((lane, word, _)) = candidate.or(last) {
                 return Choice::Victim(lane, word);
             }
-            if let Some(choice) = self.head_of_s(table, now) {
+            if let Some(choice) = self.head_of_s(table, taken, now) {
                 return choice;
             }
         }
@@ -117,7 +123,7 @@ impl Clock {
     /// Turns the hand to M's next unused entry, if one is near, and the last entry of M it passed otherwise. The
     /// candidate stays one until it leaves or is used.
     #[inline(never)]
-    fn turn<'g, K, V>(&self, table: &Table<K, V>, now: Instant) -> Turn<'g, K, V> {
+    fn turn<'g, K, V>(&self, table: &Table<K, V>, taken: &Taken, now: Instant) -> Turn<'g, K, V> {
         let live = |lane| {
             let word = table.load(lane);
             if word.kind() != Kind::Entry {
@@ -156,7 +162,7 @@ impl Clock {
             }
             let queue = entry.queue.load(Ordering::Relaxed);
             if queue & IN_M == 0 {
-                self.rescue(entry, lane);
+                self.rescue(entry, lane, taken);
                 continue;
             }
             if entry.usage.uses() > 0 {
@@ -176,13 +182,13 @@ impl Clock {
     }
 
     /// Puts an entry of S that fell out of the ring back into it (I4).
-    fn rescue<K, V>(&self, entry: &Entry<K, V>, lane: Lane) {
+    fn rescue<K, V>(&self, entry: &Entry<K, V>, lane: Lane, taken: &Taken) {
         let position = entry.aux.load(Ordering::Acquire);
         // It may never have had a position: `u32::MAX`.
         if entry.settled.load(Ordering::Acquire)
             && (position == u32::MAX || self.ring.has_passed(position))
         {
-            self.ring.push(lane, |position| {
+            self.ring.push(taken, lane, |position| {
                 entry.aux.store(position, Ordering::Release)
             });
         }

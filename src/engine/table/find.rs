@@ -143,9 +143,8 @@ impl<K, V> Table<K, V> {
             // SAFETY: `matching` sets bits of the seven lanes only.
             let lane = unsafe { bucket.lanes.get_unchecked(position) };
             let word = Word(lane.load(Ordering::Acquire));
-            // The tag is not looked at: the key has to be compared anyway.
             // SAFETY: loaded inside the caller's guard.
-            if let Some(entry) = unsafe { word.occupant() }
+            if let Some(entry) = unsafe { word.tagged(hash) }
                 && is_it(&entry.key)
                 && is_live(entry)
             {

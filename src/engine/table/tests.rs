@@ -98,7 +98,7 @@ fn distances_go_round_the_end() {
 /// I2: "alone" spares a newcomer the search for rivals, so it must never be said too often.
 #[test]
 fn alone_is_who_has_no_rival_on_its_path() {
-    let (one, other) = (hash(0, 7, 1), hash(0, 8, 1));
+    let (one, other) = (hash(0, 7, 1), hash(0, 7, 2));
     let table = Table::<u64, u64>::new(1).unwrap();
     let own = table.claim(one, fake(64, one)).unwrap();
     assert!(table.is_alone(one, own));
