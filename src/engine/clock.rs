@@ -51,6 +51,8 @@ const HAND_LANES: u32 = 256;
 /// Grace for those that the hand would meet within this share of a lap, in percent.
 const GRACE_PERCENT: u64 = 70;
 
+/// From how many entries on the clock looks ahead: smaller caches are in the processor's.
+const LARGE: usize = 1 << 14;
 /// Places of the ring that a thread takes at once: one for so much capacity, and at most so many.
 const CAPACITY_PER_PLACE: usize = 512;
 const MAX_BLOCK: u32 = 8;
@@ -68,6 +70,8 @@ const EVICTION: i64 = 256;
 
 pub(crate) struct Clock {
     capacity: i64,
+    /// What an eviction needs is mostly not in the processor's cache.
+    is_large: bool,
     tour: Tour,
     epoch_length: u32,
     ghosts: Ghosts,
@@ -133,6 +137,7 @@ impl Clock {
         let s_target = (c * ENTRY / 50).clamp(ENTRY, Self::s_limit(c));
         Some(Self {
             capacity: c,
+            is_large: capacity >= LARGE,
             tour: Tour::new(buckets),
             epoch_length: u32::try_from(capacity / EPOCHS_PER_CAPACITY).ok()?.max(1),
             ghosts: Ghosts::new(capacity)?,
@@ -269,7 +274,7 @@ impl Clock {
     /// entry, then the set of its ghost. Without it a large cache waits for these one after the other.
     #[inline(always)]
     pub(crate) fn look_ahead<K, V>(&self, table: &Table<K, V>, taken: &Taken) {
-        if cfg!(tux_loom) {
+        if !self.is_large || cfg!(tux_loom) {
             return;
         }
         table.prefetch_lane(self.ring.ahead(taken, 6));

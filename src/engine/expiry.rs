@@ -141,8 +141,15 @@ impl Expiry {
             // After the entry lives, and after the sweep's zero.
             dekker_fence();
             let inverted = invert(deadline);
+            debug_assert!(group < self.groups);
+            // SAFETY: lanes and groups are those of this cache's table, for which there are as many words (`new`).
+            let word = unsafe {
+                let nodes = self.levels.get_unchecked(0);
+                let node = nodes.get_unchecked(group / FANOUT);
+                node.0.get_unchecked(group % FANOUT)
+            };
             // Mostly something in the group expires earlier.
-            if self.word(0, group).load(Ordering::SeqCst) < inverted {
+            if word.load(Ordering::SeqCst) < inverted {
                 self.note(0, group, inverted);
             }
         }

@@ -48,19 +48,9 @@ impl Set {
     /// The way that holds this fingerprint.
     #[inline]
     fn find(&self, fingerprint: u16) -> Option<usize> {
-        const ONES: u64 = 0x0001_0001_0001_0001;
-        for (w, word) in self.fingerprints.iter().enumerate() {
-            let x = word.load(Ordering::Relaxed) ^ (ONES * u64::from(fingerprint));
-            let mut found = x.wrapping_sub(ONES) & !x & (ONES << 15);
-            if w == 2 {
-                found &= (1 << NEXT) - 1;
-            }
-            // The lowest mark is a true match; those above it may not be.
-            if found != 0 {
-                return Some(w * 4 + found.trailing_zeros() as usize / 16);
-            }
-        }
-        None
+        let words = self.fingerprints.each_ref();
+        let found = matching(words.map(|word| word.load(Ordering::Relaxed)), fingerprint);
+        (found != 0).then(|| found.trailing_zeros() as usize)
     }
 
     /// Load and store: what another thread writes meanwhile may be lost.
@@ -85,6 +75,39 @@ impl Set {
         self.fingerprints[2].store(word, Ordering::Relaxed);
         way
     }
+}
+
+/// A mask with bit i set where way i has this fingerprint.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn matching([low, high, last]: [u64; 3], fingerprint: u16) -> u32 {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi16, _mm_cvtsi64_si128, _mm_movemask_epi8, _mm_packs_epi16, _mm_set1_epi16,
+        _mm_unpacklo_epi64,
+    };
+    // SAFETY: every x86-64 processor has SSE2.
+    let equal = unsafe {
+        let wanted = _mm_set1_epi16(fingerprint.cast_signed());
+        let [low, high, last] = [low, high, last].map(|w| _mm_cvtsi64_si128(w.cast_signed()));
+        let first = _mm_cmpeq_epi16(_mm_unpacklo_epi64(low, high), wanted);
+        _mm_movemask_epi8(_mm_packs_epi16(first, _mm_cmpeq_epi16(last, wanted)))
+    };
+    equal.cast_unsigned() & ((1 << WAYS) - 1)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn matching(words: [u64; 3], fingerprint: u16) -> u32 {
+    matching_without_simd(words, fingerprint)
+}
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn matching_without_simd(words: [u64; 3], fingerprint: u16) -> u32 {
+    let is_it =
+        |&way: &usize| (words[way / 4] >> (way % 4 * 16)) & 0xffff == u64::from(fingerprint);
+    (0..WAYS)
+        .filter(is_it)
+        .fold(0, |found, way| found | 1 << way)
 }
 
 pub(crate) struct Ghosts {
@@ -191,6 +214,20 @@ impl Ghosts {
 #[cfg(all(test, not(tux_loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn matching_finds_every_way_and_nothing_behind_the_last() {
+        for matching in [matching, matching_without_simd] {
+            for way in 0..12 {
+                let mut words = [0x4141_4141_4141_4141; 3];
+                words[way / 4] ^= 0xffff << (way % 4 * 16);
+                let expected = 1 << way & ((1 << WAYS) - 1);
+                assert_eq!(matching(words, 0xbebe), expected);
+                assert_eq!(matching(words, 0x4141), 0x3ff & !expected);
+                assert_eq!(matching(words, 0x4142), 0);
+            }
+        }
+    }
 
     #[test]
     fn a_ghost_tells_its_ages_once() {

@@ -2,7 +2,7 @@
 //!
 //! A bucket is one cache line: seven lane words and a word of seven *hint bytes*, one byte of hash per lane. Lanes
 //! are the truth, changed by single exchanges; hints only say where to look first. They are written with plain
-//! stores, may be stale or lost, and are repaired by the reader that notices. So a hit reads the hint word, one lane
+//! stores, may be stale or lost, and are repaired by the reader that notices; zero means free, or says nothing. So a hit reads the hint word, one lane
 //! and the entry; a miss compares the seven lane tags as well (all in the same line).
 //!
 //! A key whose home bucket is full goes to the next bucket with a free lane. Each bucket it passes counts it in
@@ -206,6 +206,21 @@ impl<K, V> Table<K, V> {
     #[inline(always)]
     pub(crate) fn claim(&self, hash: Hash, word: Word<K, V>) -> Option<Lane> {
         let home = self.home(hash);
+        // SAFETY: `home` is below the number of buckets.
+        let bucket = unsafe { self.buckets.get_unchecked(home) };
+        let free = matching(bucket.hints.load(Ordering::Relaxed), 0);
+        if free != 0 {
+            let position = free.trailing_zeros() as usize;
+            if exchange(&bucket.lanes[position], Word::EMPTY, word) {
+                return Some(Lane::new(home, position));
+            }
+        }
+        self.claim_anywhere(home, hash, word)
+    }
+
+    /// [`claim`](Self::claim) where hints show no free lane, or one that is not.
+    #[inline(never)]
+    fn claim_anywhere(&self, home: usize, hash: Hash, word: Word<K, V>) -> Option<Lane> {
         match self.claim_in(home, word) {
             Some(lane) => Some(lane),
             None => self.claim_behind(home, hash, word),
@@ -274,15 +289,27 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// Writes the hint byte of a lane. Plain load and store: a lost hint only costs a slower hit.
+    /// Writes the hint byte of a lane.
     #[inline(always)]
     pub(crate) fn hint(&self, lane: Lane, hash: Hash) {
+        self.set_hint(lane, hash.hint());
+    }
+
+    /// Takes the hint of a lane away that is about to be free: inserts look there first.
+    #[inline(always)]
+    pub(crate) fn unhint(&self, lane: Lane) {
+        self.set_hint(lane, 0);
+    }
+
+    /// Plain load and store: a lost hint only costs a slower hit or insert.
+    #[inline(always)]
+    fn set_hint(&self, lane: Lane, hint: u8) {
         debug_assert!(self.has(lane), "{lane:?} is not of this table");
         // SAFETY: as in `lane`.
         let hints = &unsafe { self.buckets.get_unchecked(lane.bucket()) }.hints;
         let shift = lane.position() * 8;
         let old = hints.load(Ordering::Relaxed);
-        let new = old & !(0xff << shift) | u64::from(hash.hint()) << shift;
+        let new = old & !(0xff << shift) | u64::from(hint) << shift;
         if new != old {
             hints.store(new, Ordering::Relaxed);
         }

@@ -206,7 +206,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         K: 'g,
         V: 'g,
     {
-        if cfg!(tux_fault = "insert-no-rivals") || self.table.is_alone(hash, own) {
+        if cfg!(tux_fault = "insert-no-rivals") || self.table.is_alone(hash) {
             return None;
         }
         self.overtake(hash, own, key)

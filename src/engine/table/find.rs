@@ -4,7 +4,7 @@ use super::hints::matching;
 use super::{Found, HINTED_BUCKETS, Lane, Table};
 use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::word::Word;
-use crate::sync::Ordering;
+use crate::sync::{AtomicPtr, Ordering};
 
 impl<K, V> Table<K, V> {
     /// The live entry with this hash whose key `is_it`, and its place. O(1); O(keys with the same hash) at worst.
@@ -106,19 +106,41 @@ impl<K, V> Table<K, V> {
         unsafe { self.passed.get_unchecked(bucket) }.load(Ordering::SeqCst) != 0
     }
 
-    /// Whether the entry of this hash in `own` is the only one on its path; may be false though it is. A short form of
+    /// Whether only one lane on the path of this hash has its tag: its own entry's, if it has one there. A short form of
     /// [`scan`](Self::scan), with the same orderings.
     #[inline(always)]
-    pub(crate) fn is_alone(&self, hash: Hash, own: Lane) -> bool {
+    pub(crate) fn is_alone(&self, hash: Hash) -> bool {
         let home = self.home(hash);
-        // SAFETY: `home` is below the number of buckets.
-        let bucket = unsafe { self.buckets.get_unchecked(home) };
-        let mut tagged = 0_u32;
-        for (position, lane) in bucket.lanes.iter().enumerate() {
-            let word = Word(lane.load(Ordering::SeqCst));
-            tagged |= u32::from(word.has_tag(hash)) << position;
+        let tagged = self.tagged_in(home, hash);
+        if self.is_passed(home) {
+            self.is_alone_behind(home, hash, tagged)
+        } else {
+            tagged == 1
         }
-        own.bucket() == home && tagged & !(1 << own.position()) == 0 && !self.is_passed(home)
+    }
+
+    #[inline(never)]
+    fn is_alone_behind(&self, home: usize, hash: Hash, mut tagged: u32) -> bool {
+        let mut at = home;
+        for _ in 1..self.buckets.len() {
+            at = self.after(at);
+            tagged += self.tagged_in(at, hash);
+            if tagged > 1 || !self.is_passed(at) {
+                break;
+            }
+        }
+        tagged == 1
+    }
+
+    /// How many lanes of a bucket have the tag of this hash.
+    #[inline(always)]
+    fn tagged_in(&self, bucket: usize, hash: Hash) -> u32 {
+        debug_assert!(bucket < self.buckets.len());
+        // SAFETY: callers pass the number of a bucket.
+        let lanes = &unsafe { self.buckets.get_unchecked(bucket) }.lanes;
+        let tagged =
+            |lane: &AtomicPtr<_>| u32::from(Word(lane.load(Ordering::SeqCst)).has_tag(hash));
+        lanes.iter().map(tagged).sum()
     }
 
     /// Looks where the hints of one bucket say, for an entry that `is_live`.

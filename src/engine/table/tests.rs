@@ -101,24 +101,20 @@ fn alone_is_who_has_no_rival_on_its_path() {
     let (one, other) = (hash(0, 7, 1), hash(0, 7, 2));
     let table = Table::<u64, u64>::new(1).unwrap();
     let own = table.claim(one, fake(64, one)).unwrap();
-    assert!(table.is_alone(one, own));
+    assert!(table.is_alone(one) && !table.is_alone(other));
     let stranger = table.claim(other, fake(128, other)).unwrap();
-    assert!(
-        table.is_alone(one, own) && table.is_alone(other, stranger),
-        "another tag"
-    );
+    assert!(table.is_alone(one) && table.is_alone(other), "another tag");
     let rival = table.claim(one, fake(192, one)).unwrap();
-    assert!(
-        !table.is_alone(one, own) && !table.is_alone(one, rival),
-        "the same tag"
-    );
+    assert!(!table.is_alone(one), "the same tag");
     assert!(table.exchange(rival, fake(192, one), Word::EMPTY));
-    assert!(table.is_alone(one, own));
-    assert!(
-        !table.is_alone(one, Lane::new(1, own.position())),
-        "not in its home bucket"
-    );
+    assert!(table.is_alone(one));
+    assert!(table.exchange(Lane::new(1, 3), Word::EMPTY, fake(192, one)));
+    assert!(table.is_alone(one), "not on its path");
     table.count(0);
-    assert!(!table.is_alone(one, own), "others have gone past");
+    assert!(!table.is_alone(one), "on its path");
+    assert!(table.is_alone(other));
+    assert!(table.exchange(own, fake(64, one), Word::EMPTY));
+    assert!(table.is_alone(one), "behind its home bucket");
+    assert!(table.exchange(stranger, fake(128, other), Word::EMPTY));
     assert!(table.is_passed(0) && !table.is_passed(1));
 }
