@@ -81,7 +81,7 @@ pub(super) fn hash_of<S: BuildHasher + 'static, Q: StdHash + ?Sized>(hasher: &S,
 }
 
 /// Writes between two looks at the real time.
-const WRITES_PER_CORRECTION: u32 = 16;
+const WRITES_PER_CORRECTION: u32 = 64;
 
 impl<K, V> TtlCache<K, V>
 where

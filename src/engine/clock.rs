@@ -112,11 +112,23 @@ pub(crate) struct Arrival {
     old: bool,
 }
 
-/// Whom the clock would have leave.
-pub(crate) enum Choice<K, V> {
-    Victim(Lane, Word<K, V>),
-    /// Nobody was to be found.
-    None,
+/// Whom the clock would have leave: the entry of a lane. Fits two registers, which an `Option` would not.
+pub(crate) struct Choice<K, V> {
+    pub(crate) lane: Lane,
+    /// [`Word::EMPTY`] if nobody was to be found.
+    pub(crate) word: Word<K, V>,
+}
+
+impl<K, V> Choice<K, V> {
+    const NOBODY: Self = Self {
+        lane: Lane(0),
+        word: Word::EMPTY,
+    };
+
+    #[inline(always)]
+    pub(crate) fn is_somebody(&self) -> bool {
+        !self.word.is_empty()
+    }
 }
 
 /// The candidate, or the last entry of M that was passed.

@@ -70,6 +70,11 @@ impl<K, V> Word<K, V> {
         Self::pack(entry, LEAVING)
     }
 
+    #[inline(always)]
+    pub(crate) fn is_empty(self) -> bool {
+        self.0.is_null()
+    }
+
     #[inline]
     pub(crate) fn kind(self) -> Kind {
         match self.0.addr() & KIND {

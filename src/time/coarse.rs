@@ -1,6 +1,6 @@
 //! The process-wide coarse ticker.
 
-use super::{Clock, NANOS_PER_TICK, TickCell, Ticker};
+use super::{Clock, NANOS_PER_TICK, TickCell, Ticker, ticks};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -95,10 +95,11 @@ struct Passive;
 impl Ticker for Passive {
     fn now(&self) -> Duration {
         let shared = shared();
-        if shared.real().saturating_sub(shared.cell.load()) > 100 {
+        let now = shared.start.elapsed();
+        if ticks(now).saturating_sub(shared.cell.load()) > 100 {
             shared.ensure_ticking(&mut shared.state());
         }
-        shared.start.elapsed()
+        now
     }
 
     fn cell(&self) -> Option<TickCell> {

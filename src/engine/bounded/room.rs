@@ -48,22 +48,19 @@ impl<K, V> Bounded<K, V> {
                 continue;
             }
             self.clock.look_ahead(&self.table, &local.taken);
-            match self.clock.choose(&self.table, arrival, &local.taken, now) {
-                Choice::Victim(lane, word) => {
-                    // SAFETY: an entry word, loaded inside the caller's guard.
-                    let victim = unsafe { word.deref() };
-                    if let Some(live) = self.take_room(local, newcomer, address, lane, word, victim)
-                    {
-                        self.clock.evicted(victim);
-                        local.counters.evictions.add(1);
-                        self.retire(local, victim);
-                        return live;
-                    }
+            let Choice { lane, word } = self.clock.choose(&self.table, arrival, &local.taken, now);
+            if word.is_empty() {
+                if let Some(live) = self.last_resort(local, newcomer, address) {
+                    return live;
                 }
-                Choice::None => {
-                    if let Some(live) = self.last_resort(local, newcomer, address) {
-                        return live;
-                    }
+            } else {
+                // SAFETY: an entry word, loaded inside the caller's guard.
+                let victim = unsafe { word.deref() };
+                if let Some(live) = self.take_room(local, newcomer, address, lane, word, victim) {
+                    self.clock.evicted(victim);
+                    local.counters.evictions.add(1);
+                    self.retire(local, victim);
+                    return live;
                 }
             }
             if newcomer.phase.load() != Phase::Pending {

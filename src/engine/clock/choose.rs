@@ -34,30 +34,30 @@ impl Clock {
                 if win && age <= horizon {
                     arrival.into_m = true;
                     arrival.old = 2 * age > horizon;
-                    return Choice::Victim(lane, word);
+                    return Choice { lane, word };
                 }
             }
         }
         if (arrival.into_m || self.m_len() > self.m_share() + 1)
             && let Some((lane, word, _)) = self.turn(table, taken, now).0
         {
-            return Choice::Victim(lane, word);
+            return Choice { lane, word };
         }
-        self.head_of_s(table, taken, now)
-            .unwrap_or_else(|| self.any(table, taken, now))
+        let choice = self.head_of_s(table, taken, now);
+        if choice.is_somebody() {
+            return choice;
+        }
+        self.any(table, taken, now)
     }
 
-    /// The head of S that is to leave, or the candidate of M that lost its place to one. `None`: S is empty.
+    /// The head of S that is to leave, or the candidate of M that lost its place to one. Nobody: S is empty.
     #[inline]
-    fn head_of_s<K, V>(
-        &self,
-        table: &Table<K, V>,
-        taken: &Taken,
-        now: Instant,
-    ) -> Option<Choice<K, V>> {
+    fn head_of_s<K, V>(&self, table: &Table<K, V>, taken: &Taken, now: Instant) -> Choice<K, V> {
         let (mut promotions, mut duels) = (0, 0);
         for _ in 0..MAX_PLACES {
-            let (position, lane) = self.ring.pop(taken)?;
+            let Some((position, lane)) = self.ring.pop(taken) else {
+                break;
+            };
             let word = table.load(lane);
             if word.kind() != Kind::Entry {
                 continue;
@@ -78,7 +78,7 @@ impl Clock {
                 continue;
             }
             if entry.usage.uses() < Usage::MAX_USES || duels == MAX_DUELS || !now.sees(entry) {
-                return Some(Choice::Victim(lane, word));
+                return Choice { lane, word };
             }
             duels += 1;
             match self.turn(table, taken, now).0 {
@@ -88,7 +88,10 @@ impl Clock {
                 {
                     self.promote(entry, lane, 0);
                     if self.m_len() > self.m_share() {
-                        return Some(Choice::Victim(m_lane, m_word));
+                        return Choice {
+                            lane: m_lane,
+                            word: m_word,
+                        };
                     }
                 }
                 _ => {
@@ -102,7 +105,7 @@ impl Clock {
                 }
             }
         }
-        None
+        Choice::NOBODY
     }
 
     /// Some entry of M, an unused one if it is near; a head of S if the hand has put one back there.
@@ -111,13 +114,14 @@ impl Clock {
         for _ in 0..=self.tour.lanes() / HAND_LANES {
             let (candidate, last) = self.turn(table, taken, now);
             if let Some((lane, word, _)) = candidate.or(last) {
-                return Choice::Victim(lane, word);
+                return Choice { lane, word };
             }
-            if let Some(choice) = self.head_of_s(table, taken, now) {
+            let choice = self.head_of_s(table, taken, now);
+            if choice.is_somebody() {
                 return choice;
             }
         }
-        Choice::None
+        Choice::NOBODY
     }
 
     /// Turns the hand to M's next unused entry, if one is near, and the last entry of M it passed otherwise. The
