@@ -15,7 +15,7 @@
 //! [1] Jiang, Zhang: *LIRS: An Efficient Low Inter-reference Recency Set Replacement Policy*, SIGMETRICS 2002.
 
 use super::bounded::Instant;
-use super::entry::{Entry, Hash, Phase, Usage};
+use super::entry::{Entry, Hash, Phase, Standing, Usage};
 use super::ghost::{Dates, Ghost, Ghosts, REACH};
 use super::ring::{Ring, Taken};
 use super::table::{Found, Lane, Table};
@@ -356,7 +356,8 @@ impl Clock {
 
     /// Marks an entry that has left its lane, and takes it out of the count of M; returns its flags.
     fn leave<K, V>(&self, entry: &Entry<K, V>) -> u8 {
-        let queue = entry.queue.fetch_or(GONE, Ordering::Relaxed);
+        // An addition, which is one instruction where one wants to know what was there; an entry leaves once.
+        let queue = entry.queue.fetch_add(GONE, Ordering::Relaxed);
         if queue & (IN_M | GONE) == IN_M {
             self.hand.in_m.fetch_sub(1, Ordering::Relaxed);
         }
@@ -364,14 +365,15 @@ impl Clock {
     }
 
     /// Whether the entry belongs to M.
-    pub(crate) fn is_in_m<K, V>(entry: &Entry<K, V>) -> bool {
-        entry.queue.load(Ordering::Relaxed) & IN_M != 0
+    #[inline(always)]
+    pub(crate) fn is_in_m(standing: &Standing) -> bool {
+        standing.queue & IN_M != 0
     }
 
     /// `new` has taken the place of `old` in its lane; `in_m`: it inherited M with it.
     pub(crate) fn overwritten<K, V>(&self, old: &Entry<K, V>, new: &Entry<K, V>, in_m: bool) {
         // `old` goes out of the count and `new` comes in; nothing changes unless `old` was promoted meanwhile.
-        let queue = old.queue.fetch_or(GONE, Ordering::Relaxed);
+        let queue = old.queue.fetch_add(GONE, Ordering::Relaxed);
         if queue & IN_M != 0
             && !in_m
             && new.queue.fetch_or(IN_M, Ordering::Relaxed) & (IN_M | GONE) != 0

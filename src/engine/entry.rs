@@ -165,9 +165,47 @@ impl Usage {
             .store(old & !Self::MAX_USES | uses, Ordering::Relaxed);
     }
 
-    fn copy_from(&self, other: &Self) {
-        self.0
-            .store(other.0.load(Ordering::Relaxed), Ordering::Relaxed);
+    #[inline(always)]
+    fn copy(&self) -> Self {
+        Self(advice::AtomicU32::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+/// What the clock knows of an entry.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) queue: u8,
+    pub(crate) usage: Usage,
+    mark: u32,
+    aux: u32,
+}
+
+impl Standing {
+    /// A new entry's.
+    #[inline(always)]
+    pub(crate) fn new(queue: u8, epoch: u32) -> Self {
+        Self {
+            queue,
+            usage: Usage::new(0, epoch),
+            mark: 0,
+            aux: u32::MAX,
+        }
+    }
+
+    /// That of the entry that another one overwrites.
+    #[inline(always)]
+    pub(crate) fn of<K, V>(old: &Entry<K, V>) -> Self {
+        Self {
+            queue: old.queue.load(Ordering::Relaxed),
+            usage: old.usage.copy(),
+            mark: old.mark.load(Ordering::Relaxed),
+            // Acquire: an unsettled entry's number is that of the lane its room came from, not a place in the ring.
+            aux: if old.settled.load(Ordering::Acquire) {
+                old.aux.load(Ordering::Acquire)
+            } else {
+                u32::MAX
+            },
+        }
     }
 }
 
@@ -229,16 +267,25 @@ pub(crate) struct Entry<K, V> {
 }
 
 impl<K, V> Entry<K, V> {
-    #[inline]
-    pub(crate) fn new(phase: Phase, hash: Hash, due: Due, key: K, value: V) -> Self {
+    /// All at once: fields that are changed before the entry is moved to its place are written twice, and the processor waits
+    /// for those that are moved in larger pieces than they were written in.
+    #[inline(always)]
+    pub(crate) fn new(
+        phase: Phase,
+        hash: Hash,
+        due: Due,
+        standing: Standing,
+        key: K,
+        value: V,
+    ) -> Self {
         Self {
+            mark: advice::AtomicU32::new(standing.mark),
+            aux: AtomicU32::new(standing.aux),
+            hash,
             phase: PhaseWord::new(phase),
             settled: AtomicBool::new(phase == Phase::Live),
-            queue: advice::AtomicU8::new(0),
-            usage: Usage::new(0, 0),
-            mark: advice::AtomicU32::new(0),
-            aux: AtomicU32::new(u32::MAX),
-            hash,
+            queue: advice::AtomicU8::new(standing.queue),
+            usage: standing.usage,
             due,
             key,
             value: ManuallyDrop::new(value),
@@ -270,20 +317,6 @@ impl<K, V> Entry<K, V> {
                 self.usage.touch(steady);
             }
             live
-        }
-    }
-
-    /// Takes over what the clock knows of the entry that this one overwrites.
-    pub(crate) fn inherit(&self, old: &Self) {
-        self.queue
-            .store(old.queue.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.usage.copy_from(&old.usage);
-        self.mark
-            .store(old.mark.load(Ordering::Relaxed), Ordering::Relaxed);
-        // Acquire: an unsettled entry's number is that of the lane its room came from, not a place in the ring.
-        if old.settled.load(Ordering::Acquire) {
-            self.aux
-                .store(old.aux.load(Ordering::Acquire), Ordering::Relaxed);
         }
     }
 

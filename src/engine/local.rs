@@ -120,9 +120,9 @@ impl<K, V> Local<K, V> {
         unsafe { &mut *self.garbage.get() }
     }
 
-    /// Memory with `entry` in it.
+    /// Memory with the entry that `make` makes; that must not panic.
     #[inline(always)]
-    pub(crate) fn allocate(&self, entry: Entry<K, V>) -> *mut Entry<K, V> {
+    pub(crate) fn allocate(&self, make: impl FnOnce() -> Entry<K, V>) -> *mut Entry<K, V> {
         // SAFETY: owner; no user code runs while the borrow lasts.
         let pool = &mut unsafe { self.garbage() }.pool;
         let memory = loop {
@@ -132,7 +132,7 @@ impl<K, V> Local<K, V> {
             }
         };
         // SAFETY: memory for an entry, ours alone (P1).
-        unsafe { memory.write(entry) };
+        unsafe { memory.write(make()) };
         memory
     }
 

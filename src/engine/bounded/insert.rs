@@ -3,12 +3,12 @@
 use super::remove::CLEARS_PER_SWEEP;
 use super::{Bounded, Instant};
 use crate::engine::clock::LEASED;
-use crate::engine::entry::{Due, Entry, Hash, Phase, Usage};
+use crate::engine::entry::{Due, Entry, Hash, Phase, Standing};
 use crate::engine::lease::Lease;
 use crate::engine::local::{Local, Retired};
 use crate::engine::table::{Found, Lane};
 use crate::engine::word::Word;
-use crate::sync::{Ordering, advice, dekker_fence, spin_hint};
+use crate::sync::{Ordering, dekker_fence, spin_hint};
 use crate::time::Deadline;
 use std::mem::ManuallyDrop;
 
@@ -92,18 +92,10 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             // Born in the lease's generation: if the cache was cleared since, it is dead at birth.
             now.clears = lease.clears;
         }
-        let mut entry = Entry::new(
-            Phase::Pending,
-            hash,
-            Due::new(deadline, now.generation()),
-            key,
-            value,
-        );
-        entry.usage = Usage::new(0, self.clock.epoch());
-        if lease.is_some() {
-            entry.queue = advice::AtomicU8::new(LEASED);
-        }
-        let entry = local.allocate(entry);
+        let due = Due::new(deadline, now.generation());
+        let queue = if lease.is_some() { LEASED } else { 0 };
+        let standing = Standing::new(queue, self.clock.epoch());
+        let entry = local.allocate(|| Entry::new(Phase::Pending, hash, due, standing, key, value));
         let word = Word::entry(entry, hash);
         let lane = self
             .table

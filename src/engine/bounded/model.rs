@@ -4,7 +4,7 @@
 //! one after which it stops, with the operation's own parts; what is left to do is left to whoever comes next (I7).
 
 use super::Bounded;
-use crate::engine::entry::{Due, Entry, Hash, Phase};
+use crate::engine::entry::{Due, Entry, Hash, Phase, Standing};
 use crate::engine::local::Local;
 use crate::engine::table::{Found, Lane};
 use crate::engine::word::{Kind, Word};
@@ -36,7 +36,8 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         stop: Stop,
     ) -> bool {
         let due = Due::new(Deadline::NEVER, self.at(0).generation());
-        let entry = local.allocate(Entry::new(Phase::Pending, hash, due, key, value));
+        let entry = local
+            .allocate(|| Entry::new(Phase::Pending, hash, due, Standing::new(0, 0), key, value));
         let word = Word::entry(entry, hash);
         let Some(lane) = self.table.claim(hash, word) else {
             panic!("the model leaves a lane free");

@@ -3,7 +3,7 @@
 use super::insert::End;
 use super::{Bounded, Instant};
 use crate::engine::clock::Clock;
-use crate::engine::entry::{Due, Entry, Hash, Phase};
+use crate::engine::entry::{Due, Entry, Hash, Phase, Standing};
 use crate::engine::lease::Lease;
 use crate::engine::local::Local;
 use crate::engine::table::Found;
@@ -180,10 +180,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     ) -> End<K, V> {
         let hash = old.hash;
         let due = Due::new(deadline, now.generation());
-        let entry = Entry::new(Phase::Live, hash, due, key, value);
-        entry.inherit(old);
-        let in_m = Clock::is_in_m(&entry);
-        let entry = local.allocate(entry);
+        let standing = Standing::of(old);
+        let in_m = Clock::is_in_m(&standing);
+        let entry = local.allocate(|| Entry::new(Phase::Live, hash, due, standing, key, value));
         let own = Word::entry(entry, hash);
         if self.table.exchange(lane, word, own) {
             self.expiry.record(lane, due.deadline());

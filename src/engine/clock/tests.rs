@@ -1,7 +1,7 @@
 //! The clock's arithmetic, and that M's count is exact whatever order its entries come, go and are overwritten in.
 
 use super::*;
-use crate::engine::entry::Due;
+use crate::engine::entry::{Due, Standing};
 use crate::time::Deadline;
 
 fn clock(capacity: usize) -> Clock {
@@ -9,8 +9,16 @@ fn clock(capacity: usize) -> Clock {
 }
 
 fn entry() -> Entry<u64, u64> {
+    entry_of(Standing::new(0, 0))
+}
+
+fn entry_of(standing: Standing) -> Entry<u64, u64> {
     let due = Due::new(Deadline::NEVER, 0);
-    Entry::new(Phase::Live, Hash::new(0), due, 1, 1)
+    Entry::new(Phase::Live, Hash::new(0), due, standing, 1, 1)
+}
+
+fn is_in_m(entry: &Entry<u64, u64>) -> bool {
+    Clock::is_in_m(&Standing::of(entry))
 }
 
 const LANE: Lane = Lane(0);
@@ -46,10 +54,10 @@ fn the_horizon_moves_by_four_capacities_and_stays_within_its_ends() {
 fn m_counts_each_entry_once() {
     let clock = clock(100);
     let (one, gone) = (entry(), entry());
-    assert!(!Clock::is_in_m(&one));
+    assert!(!is_in_m(&one));
     clock.promote(&one, LANE, OLD);
     clock.promote(&one, LANE, 0);
-    assert_eq!((clock.m_len(), Clock::is_in_m(&one)), (1, true));
+    assert_eq!((clock.m_len(), is_in_m(&one)), (1, true));
     clock.gone(&gone);
     clock.promote(&gone, LANE, 0);
     assert_eq!(clock.m_len(), 1, "it had left before it was promoted");
@@ -64,13 +72,13 @@ fn an_overwrite_keeps_the_count_of_m() {
     // Neither in M.
     let (clock, old, new) = (clock(100), entry(), entry());
     clock.overwritten(&old, &new, false);
-    assert_eq!((clock.m_len(), Clock::is_in_m(&new)), (0, false));
+    assert_eq!((clock.m_len(), is_in_m(&new)), (0, false));
     // Inherited with everything else.
-    let (old, new) = (entry(), entry());
+    let old = entry();
     clock.promote(&old, LANE, 0);
-    new.inherit(&old);
+    let new = entry_of(Standing::of(&old));
     clock.overwritten(&old, &new, true);
-    assert_eq!((clock.m_len(), Clock::is_in_m(&new)), (1, true));
+    assert_eq!((clock.m_len(), is_in_m(&new)), (1, true));
     clock.gone(&old);
     assert_eq!(clock.m_len(), 1, "it does not leave M a second time");
     clock.gone(&new);
@@ -79,7 +87,7 @@ fn an_overwrite_keeps_the_count_of_m() {
     let (old, new) = (entry(), entry());
     clock.promote(&old, LANE, 0);
     clock.overwritten(&old, &new, false);
-    assert_eq!((clock.m_len(), Clock::is_in_m(&new)), (1, true));
+    assert_eq!((clock.m_len(), is_in_m(&new)), (1, true));
     clock.gone(&new);
     assert_eq!(clock.m_len(), 0);
     // Both promoted.

@@ -2,7 +2,7 @@
 
 use super::super::check;
 use super::support::{Key, key};
-use crate::engine::entry::{Due, Entry, Phase};
+use crate::engine::entry::{Due, Entry, Phase, Standing};
 use crate::engine::ledger::{Admission, Ledger, Record};
 use crate::engine::table::{Lane, Table};
 use crate::engine::word::Word;
@@ -34,7 +34,14 @@ impl World {
     fn publish(&self, name: u8) -> (Address, Lane, Word<Key, ()>) {
         let key = key(name);
         let (hash, due) = (key.hash, Due::new(Deadline::NEVER, 0));
-        let entry = Box::into_raw(Box::new(Entry::new(Phase::Pending, hash, due, key, ())));
+        let entry = Box::into_raw(Box::new(Entry::new(
+            Phase::Pending,
+            hash,
+            due,
+            Standing::new(0, 0),
+            key,
+            (),
+        )));
         let word = Word::entry(entry, hash);
         let lane = self.table.claim(hash, word).expect("a free lane");
         (Address(entry), lane, word)
