@@ -146,11 +146,8 @@ impl<K, V> Bounded<K, V> {
         self.ledger.settle(entry, &self.table);
         let source = Lane(entry.aux.load(Ordering::Acquire));
         if self.table.has(source) {
-            self.table.exchange(
-                source,
-                Word::moved(std::ptr::from_ref(entry).cast_mut()),
-                Word::EMPTY,
-            );
+            self.table
+                .free(source, Word::moved(std::ptr::from_ref(entry).cast_mut()));
         }
     }
 
@@ -180,7 +177,7 @@ impl<K, V> Bounded<K, V> {
                 // SAFETY: a MOVED lane is cleared before its entry is retired (`settle`, and the owner's own end).
                 let entry = unsafe { word.deref() };
                 if entry.phase.decide(Phase::Live) == Phase::Live {
-                    self.table.exchange(lane, word, Word::EMPTY)
+                    self.table.free(lane, word)
                 } else {
                     self.release(local, lane, word, entry)
                 }
@@ -196,7 +193,7 @@ impl<K, V> Bounded<K, V> {
 
     /// Takes an entry that died before it went live out of its lane. Its owner retires it.
     fn unlink_dead(&self, lane: Lane, word: Word<K, V>, entry: &Entry<K, V>) -> bool {
-        let unlinked = self.table.exchange(lane, word, Word::EMPTY);
+        let unlinked = self.table.free(lane, word);
         if unlinked {
             self.table.departed(entry.hash, lane);
         }

@@ -138,7 +138,7 @@ impl<K, V> Ledger<K, V> {
                         }
                     }
                     Change::Release(lane, leaving) => {
-                        table.exchange(*lane, *leaving, Word::EMPTY);
+                        table.free(*lane, *leaving);
                         DONE
                     }
                 };

@@ -124,6 +124,17 @@ impl<K, V> Table<K, V> {
         exchange(self.lane(lane), from, to)
     }
 
+    /// Makes a lane free, if it still holds `from`.
+    #[inline(always)]
+    pub(crate) fn free(&self, lane: Lane, from: Word<K, V>) -> bool {
+        // Inserts look for a lane without a hint first. Before it is free: afterwards the hint is somebody else's. (Models
+        // have the stale hint instead: a store more would only multiply them.)
+        if !cfg!(tux_loom) {
+            self.set_hint(lane, 0);
+        }
+        self.exchange(lane, from, Word::EMPTY)
+    }
+
     /// Asks the processor for the home bucket of `hash`.
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: Hash) {
@@ -293,12 +304,6 @@ impl<K, V> Table<K, V> {
     #[inline(always)]
     pub(crate) fn hint(&self, lane: Lane, hash: Hash) {
         self.set_hint(lane, hash.hint());
-    }
-
-    /// Takes the hint of a lane away that is about to be free: inserts look there first.
-    #[inline(always)]
-    pub(crate) fn unhint(&self, lane: Lane) {
-        self.set_hint(lane, 0);
     }
 
     /// Plain load and store: a lost hint only costs a slower hit or insert.

@@ -92,9 +92,7 @@ impl<K, V> Bounded<K, V> {
         }
         self.table.departed(victim.hash, lane);
         if newcomer.phase.decide(Phase::Live) == Phase::Live {
-            // Before it is free: afterwards the hint would be somebody else's.
-            self.table.unhint(lane);
-            self.table.exchange(lane, moved, Word::EMPTY);
+            self.table.free(lane, moved);
             // The number of a lane must not be taken for a place in the ring. Release: who sees the entry settled sees
             // the lane cleared and the number gone.
             newcomer.aux.store(u32::MAX, Ordering::Release);
