@@ -167,7 +167,8 @@ where
             Index::Unbounded(..) | Index::Nothing(..) => Arc::new(Slab::new(0)),
         };
         let batch = match self.bound {
-            Some(Bound::Entries(n)) => (n / 16).clamp(8, 256),
+            // Few of them in a small cache, for they hold values; as many in a large one as the heavy fence is worth.
+            Some(Bound::Entries(n)) => (n / 16).clamp(8, 256).max((n / 128).min(512)),
             _ => 8,
         };
         Ok(TtlCache {
