@@ -105,10 +105,15 @@ fn memory_per_entry_is_bounded_and_flat() {
     let held = cache.stats().unreclaimed;
     assert!(held >= 100_000, "only {held} held back by an open view");
     drop(view);
-    churn(7_000_000, 20_000);
-    let left = cache.stats().unreclaimed;
+    // A scope does not wait for the thread to give its slot back: that may come while we write.
+    let mut rounds = (0..500).map(|_| {
+        churn(7_000_000, 20_000);
+        cache.stats().unreclaimed
+    });
+    let left = rounds.find(|&left| left <= 2_000);
     assert!(
-        left <= 2_000,
-        "{left} still held back that an ended thread had unlinked"
+        left.is_some(),
+        "{} still held back that an ended thread had unlinked",
+        cache.stats().unreclaimed
     );
 }
