@@ -218,7 +218,7 @@ mod tests {
     /// I9: a drop that panics in one thread's part is not hidden when the cache goes.
     #[test]
     fn a_drop_that_panics_is_not_hidden() {
-        use crate::engine::entry::{Due, Entry, Hash, Phase};
+        use crate::engine::entry::{Due, Entry, Hash, Phase, Standing};
         struct Panics;
         impl Drop for Panics {
             fn drop(&mut self) {
@@ -229,8 +229,10 @@ mod tests {
         let locals = Locals::<u64, Panics>::new(Supply { batch: 8, slab });
         let due = Due::new(crate::time::Deadline::NEVER, 0);
         let local = locals.of(domain.acquire());
-        let entry = Entry::new(Phase::Live, Hash::new(0), due, 1, Panics);
-        local.retire(crate::engine::local::Retired::Entry(local.allocate(entry)));
+        let standing = Standing::new(0, 0);
+        let entry =
+            local.allocate(|| Entry::new(Phase::Live, Hash::new(0), due, standing, 1, Panics));
+        local.retire(crate::engine::local::Retired::Entry(entry));
         assert!(catch_unwind(AssertUnwindSafe(|| drop(locals))).is_err());
     }
 

@@ -1,7 +1,7 @@
 //! When a thread's batches are freed, and what panicking drops do to them.
 
 use super::*;
-use crate::engine::entry::{Due, Hash, Phase};
+use crate::engine::entry::{Due, Hash, Phase, Standing};
 use crate::time::Deadline;
 use std::rc::Rc;
 
@@ -29,7 +29,8 @@ fn local(batch: usize) -> Rc<Part> {
 fn retire(local: &Part, values: &Rc<()>, run: Option<Box<dyn Fn()>>) {
     let due = Due::new(Deadline::NEVER, 0);
     let value = Value(Rc::clone(values), run);
-    let entry = local.allocate(Entry::new(Phase::Live, Hash::new(0), due, 1, value));
+    let standing = Standing::new(0, 0);
+    let entry = local.allocate(|| Entry::new(Phase::Live, Hash::new(0), due, standing, 1, value));
     local.retire(Retired::Entry(entry));
 }
 
