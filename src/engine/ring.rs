@@ -207,6 +207,18 @@ mod tests {
         assert!(seen.into_iter().eq(1..=400));
     }
 
+    /// Of a short queue nobody takes much: others would find it empty.
+    #[test]
+    fn a_block_is_a_small_part_of_what_waits() {
+        for (waiting, block) in [(1, 1), (31, 1), (32, 2), (127, 7), (200, 8)] {
+            let (ring, taken) = (Ring::new(256, 8).unwrap(), Taken::default());
+            ring.tail.store(waiting, Ordering::Relaxed);
+            assert!(ring.pop(&taken).is_some());
+            let left = taken.head_end.get() - taken.head.get();
+            assert_eq!(left + 1, block, "{waiting} wait");
+        }
+    }
+
     /// A block from long ago is given up: what is put there would look old, or never be found.
     #[test]
     fn old_positions_are_not_filled() {

@@ -97,8 +97,10 @@ fn blocks_have_one_owner() {
             .chain([popped, other_popped].into_iter().flatten())
             .collect();
         lanes.sort_by_key(|(position, _)| *position);
-        lanes.dedup_by_key(|(position, _)| *position);
-        let filled = lanes.iter().filter(|(_, lane)| lane.0 != 0);
-        assert!(filled.count() <= 2);
+        assert!(
+            lanes.is_sorted_by(|(one, _), (other, _)| one < other),
+            "a place was popped twice"
+        );
+        assert_eq!(lanes.len(), 4, "of two blocks of two");
     });
 }
