@@ -28,6 +28,13 @@ fn s_leaves_m_a_place() {
     assert_eq!([1, 2, 3, 11].map(Clock::s_limit), [10, 10, 20, 100]);
 }
 
+/// Small caches, whose policy the exact model follows, take places one by one; S always has several blocks.
+#[test]
+fn blocks_are_small_parts_of_s() {
+    let sizes = [1, 1_023, 1_024, 3_000, 4_096, 100_000].map(Clock::block);
+    assert_eq!(sizes, [1, 1, 2, 5, 8, 8]);
+}
+
 #[test]
 fn the_horizon_moves_by_four_capacities_and_stays_within_its_ends() {
     let clock = clock(100);
