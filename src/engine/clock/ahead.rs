@@ -1,0 +1,41 @@
+//! Memory that the processor is asked for before it is needed.
+
+use super::*;
+
+impl Clock {
+    /// Asks the processor for what an insert of `hash` will need.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, hash: Hash) {
+        self.ghosts.prefetch(hash);
+    }
+
+    /// Asks the processor, a few evictions ahead, for what those will need: first the bucket of an entry of S, then the
+    /// entry, then the set of its ghost. Without it a large cache waits for these one after the other.
+    #[inline(always)]
+    pub(crate) fn look_ahead<K, V>(&self, table: &Table<K, V>, taken: &Taken) {
+        if !self.is_large || cfg!(tux_loom) {
+            return;
+        }
+        table.prefetch_lane(self.ring.ahead(taken, 6));
+        // SAFETY: eviction happens inside a guard, and nothing is kept.
+        unsafe {
+            if let Some(entry) = table.occupant(self.ring.ahead(taken, 3)) {
+                Entry::prefetch(entry);
+            }
+            if let Some(entry) = table.occupant(self.ring.ahead(taken, 1)) {
+                self.ghosts.prefetch(entry.hash);
+            }
+        }
+    }
+
+    /// The same for the hand, which comes to a new bucket: the entries of the next one, and the one after that.
+    #[inline]
+    pub(super) fn look_ahead_of_hand<K, V>(&self, table: &Table<K, V>, at: Lane) {
+        if cfg!(tux_loom) {
+            return;
+        }
+        let next = self.tour.after(at.bucket());
+        table.prefetch_entries(next);
+        table.prefetch_lane(Lane::new(self.tour.after(next), 0));
+    }
+}
