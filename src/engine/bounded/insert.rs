@@ -198,6 +198,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         K: 'g,
         V: 'g,
     {
+        // If the one is a rival's, since somebody has taken the own entry out already, then that is dead and stays so.
         if cfg!(tux_fault = "insert-no-rivals") || self.table.is_alone(hash) {
             return None;
         }
