@@ -13,9 +13,12 @@
 //! - **I4** A LIVE entry stands in exactly one lane, and the clock's hand sweeps the lanes; who changes its lane word
 //!   retires it. An entry that never went live is retired by its owner alone.
 //! - **I7** Nobody waits. What a stopped thread may leave behind is a PENDING entry (can be killed), a MOVED lane (its
-//!   entry can be made live), a LEAVING lane or an open ledger record (can be carried out).
+//!   entry can be made live), a LEAVING lane or an open ledger record (can be carried out); or a room in its hand, which few
+//!   threads may have: seven rooms of eight are always to be had in the other places.
 //!
 //! ```text
+//!          ┌───────────evict, room in hand
+//!          ▼                │
 //! lane:  EMPTY ──claim──▶ ENTRY(e) ──evict──▶ MOVED(n) ──n is live──▶ EMPTY
 //!          ▲                │  ▲ └─overwrite─▶ ENTRY(e')     └─n is dead─▶ LEAVING(n)
 //!          │                │  └────────────────┘
@@ -120,6 +123,11 @@ impl<K, V> Bounded<K, V> {
     /// Where the memory of its entries comes from.
     pub(crate) fn slab(&self) -> Arc<Slab<K, V>> {
         Arc::clone(&self.slab)
+    }
+
+    /// How many threads may have a victim's room in hand: few enough that stopped ones leave the others nearly all (I7).
+    pub(crate) fn hands(&self) -> usize {
+        self.capacity() / 8
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -262,16 +270,21 @@ mod tests {
     use crate::engine::reclaim::Domain;
     use crate::time::Deadline;
 
+    fn supply(cache: &Bounded<u64, u64>) -> Supply<u64, u64> {
+        Supply {
+            batch: 64,
+            hands: cache.hands(),
+            slab: cache.slab(),
+        }
+    }
+
     /// Expired entries must not keep their lanes while their rooms are used elsewhere: keys would stand far from home.
     #[test]
     fn expiry_leaves_short_paths() {
         let domain = Domain::new(|| false);
         let slot = domain.acquire();
         let cache = Bounded::<u64, u64>::new(4_000, Arc::new(Board::new(1))).unwrap();
-        let local = Local::new(&Supply {
-            batch: 64,
-            slab: cache.slab(),
-        });
+        let local = Local::new(&supply(&cache), 0);
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
         for n in 0..60_000u64 {
             let hash = Hash::new(std::hash::BuildHasher::hash_one(&hasher, n));
@@ -302,10 +315,7 @@ mod tests {
         let domain = Domain::new(|| false);
         let slot = domain.acquire();
         let cache = Bounded::<u64, u64>::new(1_000, Arc::new(Board::new(1))).unwrap();
-        let local = Local::new(&Supply {
-            batch: 64,
-            slab: cache.slab(),
-        });
+        let local = Local::new(&supply(&cache), 0);
         let mut state = 1u64;
         for n in 0..200_000u64 {
             state = state

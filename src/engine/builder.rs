@@ -162,9 +162,9 @@ where
                 Index::Unbounded(Unbounded::new(self.hasher, Arc::clone(&board)))
             }
         };
-        let slab = match &index {
-            Index::Bounded(_, bounded) => bounded.slab(),
-            Index::Unbounded(..) | Index::Nothing(..) => Arc::new(Slab::new(0)),
+        let (slab, hands) = match &index {
+            Index::Bounded(_, bounded) => (bounded.slab(), bounded.hands()),
+            Index::Unbounded(..) | Index::Nothing(..) => (Arc::new(Slab::new(0)), 0),
         };
         let batch = match self.bound {
             // Few of them in a small cache, for they hold values; as many in a large one as the heavy fence is worth.
@@ -177,7 +177,7 @@ where
             ticking: OnceLock::new(),
             ttl: self.ttl.into(),
             board,
-            locals: Locals::new(Supply { batch, slab }),
+            locals: Locals::new(Supply { batch, hands, slab }),
             loads: Group::new(),
         })
     }

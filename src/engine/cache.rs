@@ -7,7 +7,7 @@ use super::lease::{Board, Lease};
 use super::local::Local;
 use super::locals::Locals;
 use super::stats::Stats;
-use super::thread::{DOMAIN, Here, here};
+use super::thread::{DOMAIN, Here, here, quick};
 use super::unbounded::Unbounded;
 use crate::load::Group;
 use crate::sync::{Arc, OnceLock};
@@ -265,18 +265,18 @@ where
     /// Drops of earlier values may run here, also those of other keys, once no reader can hold them any more.
     #[inline]
     pub fn set(&self, key: K, value: V) {
-        self.store(key, value, self.ttl, None);
+        self.store_now(key, value, self.ttl);
     }
 
     /// Stores a value for `ttl`, rounded up to whole milliseconds. `Duration::ZERO`: do not keep it, and drop what was
     /// there. More than 8,900 years is for ever.
     pub fn set_with_ttl(&self, key: K, value: V, ttl: Duration) {
-        self.store(key, value, Some(ttl).into(), None);
+        self.store_now(key, value, Some(ttl).into());
     }
 
     /// Stores a value without expiry. It can still be evicted.
     pub fn set_forever(&self, key: K, value: V) {
-        self.store(key, value, Life::Forever, None);
+        self.store_now(key, value, Life::Forever);
     }
 
     /// Takes a lease on a key, to be taken before its value is loaded from elsewhere.
@@ -313,7 +313,29 @@ where
         self.store(key, value, ttl.into(), Some(&lease))
     }
 
-    #[inline]
+    /// [`store`](Self::store) without a lease. Most writes are of entries that expire, to bounded caches, by threads that have
+    /// written before: they take one frame of the stack, and no turn that depends on the rest.
+    #[inline(never)]
+    pub(super) fn store_now(&self, key: K, value: V, life: Life) {
+        if let Index::Bounded(hasher, bounded) = &self.index
+            && let Life::For(ticks) = life
+            && let Some(slot) = quick()
+            && let Some(local) = self.locals.made(slot)
+            && self.ticking.get().is_some()
+        {
+            let hash = hash_of(hasher, &key);
+            let tick = self.tick_for_write(local);
+            let deadline = Deadline::after(tick, ticks);
+            let guard = slot.enter();
+            bounded.set_now(local, hash, key, value, deadline, tick);
+            drop(guard);
+            self.collect(&slot.into(), local);
+        } else {
+            self.store(key, value, life, None);
+        }
+    }
+
+    #[inline(never)]
     pub(super) fn store(&self, key: K, value: V, life: Life, lease: Option<&Lease>) -> bool {
         if life == Life::None {
             return match lease {

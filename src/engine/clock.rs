@@ -15,7 +15,7 @@
 //! [1] Jiang, Zhang: *LIRS: An Efficient Low Inter-reference Recency Set Replacement Policy*, SIGMETRICS 2002.
 
 use super::bounded::Instant;
-use super::entry::{Entry, Hash, Phase, Standing, Usage};
+use super::entry::{Entry, Hash, Phase, Usage};
 use super::ghost::{Dates, Ghost, Ghosts, REACH};
 use super::ring::{Ring, Taken};
 use super::table::{Found, Lane, Table};
@@ -26,17 +26,10 @@ use crate::sync::{CachePadded, Ordering};
 
 mod ahead;
 mod choose;
+pub(crate) mod membership;
 
-/// Flags in [`Entry::queue`]. The entry belongs to M.
-const IN_M: u8 = 1;
-/// It came back from far behind and has not been used since.
-const OLD: u8 = 2;
-/// The hand passes it over once more.
-const GRACE: u8 = 4;
-/// It was published under a lease, which may yet turn out void.
-pub(crate) const LEASED: u8 = 8;
-/// It has left its lane: it is not counted in M any more.
-const GONE: u8 = 16;
+pub(crate) use membership::LEASED;
+use membership::{GRACE, IN_M, OLD};
 
 /// Misses per epoch are capacity / 16.
 const EPOCHS_PER_CAPACITY: usize = 16;
@@ -281,17 +274,18 @@ impl Clock {
     #[inline(always)]
     pub(crate) fn place<K, V>(
         &self,
-        entry: &Entry<K, V>,
-        lane: Lane,
+        table: &Table<K, V>,
+        found: Found<'_, K, V>,
         arrival: &Arrival,
         taken: &Taken,
     ) {
+        let (lane, _, entry) = found;
         // Until the cache is full for the first time, entries go to M at once, so that the first eviction has not all
         // of them to promote.
         let filling = !self.mood.filled.load(Ordering::Relaxed);
         let has_place = self.m_len() < self.m_share() && (filling || arrival.ghost.is_some());
         if arrival.into_m || has_place {
-            self.promote(entry, lane, if arrival.old { OLD } else { 0 });
+            self.promote(table, found, if arrival.old { OLD } else { 0 });
         } else {
             entry.mark.store(self.epoch(), Ordering::Relaxed);
             self.ring.push(taken, lane, |position| {
@@ -301,7 +295,8 @@ impl Clock {
     }
 
     #[inline(never)]
-    fn promote<K, V>(&self, entry: &Entry<K, V>, lane: Lane, old: u8) {
+    fn promote<K, V>(&self, table: &Table<K, V>, found: Found<'_, K, V>, old: u8) {
+        let (lane, word, entry) = found;
         let at = self.hand.at.load(Ordering::Relaxed);
         let ahead = self.tour.buckets_ahead(Lane(at), lane);
         let near = ahead * 100 < GRACE_PERCENT * self.tour.buckets;
@@ -312,39 +307,27 @@ impl Clock {
         };
         entry.usage.set_uses(0);
         entry.mark.store(self.epoch(), Ordering::Relaxed);
-        // One atomic step with `leave`, so that the entry is counted in M as often as it is taken out again.
-        let before = entry.queue.fetch_or(IN_M | old | grace, Ordering::Relaxed);
-        if before & (IN_M | GONE) == 0 {
-            self.hand.in_m.fetch_add(1, Ordering::Relaxed);
-        }
+        let more = membership::enter(&entry.queue, old | grace, || table.holds(lane, word));
+        self.hand.in_m.fetch_add(more, Ordering::Relaxed);
     }
 
-    /// Marks an entry that has left its lane, and takes it out of the count of M; returns its flags.
-    fn leave<K, V>(&self, entry: &Entry<K, V>) -> u8 {
-        // An addition, which is one instruction where one wants to know what was there; an entry leaves once.
-        let queue = entry.queue.fetch_add(GONE, Ordering::Relaxed);
-        if queue & (IN_M | GONE) == IN_M {
-            self.hand.in_m.fetch_sub(1, Ordering::Relaxed);
-        }
-        queue
-    }
-
-    /// Whether the entry belongs to M.
+    /// Takes an entry that has left its lane out of M; returns its flags.
     #[inline(always)]
-    pub(crate) fn is_in_m(standing: &Standing) -> bool {
-        standing.queue & IN_M != 0
+    fn leave<K, V>(&self, entry: &Entry<K, V>) -> u8 {
+        let (flags, less) = membership::leave(&entry.queue);
+        if less != 0 {
+            self.hand.in_m.fetch_sub(less, Ordering::Relaxed);
+        }
+        flags
     }
 
-    /// `new` has taken the place of `old` in its lane; `in_m`: it inherited M with it.
-    pub(crate) fn overwritten<K, V>(&self, old: &Entry<K, V>, new: &Entry<K, V>, in_m: bool) {
-        // `old` goes out of the count and `new` comes in; nothing changes unless `old` was promoted meanwhile.
-        let queue = old.queue.fetch_add(GONE, Ordering::Relaxed);
-        if queue & IN_M != 0
-            && !in_m
-            && new.queue.fetch_or(IN_M, Ordering::Relaxed) & (IN_M | GONE) != 0
-        {
-            // `new` was promoted by itself, or has gone and was not in M as far as its remover knew: counted once only.
-            self.hand.in_m.fetch_sub(1, Ordering::Relaxed);
+    /// Another entry has taken the place of `old` in its lane, which belongs to M or not as `inherits_m` says.
+    #[inline(always)]
+    pub(crate) fn overwritten<K, V>(&self, old: &Entry<K, V>, inherits_m: bool) {
+        // Otherwise the count of M is right as it is. If `old` has come to M since, that is lost with it: the hand puts the
+        // new one back into S.
+        if !inherits_m {
+            self.leave(old);
         }
     }
 

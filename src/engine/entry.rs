@@ -13,6 +13,7 @@
 //! The phase decides between PENDING → LIVE and PENDING → dead with one exchange, by whichever thread. Readers see
 //! LIVE entries only. A LIVE entry stays LIVE for ever; it dies when its lane word changes.
 
+use super::clock::membership::{IN_M, inherited};
 use super::memory::prefetch;
 use crate::sync::{AtomicBool, AtomicU8, AtomicU32, Ordering, Witness, advice};
 use crate::time::Deadline;
@@ -192,11 +193,17 @@ impl Standing {
         }
     }
 
+    /// Whether the entry belongs to M.
+    #[inline(always)]
+    pub(crate) fn is_in_m(&self) -> bool {
+        self.queue & IN_M != 0
+    }
+
     /// That of the entry that another one overwrites.
     #[inline(always)]
     pub(crate) fn of<K, V>(old: &Entry<K, V>) -> Self {
         Self {
-            queue: old.queue.load(Ordering::Relaxed),
+            queue: inherited(old.queue.load(Ordering::Relaxed)),
             usage: old.usage.copy(),
             mark: old.mark.load(Ordering::Relaxed),
             // Acquire: an unsettled entry's number is that of the lane its room came from, not a place in the ring.

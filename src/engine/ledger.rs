@@ -19,7 +19,7 @@
 //! - **G1** A record is replaced only after it was resolved. So each change is counted once and carried out before
 //!   the next is counted.
 //! - **G2** 0 ≤ count ≤ capacity in every record, and count = live entries owning a room + lanes MOVED whose entry is
-//!   not live yet + lanes LEAVING not yet counted.
+//!   not live yet + lanes LEAVING not yet counted + rooms in a thread's hand.
 //! - **G3** An unresolved record's entry is not freed: `bounded::settle` resolves it before the entry is retired.
 //!
 //! Lock-free: an exchange fails only because another one succeeded.
@@ -241,6 +241,19 @@ impl<K, V> Ledger<K, V> {
                 self.resolve(unsafe { &*new }, table);
                 retire(old);
                 return;
+            }
+        }
+    }
+
+    /// Gives back a room that the calling thread has in hand. Call inside a guard; hand what is passed to `retire` to the
+    /// reclaimer.
+    #[cold]
+    pub(crate) fn give_back(&self, table: &Table<K, V>, mut retire: impl FnMut(*mut Record<K, V>)) {
+        loop {
+            let (old, record) = self.current();
+            let count = self.resolve(record, table);
+            if self.install(old, count - 1, Change::None).is_some() {
+                return retire(old);
             }
         }
     }

@@ -77,6 +77,8 @@ pub(crate) struct Local<K, V> {
     slab: Arc<Slab<K, V>>,
     garbage: UnsafeCell<Garbage<K, V>>,
     collecting: Cell<bool>,
+    /// Whether the thread may have a victim's room in hand (see `bounded::room`).
+    pub(crate) has_hand: bool,
     /// Writes since the time was last read.
     pub(crate) writes: Cell<u32>,
     /// Places of the queue of new entries.
@@ -94,7 +96,8 @@ struct Garbage<K, V> {
 }
 
 impl<K, V> Local<K, V> {
-    pub(crate) fn new(supply: &Supply<K, V>) -> Self {
+    /// The part of the thread with this slot number.
+    pub(crate) fn new(supply: &Supply<K, V>, slot: usize) -> Self {
         Self {
             counters: Counters::default(),
             slab: Arc::clone(&supply.slab),
@@ -105,6 +108,7 @@ impl<K, V> Local<K, V> {
                 batch: supply.batch,
             }),
             collecting: Cell::new(false),
+            has_hand: slot < supply.hands,
             writes: Cell::new(0),
             taken: Taken::default(),
             next_left: Cell::new(0),
@@ -152,6 +156,7 @@ impl<K, V> Local<K, V> {
     }
 
     /// Remembers something that was unlinked (R1), to be freed after a grace period.
+    #[inline(always)]
     pub(crate) fn retire(&self, retired: Retired<K, V>) {
         // SAFETY: owner; no user code runs while the borrow lasts.
         unsafe { self.garbage() }.fresh.push(retired);

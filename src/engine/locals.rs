@@ -10,6 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 pub(crate) struct Supply<K, V> {
     /// How many unlinked entries share one heavy fence.
     pub(crate) batch: usize,
+    /// How many threads may have a victim's room in hand (see `bounded::room`).
+    pub(crate) hands: usize,
     /// Where the memory of entries comes from.
     pub(crate) slab: Arc<Slab<K, V>>,
 }
@@ -60,8 +62,8 @@ impl<K, V> Locals<K, V> {
     }
 
     #[cold]
-    fn find_or_make(&self, mut id: usize) -> &Local<K, V> {
-        let mut block = &self.first;
+    fn find_or_make(&self, slot: usize) -> &Local<K, V> {
+        let (mut block, mut id) = (&self.first, slot);
         let place = loop {
             match block.locals.get(id) {
                 Some(place) => break place,
@@ -70,7 +72,7 @@ impl<K, V> Locals<K, V> {
         };
         let mut local = place.load(Ordering::Acquire);
         if local.is_null() {
-            local = Box::into_raw(Box::new(CachePadded::new(Local::new(&self.supply))));
+            local = Box::into_raw(Box::new(CachePadded::new(Local::new(&self.supply, slot))));
             // Release: other threads read the counters. Only the slot's owner stores here.
             place.store(local, Ordering::Release);
         }
@@ -174,9 +176,14 @@ mod tests {
     use super::*;
     use crate::engine::reclaim::Domain;
 
+    fn supply<K, V>(slab: Arc<Slab<K, V>>) -> Supply<K, V> {
+        let (batch, hands) = (8, 0);
+        Supply { batch, hands, slab }
+    }
+
     fn locals() -> Locals<u64, u64> {
         let slab = Arc::new(Slab::new(0));
-        Locals::new(Supply { batch: 8, slab })
+        Locals::new(supply(slab))
     }
 
     /// More threads than a block has places.
@@ -226,7 +233,7 @@ mod tests {
             }
         }
         let (domain, slab) = (Domain::new(|| false), Arc::new(Slab::new(0)));
-        let locals = Locals::<u64, Panics>::new(Supply { batch: 8, slab });
+        let locals = Locals::<u64, Panics>::new(supply(slab));
         let due = Due::new(crate::time::Deadline::NEVER, 0);
         let local = locals.of(domain.acquire());
         let standing = Standing::new(0, 0);

@@ -117,6 +117,12 @@ impl<K, V> Table<K, V> {
         }
     }
 
+    /// Whether a lane still holds `word`. SeqCst: after what the caller has written SeqCst.
+    #[inline]
+    pub(crate) fn holds(&self, lane: Lane, word: Word<K, V>) -> bool {
+        Word(self.lane(lane).load(Ordering::SeqCst)) == word
+    }
+
     /// Changes a lane from `from` to `to`, if it still holds `from`. Words with an address are unique while the
     /// caller's guard is open, so there is no ABA.
     #[inline(always)]

@@ -27,8 +27,19 @@ fn stop_everywhere(
     capacity: Option<usize>,
     call: impl Fn(&Bench) + Send + Sync + Copy + 'static,
 ) -> u32 {
+    stop_everywhere_after(|_| (), name, capacity, call)
+}
+
+/// The same in a cache that `prepare` has prepared.
+fn stop_everywhere_after(
+    prepare: impl Fn(&Bench),
+    name: &str,
+    capacity: Option<usize>,
+    call: impl Fn(&Bench) + Send + Sync + Copy + 'static,
+) -> u32 {
     for nth in 0.. {
         let bench = Arc::new(Bench::new(capacity));
+        prepare(&bench);
         for key in KEYS {
             bench.cache.set(key, bench.value(0));
         }
@@ -82,6 +93,21 @@ fn i7_set() {
         b.cache.set(NEW, b.value(1));
         b.cache.set(KEYS[1], b.value(2));
     });
+}
+
+/// Into a cache so large that the victim's room passes through the thread's hand.
+#[test]
+fn i7_set_with_a_room_in_hand() {
+    let fill = |b: &Bench| {
+        for n in 0..1_030 {
+            b.cache.set(Key(100 + n, 100 + n), b.value(1));
+        }
+    };
+    let stops = stop_everywhere_after(fill, "set into a full cache", Some(1_024), |b| {
+        b.cache.set(NEW, b.value(2));
+    });
+    println!("set into a full cache: {stops} stops");
+    assert!(stops >= 15, "{stops} stops only");
 }
 
 #[test]

@@ -139,8 +139,8 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         if self.find_room(local, published.entry(), entry, &mut arrival, now) {
             std::mem::forget(published);
             // SAFETY: live and perhaps gone again, but not freed while our guard is open.
-            self.clock
-                .place(unsafe { &*entry }, lane, &arrival, &local.taken);
+            let found = (lane, word, unsafe { &*entry });
+            self.clock.place(&self.table, found, &arrival, &local.taken);
             if !cfg!(tux_fault = "expiry-record-early") {
                 self.expiry.record(lane, deadline);
             }

@@ -158,6 +158,28 @@ fn a_moving_room_arrives() {
     assert_eq!((world.get(KEY), world.resident()), (Some(3), 1));
 }
 
+/// I1, I7: a room in the hand of a stopped thread is in use, and the others have the rest.
+#[test]
+fn a_room_in_hand_is_one_room_less() {
+    let world = World::new(2);
+    world.set(0, 10, 10);
+    world.set(0, 11, 11);
+    world.stop(KEY, 3, Stop::Holding);
+    assert_eq!((world.pending(), world.resident()), (1, 2));
+    world.set(1, 12, 12);
+    world.set(1, 13, 13);
+    assert_eq!(world.get(13), Some(13), "I3");
+    assert_eq!(world.get(12), None, "I1");
+    assert_eq!(
+        (world.lanes().len(), world.resident()),
+        (2, 2),
+        "one of them PENDING"
+    );
+    // Who kills its entry cannot get at the room.
+    assert!(!world.invalidate(1, KEY));
+    assert_eq!((world.lanes().len(), world.resident()), (1, 2));
+}
+
 /// R1: before an entry is retired, the lane that its room came from names it no longer.
 #[test]
 fn a_moved_room_is_settled_before_its_entry_goes() {

@@ -24,6 +24,8 @@ pub(crate) enum Stop {
     Moving,
     /// As before, and its entry is LIVE; the lane is still MOVED.
     Moved,
+    /// It has looked for rivals and taken a victim's room into its hand.
+    Holding,
 }
 
 impl<K: Eq + Clone, V> Bounded<K, V> {
@@ -56,6 +58,13 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                 self.ledger.admit_and_stop(entry, &self.table)
                     && shared.phase.decide(Phase::Live) == Phase::Live
             }
+            Stop::Holding => self.any_live().is_some_and(|(lane, word, victim)| {
+                // The victim is never retired: its thread has stopped.
+                self.table.free(lane, word) && {
+                    self.table.departed(victim.hash, lane);
+                    true
+                }
+            }),
             Stop::Moving | Stop::Moved => {
                 let Some((lane, word, victim)) = self.any_live() else {
                     return false;

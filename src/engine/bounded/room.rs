@@ -83,6 +83,9 @@ impl<K, V> Bounded<K, V> {
         word: Word<K, V>,
         victim: &Entry<K, V>,
     ) -> Option<bool> {
+        if local.has_hand {
+            return self.take_room_in_hand(local, newcomer, lane, word, victim);
+        }
         let moved = Word::moved(address);
         // Before the exchange: whoever finds the newcomer live but unsettled looks there (see `settle`). Release for
         // the Acquire there.
@@ -112,6 +115,31 @@ impl<K, V> Bounded<K, V> {
                 });
             Some(false)
         }
+    }
+
+    /// [`take_room`](Self::take_room) with one exchange less: between two steps the room is in the thread's hand, where nobody
+    /// else can get at it. So only few threads may do it (I7).
+    #[inline(always)]
+    fn take_room_in_hand(
+        &self,
+        local: &Local<K, V>,
+        newcomer: &Entry<K, V>,
+        lane: Lane,
+        word: Word<K, V>,
+        victim: &Entry<K, V>,
+    ) -> Option<bool> {
+        if !self.table.free(lane, word) {
+            return None;
+        }
+        self.table.departed(victim.hash, lane);
+        // Nothing shared names the newcomer but its lane. Before it lives, so that whoever retires it sees it.
+        newcomer.settled.store(true, Ordering::Release);
+        let live = newcomer.phase.decide(Phase::Live) == Phase::Live;
+        if !live && !cfg!(tux_fault = "hand-keeps-room") {
+            self.ledger
+                .give_back(&self.table, |r| local.retire(Retired::Record(r)));
+        }
+        Some(live)
     }
 
     /// The clock has found nobody: the rooms are with entries that stopped threads have not handed to it yet. Carries

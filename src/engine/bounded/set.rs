@@ -2,7 +2,6 @@
 
 use super::insert::End;
 use super::{Bounded, Instant};
-use crate::engine::clock::Clock;
 use crate::engine::entry::{Due, Entry, Hash, Phase, Standing};
 use crate::engine::lease::Lease;
 use crate::engine::local::Local;
@@ -17,7 +16,6 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         clippy::too_many_arguments,
         reason = "the parts of one write, passed on once"
     )]
-    #[inline(always)]
     pub(crate) fn set(
         &self,
         local: &Local<K, V>,
@@ -37,7 +35,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         }
     }
 
-    fn set_now(
+    /// Stores a value.
+    #[inline(always)]
+    pub(crate) fn set_now(
         &self,
         local: &Local<K, V>,
         hash: Hash,
@@ -181,13 +181,12 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         let hash = old.hash;
         let due = Due::new(deadline, now.generation());
         let standing = Standing::of(old);
-        let in_m = Clock::is_in_m(&standing);
+        let in_m = standing.is_in_m();
         let entry = local.allocate(|| Entry::new(Phase::Live, hash, due, standing, key, value));
         let own = Word::entry(entry, hash);
         if self.table.exchange(lane, word, own) {
             self.expiry.record(lane, due.deadline());
-            // SAFETY: live and perhaps gone again, but not freed while our guard is open.
-            self.clock.overwritten(old, unsafe { &*entry }, in_m);
+            self.clock.overwritten(old, in_m);
             if cfg!(tux_fault = "passed-forgotten") {
                 self.table.departed(hash, lane);
             }

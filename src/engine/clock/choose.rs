@@ -74,7 +74,7 @@ impl Clock {
             }
             if self.m_len() < self.m_share() && promotions < MAX_PROMOTIONS && now.sees(entry) {
                 promotions += 1;
-                self.promote(entry, lane, 0);
+                self.promote(table, (lane, word, entry), 0);
                 continue;
             }
             if entry.usage.uses() < Usage::MAX_USES || duels == MAX_DUELS || !now.sees(entry) {
@@ -86,7 +86,7 @@ impl Clock {
                     if self.idle(entry.mark.load(Ordering::Relaxed))
                         < self.idle(candidate.usage.last_access()) =>
                 {
-                    self.promote(entry, lane, 0);
+                    self.promote(table, (lane, word, entry), 0);
                     if self.m_len() > self.m_share() {
                         return Choice {
                             lane: m_lane,

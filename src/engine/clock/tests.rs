@@ -1,5 +1,6 @@
 //! The clock's arithmetic, and that M's count is exact whatever order its entries come, go and are overwritten in.
 
+use super::membership::ARRIVING;
 use super::*;
 use crate::engine::entry::{Due, Standing};
 use crate::time::Deadline;
@@ -16,12 +17,6 @@ fn entry_of(standing: Standing) -> Entry<u64, u64> {
     let due = Due::new(Deadline::NEVER, 0);
     Entry::new(Phase::Live, Hash::new(0), due, standing, 1, 1)
 }
-
-fn is_in_m(entry: &Entry<u64, u64>) -> bool {
-    Clock::is_in_m(&Standing::of(entry))
-}
-
-const LANE: Lane = Lane(0);
 
 #[test]
 fn s_leaves_m_a_place() {
@@ -56,61 +51,121 @@ fn the_horizon_moves_by_four_capacities_and_stays_within_its_ends() {
     );
 }
 
+/// A table with one entry in it.
+struct Placed {
+    table: Table<u64, u64>,
+    lane: Lane,
+    entry: Box<Entry<u64, u64>>,
+}
+
+impl Placed {
+    fn new() -> Self {
+        Self::of(Standing::new(0, 0))
+    }
+
+    fn of(standing: Standing) -> Self {
+        let (table, mut entry) = (Table::new(8).unwrap(), Box::new(entry_of(standing)));
+        let lane = table.claim(entry.hash, Word::entry(&raw mut *entry, entry.hash));
+        Self {
+            table,
+            lane: lane.unwrap(),
+            entry,
+        }
+    }
+
+    fn word(&self) -> Word<u64, u64> {
+        Word::entry(std::ptr::from_ref(&*self.entry).cast_mut(), self.entry.hash)
+    }
+
+    fn promote(&self, clock: &Clock) {
+        clock.promote(&self.table, (self.lane, self.word(), &self.entry), 0);
+    }
+
+    /// It has left its lane, but nobody has told the clock yet.
+    fn unlink(&self) {
+        assert!(self.table.free(self.lane, self.word()));
+    }
+
+    fn is_in_m(&self) -> bool {
+        Standing::of(&self.entry).is_in_m()
+    }
+}
+
 /// I4: M's share rests on this count.
 #[test]
 fn m_counts_each_entry_once() {
     let clock = clock(100);
-    let (one, gone) = (entry(), entry());
-    assert!(!is_in_m(&one));
-    clock.promote(&one, LANE, OLD);
-    clock.promote(&one, LANE, 0);
-    assert_eq!((clock.m_len(), is_in_m(&one)), (1, true));
-    clock.gone(&gone);
-    clock.promote(&gone, LANE, 0);
-    assert_eq!(clock.m_len(), 1, "it had left before it was promoted");
-    clock.gone(&gone);
-    clock.gone(&one);
-    clock.gone(&one);
+    let (one, gone) = (Placed::new(), Placed::new());
+    assert!(!one.is_in_m());
+    one.promote(&clock);
+    one.promote(&clock);
+    assert_eq!((clock.m_len(), one.is_in_m()), (1, true));
+    gone.unlink();
+    gone.promote(&clock);
+    assert_eq!(
+        (clock.m_len(), gone.is_in_m()),
+        (1, false),
+        "it had left before it was promoted"
+    );
+    clock.gone(&gone.entry);
+    assert_eq!(clock.m_len(), 1);
+    clock.gone(&one.entry);
     assert_eq!(clock.m_len(), 0);
 }
 
 #[test]
 fn an_overwrite_keeps_the_count_of_m() {
     // Neither in M.
-    let (clock, old, new) = (clock(100), entry(), entry());
-    clock.overwritten(&old, &new, false);
-    assert_eq!((clock.m_len(), is_in_m(&new)), (0, false));
-    // Inherited with everything else.
-    let old = entry();
-    clock.promote(&old, LANE, 0);
-    let new = entry_of(Standing::of(&old));
-    clock.overwritten(&old, &new, true);
-    assert_eq!((clock.m_len(), is_in_m(&new)), (1, true));
-    clock.gone(&old);
-    assert_eq!(clock.m_len(), 1, "it does not leave M a second time");
-    clock.gone(&new);
+    let (clock, old) = (clock(100), Placed::new());
+    let standing = Standing::of(&old.entry);
+    clock.overwritten(&old.entry, standing.is_in_m());
+    assert_eq!((clock.m_len(), standing.is_in_m()), (0, false));
+    // Inherited with everything else, and left once.
+    let old = Placed::new();
+    old.promote(&clock);
+    let new = Placed::of(Standing::of(&old.entry));
+    clock.overwritten(&old.entry, new.is_in_m());
+    assert_eq!((clock.m_len(), new.is_in_m()), (1, true));
+    clock.gone(&new.entry);
     assert_eq!(clock.m_len(), 0);
-    // Promoted after its successor was made: that goes to M too.
-    let (old, new) = (entry(), entry());
-    clock.promote(&old, LANE, 0);
-    clock.overwritten(&old, &new, false);
-    assert_eq!((clock.m_len(), is_in_m(&new)), (1, true));
-    clock.gone(&new);
-    assert_eq!(clock.m_len(), 0);
-    // Both promoted.
-    let (old, new) = (entry(), entry());
-    clock.promote(&old, LANE, 0);
-    clock.promote(&new, LANE, 0);
-    clock.overwritten(&old, &new, false);
-    assert_eq!(clock.m_len(), 1);
-    clock.gone(&new);
-    assert_eq!(clock.m_len(), 0);
-    // The successor has gone already.
-    let (old, new) = (entry(), entry());
-    clock.promote(&old, LANE, 0);
-    clock.gone(&new);
-    clock.overwritten(&old, &new, false);
-    assert_eq!(clock.m_len(), 0);
+    // Promoted after its successor was made: that is in S, and M has nobody.
+    let old = Placed::new();
+    let new = Placed::of(Standing::of(&old.entry));
+    old.promote(&clock);
+    clock.overwritten(&old.entry, new.is_in_m());
+    assert_eq!((clock.m_len(), new.is_in_m()), (0, false));
+}
+
+/// What stands between the two steps of an arrival: the bit is taken by one of both sides.
+#[test]
+fn an_entry_that_is_arriving_is_counted_for_one_side() {
+    let arriving = || {
+        let entry = entry();
+        entry.queue.store(IN_M | ARRIVING | OLD, Ordering::Relaxed);
+        entry
+    };
+    // Not handed on, since it may yet turn out to have gone.
+    let standing = Standing::of(&arriving());
+    assert_eq!((standing.is_in_m(), standing.queue), (false, OLD));
+    let entry = arriving();
+    assert_eq!(membership::leave(&entry.queue), (IN_M | ARRIVING | OLD, 1));
+    assert_eq!(membership::leave(&entry.queue).1, 0, "once");
+    // The arrival finds that it has been counted out.
+    let entry = self::entry();
+    let more = membership::enter(&entry.queue, 0, || {
+        assert_eq!(membership::leave(&entry.queue).1, 1);
+        false
+    });
+    assert_eq!(more, 1);
+    // And the same, but the lane was still there when it looked.
+    let entry = self::entry();
+    let more = membership::enter(&entry.queue, GRACE, || true);
+    assert_eq!(
+        (more, entry.queue.load(Ordering::Relaxed)),
+        (1, IN_M | GRACE)
+    );
+    assert_eq!(membership::leave(&entry.queue), (IN_M | GRACE, 1));
+    assert_eq!(membership::enter(&entry.queue, 0, || panic!("again")), 0);
 }
 
 #[test]

@@ -23,7 +23,14 @@ type Part = Local<u64, Value>;
 
 fn local(batch: usize) -> Rc<Part> {
     let slab = Arc::new(Slab::new(0));
-    Rc::new(Local::new(&Supply { batch, slab }))
+    Rc::new(Local::new(
+        &Supply {
+            batch,
+            hands: 0,
+            slab,
+        },
+        0,
+    ))
 }
 
 fn retire(local: &Part, values: &Rc<()>, run: Option<Box<dyn Fn()>>) {

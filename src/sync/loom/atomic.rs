@@ -195,6 +195,11 @@ macro_rules! additions {
             pub(crate) fn fetch_or(&self, with: $value, order: Ordering) -> $value {
                 self.readers.disturb(|| self.word.fetch_or(with, order))
             }
+
+            #[track_caller]
+            pub(crate) fn fetch_and(&self, with: $value, order: Ordering) -> $value {
+                self.readers.disturb(|| self.word.fetch_and(with, order))
+            }
         }
 
         impl Default for $name {

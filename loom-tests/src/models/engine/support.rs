@@ -101,16 +101,26 @@ pub(super) const FREE: usize = 1;
 
 /// A cache of `capacity` for as many threads as there are actors; `batch` is [`KEEP`] or [`FREE`].
 pub(super) fn world<const ACTORS: usize>(capacity: usize, batch: usize) -> [Actor; ACTORS] {
+    world_with_hands(capacity, batch, 0)
+}
+
+/// [`world`] in which the first `hands` threads may have a victim's room in hand.
+pub(super) fn world_with_hands<const ACTORS: usize>(
+    capacity: usize,
+    batch: usize,
+    hands: usize,
+) -> [Actor; ACTORS] {
     let board = StdArc::new(Board::new(1));
     let domain = Box::new(Domain::new(|| false));
     let cache = Bounded::new(capacity, StdArc::clone(&board)).expect("memory");
     let supply = Supply {
         batch,
+        hands,
         slab: cache.slab(),
     };
     let world = StdArc::new(World {
         cache,
-        locals: (0..ACTORS).map(|_| Local::new(&supply)).collect(),
+        locals: (0..ACTORS).map(|slot| Local::new(&supply, slot)).collect(),
         slots: (0..ACTORS)
             .map(|_| std::ptr::from_ref(domain.acquire()))
             .collect(),

@@ -64,10 +64,11 @@ impl World {
         let cache = Bounded::new(capacity, Arc::new(Board::new(1))).unwrap();
         let supply = Supply {
             batch: 1_000,
+            hands: 0,
             slab: cache.slab(),
         };
         Rc::new(Self {
-            locals: std::array::from_fn(|_| Local::new(&supply)),
+            locals: std::array::from_fn(|slot| Local::new(&supply, slot)),
             domain: Box::new(Domain::new(|| false)),
             values: Rc::new(()),
             cache,

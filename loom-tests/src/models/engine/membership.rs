@@ -1,0 +1,133 @@
+//! M's count: an entry is counted in as often as it is counted out (C1 to C3 of `clock::membership`), whatever order it comes,
+//! goes and is overwritten in.
+
+use super::super::check;
+use crate::engine::clock::membership::{self, IN_M, inherited};
+use crate::sync::{AtomicI64, AtomicU8, AtomicUsize, Ordering, StdArc, dekker_fence, thread};
+
+/// Two entries and the lane in which one of them stands.
+#[derive(Debug)]
+struct World {
+    lane: AtomicUsize,
+    flags: [AtomicU8; 2],
+    in_m: AtomicI64,
+}
+
+impl World {
+    fn new() -> StdArc<Self> {
+        StdArc::new(Self {
+            lane: AtomicUsize::new(1),
+            flags: [0, 0].map(AtomicU8::new),
+            in_m: AtomicI64::new(0),
+        })
+    }
+
+    fn count(&self, change: i64) {
+        self.in_m.fetch_add(change, Ordering::Relaxed);
+    }
+
+    fn take(&self, from: usize, to: usize) -> bool {
+        self.lane
+            .compare_exchange(from, to, Ordering::SeqCst, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    fn promote(&self, entry: usize) {
+        let more = membership::enter(&self.flags[entry - 1], 0, || {
+            self.lane.load(Ordering::SeqCst) == entry
+        });
+        self.count(more);
+    }
+
+    /// Takes an entry out of its lane.
+    fn evict(&self, entry: usize) {
+        if self.take(entry, 0) {
+            let (_, less) = membership::leave(&self.flags[entry - 1]);
+            self.count(-less);
+        }
+    }
+
+    /// Puts the second entry in the place of the first one.
+    fn overwrite(&self) {
+        let flags = inherited(self.flags[0].load(Ordering::Relaxed));
+        self.flags[1].store(flags, Ordering::Relaxed);
+        dekker_fence();
+        if self.take(1, 2) && flags & IN_M == 0 {
+            let (_, less) = membership::leave(&self.flags[0]);
+            self.count(-less);
+        }
+    }
+
+    /// What stands in the lane is counted if it belongs to M, and nothing else is.
+    fn end(&self) {
+        let standing = self.lane.load(Ordering::SeqCst);
+        let belongs = match standing.checked_sub(1) {
+            Some(entry) => self.flags[entry].load(Ordering::SeqCst) & IN_M,
+            None => 0,
+        };
+        let count = self.in_m.load(Ordering::SeqCst);
+        assert_eq!(count, i64::from(belongs), "entry {standing} in the lane");
+    }
+}
+
+fn beside(name: &str, bound: usize, others: [fn(&World); 2]) {
+    check(name, bound, 100, move || {
+        let world = World::new();
+        let threads = others.map(|run| {
+            let world = StdArc::clone(&world);
+            thread::spawn(move || run(&world))
+        });
+        world.promote(1);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        world.end();
+    });
+}
+
+/// Seeded fault: `m-arrives-blind` (who brings an entry in does not look whether it is still there).
+#[test]
+fn an_arrival_against_an_eviction() {
+    beside(
+        "membership::promote/promote/evict",
+        2,
+        [|world| world.promote(1), |world| world.evict(1)],
+    );
+}
+
+#[test]
+fn an_arrival_against_an_overwrite() {
+    beside(
+        "membership::promote/promote/overwrite",
+        2,
+        [|world| world.promote(1), World::overwrite],
+    );
+}
+
+#[test]
+fn an_arrival_against_an_overwrite_and_an_eviction() {
+    beside(
+        "membership::promote/overwrite/evict",
+        2,
+        [World::overwrite, |world| {
+            world.evict(1);
+            world.evict(2);
+        }],
+    );
+}
+
+/// The successor is promoted by itself.
+#[test]
+fn an_arrival_of_both() {
+    beside(
+        "membership::promote/overwrite, promote",
+        2,
+        [
+            |world| {
+                world.overwrite();
+                world.promote(2);
+            },
+            |world| world.evict(1),
+        ],
+    );
+}
