@@ -246,10 +246,15 @@ impl<K, V> Local<K, V> {
         struct Pool<'l, K, V>(&'l Local<K, V>, *mut Entry<K, V>);
         impl<K, V> Drop for Pool<'_, K, V> {
             fn drop(&mut self) {
-                // SAFETY: owner; the drops of key and value are over.
-                let Garbage { pool, batch, .. } = unsafe { self.0.garbage() };
                 // SAFETY: the address of an entry is not null.
-                pool.push(unsafe { Memory::new_unchecked(self.1) });
+                let memory = unsafe { Memory::new_unchecked(self.1) };
+                // SAFETY: nobody uses the entry any more, and its drops are over.
+                if !cfg!(tux_loom) && unsafe { self.0.slab.take_back_box(memory) } {
+                    return;
+                }
+                // SAFETY: owner; no user code runs while the borrow lasts.
+                let Garbage { pool, batch, .. } = unsafe { self.0.garbage() };
+                pool.push(memory);
                 // The model checker must be able to tell a use after this.
                 let most = if cfg!(tux_sanitize) { 0 } else { 2 * *batch };
                 if pool.len() > most && !cfg!(tux_loom) {

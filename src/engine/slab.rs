@@ -81,6 +81,31 @@ impl<K, V> Slab<K, V> {
             .filter(|layout| layout.size() > 0)
     }
 
+    /// Takes memory back that did not come from the array, while slots of the array lie idle: what came from the allocator
+    /// when a stalled reader held entries back would otherwise go round for ever. False: the caller keeps it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`take_back`](Self::take_back), if true is returned.
+    #[inline(always)]
+    pub(crate) unsafe fn take_back_box(&self, memory: Memory<K, V>) -> bool {
+        // Relaxed: only whether there is one.
+        let idle = !self.spare.load(Ordering::Relaxed).is_null();
+        let is_box = idle && !self.is_slot(memory);
+        if is_box {
+            // SAFETY: not of the array, so it was made by `Box` (see `fill`), and given up by the caller.
+            unsafe { Self::free_box(memory) };
+        }
+        is_box
+    }
+
+    /// Whether the memory is one of the array.
+    #[inline(always)]
+    fn is_slot(&self, memory: Memory<K, V>) -> bool {
+        let offset = memory.addr().get().wrapping_sub(self.start.addr().get());
+        offset < self.slots * size_of::<Entry<K, V>>()
+    }
+
     /// The number of the slot, if the memory is one of the array.
     pub(crate) fn slot(&self, memory: Memory<K, V>) -> Option<usize> {
         let offset = memory.addr().get().wrapping_sub(self.start.addr().get());
@@ -168,6 +193,7 @@ impl<K, V> Slab<K, V> {
     /// # Safety
     ///
     /// The memory came from a `Box` and nobody uses it any more.
+    #[cold]
     unsafe fn free_box(memory: Memory<K, V>) {
         // SAFETY: by the contract; `ManuallyDrop` keeps what it held from being dropped again.
         drop(unsafe { Box::from_raw(memory.as_ptr().cast::<ManuallyDrop<Entry<K, V>>>()) });
@@ -279,6 +305,21 @@ mod tests {
         assert_eq!(sizes, [20, 10, 10]);
         assert!(all.iter().all(|memory| slab.slot(*memory).is_some()));
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), 40);
+    }
+
+    /// What the allocator had to give goes back to it as soon as there are slots.
+    #[test]
+    fn boxes_go_while_slots_are_idle() {
+        let slab = Slab::<u64, u64>::new(40);
+        let mut all = drain(&slab, 42);
+        // SAFETY: all of it came from this slab, and what is taken back is given up.
+        unsafe {
+            assert!(all.iter().all(|memory| !slab.take_back_box(*memory)));
+            slab.take_back(all.drain(..1));
+            all.retain(|memory| !slab.take_back_box(*memory));
+        }
+        assert_eq!(all.len(), 39);
+        assert!(all.iter().all(|memory| slab.slot(*memory).is_some()));
     }
 
     #[test]

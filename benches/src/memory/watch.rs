@@ -20,6 +20,8 @@ const STALLED_PACE: u64 = 20_000;
 const WATCHED: u64 = u64::MAX;
 /// What memory may need after the view was closed.
 const RECOVERY: Duration = Duration::from_secs(1);
+/// After this long all that was in the cache when the view was closed has expired, if it was not evicted or overwritten.
+const RENEWAL: Duration = TTL.saturating_add(Duration::from_secs(5));
 
 /// How long each part lasts.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +78,10 @@ pub(super) struct Seen {
     pub(super) after: Vec<Sample>,
     /// The first look a second or more after the view was closed.
     pub(super) recovered: Sample,
+    /// The highest heap of all looks after that one.
+    pub(super) highest_later: i64,
+    /// The last look: all that was in the cache when the view was closed has gone.
+    pub(super) renewed: Sample,
 }
 
 /// Runs the whole course.
@@ -139,17 +145,20 @@ fn course(times: &Times, bytes: &dyn Fn() -> i64) -> Result<Seen, String> {
         }
         let left_meanwhile = departures(&cache) - left;
         stalled.push(look(start));
+        load.pace.store(PACE, Ordering::Relaxed);
         close.wait();
         let closed = start.elapsed();
         let right = reader.join().map_err(|_| "the reader panicked")?;
-        let end = closed + 5 * RECOVERY;
-        let mut recovered = None;
+        let end = closed + RENEWAL;
+        let (mut recovered, mut highest_later) = (None, 0);
         while start.elapsed() < end {
             thread::sleep(RECOVERY / 10);
             let sample = look(start);
             after.push(sample);
-            if start.elapsed() >= closed + RECOVERY {
-                recovered.get_or_insert(sample);
+            if recovered.is_some() {
+                highest_later = sample.heap.max(highest_later);
+            } else if start.elapsed() >= closed + RECOVERY {
+                recovered = Some(sample);
             }
         }
         load.stop();
@@ -158,6 +167,7 @@ fn course(times: &Times, bytes: &dyn Fn() -> i64) -> Result<Seen, String> {
             return Err("what a view held changed".to_owned());
         }
         let recovered = recovered.ok_or("no look a second after the view was closed")?;
+        let renewed = *after.last().unwrap_or(&recovered);
         Ok(Seen {
             churn,
             churn_operations,
@@ -166,6 +176,8 @@ fn course(times: &Times, bytes: &dyn Fn() -> i64) -> Result<Seen, String> {
             left_meanwhile,
             after,
             recovered,
+            highest_later,
+            renewed,
         })
     })
 }
