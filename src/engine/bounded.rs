@@ -3,8 +3,9 @@
 //! # Invariants
 //!
 //! - **I1** At most `capacity` entries own a room, at every instant (see `ledger`, G2). An entry goes LIVE only when a
-//!   room became its own, by one exchange: of the ledger's record, or of the victim's lane word from the victim to
-//!   MOVED(newcomer). Both name the newcomer, so whoever finds a stopped thread's change carries it out.
+//!   room became its own: by one exchange of the ledger's record, or of the victim's lane word from the victim to
+//!   MOVED(newcomer), which both name the newcomer, so that whoever finds a stopped thread's change carries it out; or
+//!   because its own thread took the victim's room in hand, where nobody else gets at it.
 //! - **I2** At most one live entry per key. An insert publishes its entry as PENDING, then looks at the key's whole
 //!   search path and kills every other PENDING entry of the key; a LIVE one becomes its victim. Of two inserts one must
 //!   see the other (a Dekker pair on their lanes), and who is seen PENDING cannot go live any more.
@@ -17,7 +18,7 @@
 //!   threads may have: seven rooms of eight are always to be had in the other places.
 //!
 //! ```text
-//!          ┌───────────evict, room in hand
+//!          ┌────────────────┬──evict, the room in hand
 //!          ▼                │
 //! lane:  EMPTY ──claim──▶ ENTRY(e) ──evict──▶ MOVED(n) ──n is live──▶ EMPTY
 //!          ▲                │  ▲ └─overwrite─▶ ENTRY(e')     └─n is dead─▶ LEAVING(n)

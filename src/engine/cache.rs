@@ -80,9 +80,6 @@ pub(super) fn hash_of<S: BuildHasher + 'static, Q: StdHash + ?Sized>(hasher: &S,
     }
 }
 
-/// Writes between two looks at the real time.
-const WRITES_PER_CORRECTION: u32 = 64;
-
 impl<K, V> TtlCache<K, V>
 where
     K: StdHash + Eq + Clone + Send + Sync + 'static,
@@ -138,20 +135,6 @@ impl<K, V, S> TtlCache<K, V, S> {
     #[inline(always)]
     pub(super) fn local(&self, here: &Here) -> &Local<K, V> {
         self.locals.of(here.slot())
-    }
-
-    /// Corrects a late ticker now and then.
-    #[inline(always)]
-    fn tick_for_write(&self, local: &Local<K, V>) -> u64 {
-        let writes = local.writes.get();
-        if writes.is_multiple_of(WRITES_PER_CORRECTION) {
-            let lag = self.clock.correct();
-            if lag > local.counters.ticker_lag.get() {
-                local.counters.ticker_lag.set(lag);
-            }
-        }
-        local.writes.set(writes.wrapping_add(1));
-        self.clock.tick()
     }
 }
 

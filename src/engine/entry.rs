@@ -257,11 +257,11 @@ impl Due {
 pub(crate) struct Entry<K, V> {
     /// The clock's time stamp: when it entered its queue, or began its lap.
     pub(crate) mark: advice::AtomicU32,
-    /// Until settled: the lane the room comes from. Afterwards: the position in the ring of new entries.
+    /// Until settled: the lane the room comes from, if it comes by way of a lane. Afterwards: the position in the ring of new entries.
     pub(crate) aux: AtomicU32,
     pub(crate) hash: Hash,
     pub(crate) phase: PhaseWord,
-    /// The source of this entry's room no longer names it (see `bounded::settle`).
+    /// The source of this entry's room does not name it, or no longer (see `bounded::settle`).
     pub(crate) settled: AtomicBool,
     /// Queue and ghost flags of the clock.
     pub(crate) queue: advice::AtomicU8,

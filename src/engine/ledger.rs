@@ -1,7 +1,7 @@
 //! The exact count of rooms in use: what makes the bound hold at every instant (I1), also when threads stop.
 //!
 //! A cache of capacity C has C *rooms*. Every live entry owns one. At capacity a room passes from victim to newcomer
-//! inside the table, by one exchange of a lane word, and the count does not change. Only growing and shrinking go
+//! inside the table, by one exchange of a lane word, or through the hand of the evicting thread, and the count does not change. Only growing and shrinking go
 //! through here.
 //!
 //! A plain counter would not do: a thread that stopped between counting and publishing would own a room that nobody
@@ -13,6 +13,7 @@
 //!   taken and the record counts one less (`void`): decided by the phase of `e`, so all resolvers agree.
 //! - `Release(lane, word)`: counted one less; then the lane goes from LEAVING to empty. Nobody else changes such a
 //!   lane, so a lane that still says LEAVING has not been counted yet.
+//! - `None`: counted one less by the thread that had the room in hand. Nothing is left to carry out.
 //!
 //! # Invariants
 //!

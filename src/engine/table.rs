@@ -133,7 +133,8 @@ impl<K, V> Table<K, V> {
     /// Makes a lane free, if it still holds `from`.
     #[inline(always)]
     pub(crate) fn free(&self, lane: Lane, from: Word<K, V>) -> bool {
-        // Inserts look for a lane without a hint first. Before it is free: afterwards the hint is somebody else's. (Models
+        // Inserts look for a lane without a hint first. Before it is free: afterwards the hint is somebody else's. If the
+        // exchange fails, an entry has lost its hint: it is found by its tag, and its hint repaired. (Models
         // have the stale hint instead: a store more would only multiply them.)
         if !cfg!(tux_loom) {
             self.set_hint(lane, 0);

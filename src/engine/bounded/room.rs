@@ -128,7 +128,8 @@ impl<K, V> Bounded<K, V> {
         word: Word<K, V>,
         victim: &Entry<K, V>,
     ) -> Option<bool> {
-        if !self.table.free(lane, word) {
+        // Looked at first: `free` takes the hint away before it tries, and after a lost race that is somebody else's.
+        if self.table.load(lane) != word || !self.table.free(lane, word) {
             return None;
         }
         self.table.departed(victim.hash, lane);

@@ -1,5 +1,7 @@
-//! What a caller's TTL means.
+//! What a caller's TTL means, and the time that a write goes by.
 
+use super::TtlCache;
+use crate::engine::local::Local;
 use crate::time::Ticks;
 use std::time::Duration;
 
@@ -19,5 +21,24 @@ impl From<Option<Duration>> for Life {
             None | Some(Duration::MAX) => Self::Forever,
             Some(ttl) => Self::For(Ticks::of(ttl)),
         }
+    }
+}
+
+/// Writes between two looks at the real time.
+const WRITES_PER_CORRECTION: u32 = 64;
+
+impl<K, V, S> TtlCache<K, V, S> {
+    /// Corrects a late ticker now and then.
+    #[inline(always)]
+    pub(super) fn tick_for_write(&self, local: &Local<K, V>) -> u64 {
+        let writes = local.writes.get();
+        if writes.is_multiple_of(WRITES_PER_CORRECTION) {
+            let lag = self.clock.correct();
+            if lag > local.counters.ticker_lag.get() {
+                local.counters.ticker_lag.set(lag);
+            }
+        }
+        local.writes.set(writes.wrapping_add(1));
+        self.clock.tick()
     }
 }

@@ -5,10 +5,10 @@
 //! brings an entry in says that it is *arriving*, looks whether it still stands in its lane, and only then says that it has
 //! arrived:
 //!
-//! - **C1** *An entry that has arrived is counted, and stays so until its lane changes.* Who changes the lane counts it out
-//!   with no more ado, or lets its successor have the place.
-//! - **C2** *Of an entry that is arriving, the bit of M is taken by one exchange*: by who brought it in, if it has gone, or by
-//!   who changed its lane. It was counted for nobody else.
+//! - **C1** *An entry that has arrived is counted, or about to be by who brought it in, and stays so until its lane changes.*
+//!   Who changes the lane counts it out with no more ado, or lets its successor have the place.
+//! - **C2** *Of an entry that is arriving, each setting of M's bit is taken back by one exchange*: by one of those who brought
+//!   it in and found it gone, or by who changed its lane.
 //! - **C3** *An entry without the bit after its lane was changed is never counted.* Either the arrival sees the other lane
 //!   (and C2 holds), or its bit came before the change and is seen: both sides write first and look at the other's word
 //!   then, SeqCst.
@@ -73,7 +73,8 @@ pub(crate) fn enter(word: &impl Flags, flags: u8, is_there: impl FnOnce() -> boo
     }
     dekker_fence();
     if is_there() || cfg!(tux_fault = "m-arrives-blind") {
-        // A plain store: what the hand takes from the flags meanwhile comes back, which is advice.
+        // A plain store: what the hand takes from the flags meanwhile comes back, which is advice. So does the bit of M if
+        // who changed the lane has just taken it: that counted one less and this one more, and the entry has gone.
         word.store(before | IN_M | flags, Ordering::Relaxed);
         return 1;
     }
