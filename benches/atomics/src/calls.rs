@@ -89,43 +89,45 @@ const fn key(number: u64) -> u64 {
 pub(crate) struct Stage {
     call: Call,
     cache: TtlCache<u64, u64>,
+    capacity: u64,
     /// Keys that were never set.
     fresh: AtomicU64,
 }
 
 impl Stage {
     /// Seeds are fixed and time stands still, so that a single thread's accesses are the same each time.
-    pub(crate) fn new(call: Call) -> Self {
+    pub(crate) fn new(call: Call, capacity: u64) -> Self {
         let cache = TtlCache::builder()
             .ttl(TTL)
             // With room for all calls below capacity, and some to spare.
-            .max_size((if call == Call::InsertBelow { 4 } else { 1 } * CAPACITY) as usize)
+            .max_size((if call == Call::InsertBelow { 4 } else { 1 } * capacity) as usize)
             .hasher(ahash::RandomState::with_seeds(1, 2, 3, 4))
             .ticker(ManualTicker::new())
             .build()
             .expect("a valid cache");
-        (0..CAPACITY).for_each(|number| cache.set(key(number), number));
+        (0..capacity).for_each(|number| cache.set(key(number), number));
         if matches!(call, Call::InsertAt | Call::Mixed) {
-            (CAPACITY..3 * CAPACITY).for_each(|number| cache.set(key(number), number));
+            (capacity..3 * capacity).for_each(|number| cache.set(key(number), number));
             // The keys that are to be hit are in again, and were used often.
-            (0..CAPACITY / 2).for_each(|number| cache.set(key(number), number));
+            (0..capacity / 2).for_each(|number| cache.set(key(number), number));
         }
         for _ in 0..4 {
-            for number in 0..CAPACITY {
+            for number in 0..capacity {
                 let _ = cache.get(&key(number));
             }
         }
         Self {
             call,
             cache,
-            fresh: AtomicU64::new(3 * CAPACITY),
+            capacity,
+            fresh: AtomicU64::new(3 * capacity),
         }
     }
 
     /// The thread's `turn`-th call. What has to be so before it is made so first; only the call itself is watched.
     pub(crate) fn step(&self, random: &mut Random) -> Vec<crate::Touch> {
         let cache = &self.cache;
-        let present = key(random.below(CAPACITY));
+        let present = key(random.below(self.capacity));
         let new = || key(self.fresh.fetch_add(1, Ordering::Relaxed));
         match self.call {
             Call::Hit => {
@@ -163,7 +165,7 @@ impl Stage {
             }
             Call::Mixed => {
                 let key = if random.below(5) > 0 {
-                    key(random.below(CAPACITY / 2))
+                    key(random.below(self.capacity / 2))
                 } else {
                     new()
                 };
@@ -209,7 +211,7 @@ pub struct Summary {
 /// The numbers repeat exactly if no other thread of the process uses a cache meanwhile.
 pub fn alone() -> BTreeMap<&'static str, Summary> {
     let look = |call: Call| {
-        let (stage, mut random) = (Stage::new(call), Random::new(1));
+        let (stage, mut random) = (Stage::new(call, CAPACITY), Random::new(1));
         let mut summary = Summary::default();
         let mut accesses = 0;
         for _ in 0..CALLS {

@@ -7,6 +7,8 @@
 //! - a load of a line that another thread wrote since this one last had it;
 //! - a store or read-modify-write to a line that another thread has touched since this one last wrote it.
 //!
+//! A plain store waits in the core's store buffer while the thread goes on; a load and a read-modify-write are waited for.
+//!
 //! Private caches are taken as endless: that a line also has to come from memory is part of what one thread measures.
 
 use std::{
@@ -27,20 +29,30 @@ use crate::{
 pub struct Transfers {
     /// Loads that had to fetch what another thread wrote.
     pub loads: f64,
-    /// Stores and read-modify-writes that had to take the line from others.
+    /// Read-modify-writes that had to take the line from others.
+    pub updates: f64,
+    /// Stores that had to take the line from others.
     pub stores: f64,
-    /// Of `loads` and `stores`, those of the line that has most: it can only be at one core at a time.
+    /// Of all these, those of the line that has most: it can only be at one core at a time.
     pub hottest: f64,
     /// Stores and read-modify-writes to lines that another thread touched at any time.
     pub to_shared_lines: f64,
 }
 
-/// Lets `threads` threads make `calls` calls each, in turn, after as many that are not looked at.
+impl Transfers {
+    /// Those that the thread waits for.
+    #[must_use]
+    pub fn waited_for(&self) -> f64 {
+        self.loads + self.updates
+    }
+}
+
+/// Lets `threads` threads make `calls` calls each, in turn, after as many that are not looked at, on a cache of `capacity`.
 ///
 /// # Panics
 /// If a call does not answer what it should.
-pub fn transfers(call: Call, threads: usize, calls: usize) -> Transfers {
-    let stage = Stage::new(call);
+pub fn transfers(call: Call, threads: usize, calls: usize, capacity: u64) -> Transfers {
+    let stage = Stage::new(call, capacity);
     let mut directory = Directory::default();
     thread::scope(|scope| {
         let stage = &stage;
@@ -89,6 +101,7 @@ struct Directory {
     lines: HashMap<usize, Line>,
     counting: bool,
     loads: u64,
+    updates: u64,
     stores: u64,
 }
 
@@ -115,11 +128,11 @@ impl Directory {
                 line.touched_by.insert(thread);
                 line.writes += u64::from(!reads);
                 line.transfers += u64::from(moved);
-                *(if reads {
-                    &mut self.loads
-                } else {
-                    &mut self.stores
-                }) += u64::from(moved);
+                *match touch.access {
+                    Access::Load => &mut self.loads,
+                    Access::Update => &mut self.updates,
+                    Access::Store | Access::Fence => &mut self.stores,
+                } += u64::from(moved);
             }
         }
     }
@@ -129,6 +142,7 @@ impl Directory {
         let hottest = self.lines.values().map(|line| line.transfers).max();
         Transfers {
             loads: self.loads as f64 / calls,
+            updates: self.updates as f64 / calls,
             stores: self.stores as f64 / calls,
             hottest: hottest.unwrap_or(0) as f64 / calls,
             to_shared_lines: shared.map(|line| line.writes).sum::<u64>() as f64 / calls,

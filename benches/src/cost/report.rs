@@ -43,7 +43,7 @@ pub(super) fn record<'a>(
         by_size,
         by_threads,
         transfer_here_ns,
-        model: "ns(n) = ns(1) + transfers(n) × transfer_ns(n); throughput(n) = min(n / ns(n), 1 / (hottest × \
+        model: "ns(n) = ns(1) + (loads + updates transferred) × transfer_ns(n); throughput(n) = min(n / ns(n), 1 / (hottest × \
                 transfer_ns(n))); transfers replayed from the library's own accesses; transfer_ns of a machine of two \
                 EPYC 7R13 (github.com/nviennot/core-to-core-latency)",
         forecasts,
@@ -81,11 +81,12 @@ pub(super) fn threads(cells: &[Cell], forecasts: &[Forecast]) -> String {
     for forecast in forecasts {
         let _ = writeln!(
             text,
-            "\n{}: model over measurement with 2 threads {:.2}\n{:>8} {:>10} {:>10} {:>9} {:>12} {:>9}",
+            "\n{}: model over measurement with 2 threads {:.2}\n{:>8} {:>10} {:>10} {:>10} {:>9} {:>12} {:>9}",
             forecast.what,
             forecast.modelled_over_measured,
             "threads",
             "loads/op",
+            "RMWs/op",
             "stores/op",
             "hottest",
             "transfer ns",
@@ -95,9 +96,10 @@ pub(super) fn threads(cells: &[Cell], forecasts: &[Forecast]) -> String {
             let found = point.transfers;
             let _ = writeln!(
                 text,
-                "{:>8} {:>10.3} {:>10.3} {:>9.3} {:>12.0} {:>9.0}",
+                "{:>8} {:>10.3} {:>10.3} {:>10.3} {:>9.3} {:>12.0} {:>9.0}",
                 point.threads,
                 found.loads,
+                found.updates,
                 found.stores,
                 found.hottest,
                 point.transfer_ns,
