@@ -9,15 +9,15 @@
 //! its [`Tour`] over the lanes, which is random with respect to their arrival; to make up for it, an entry that comes into M less than
 //! 70 % of a lap ahead of the hand is passed over once (*grace*). Every loop of one eviction is bounded by a constant.
 //!
-//! Everything here is advice under concurrency: counters are added with plain loads and stores, and two threads may judge the
-//! same candidate. Which entry leaves, and that exactly one does, is decided by the exchange of its lane (I1, I4).
+//! Everything here is advice under concurrency: counters are added with plain loads and stores, several misses or evictions
+//! at once in all but small caches ([`Part`]), and two threads may judge the same candidate. Which entry leaves, and that exactly one does, is decided by the exchange of its lane (I1, I4).
 //!
 //! [1] Jiang, Zhang: *LIRS: An Efficient Low Inter-reference Recency Set Replacement Policy*, SIGMETRICS 2002.
 
 use super::bounded::Instant;
 use super::entry::{Entry, Hash, Phase, Usage};
 use super::ghost::{Dates, Ghost, Ghosts, REACH};
-use super::ring::{Ring, Taken};
+use super::ring::Ring;
 use super::table::{Found, Lane, Table};
 use super::tour::Tour;
 use super::word::{Kind, Word};
@@ -27,9 +27,11 @@ use crate::sync::{CachePadded, Ordering};
 mod ahead;
 mod choose;
 pub(crate) mod membership;
+mod part;
 
 pub(crate) use membership::LEASED;
 use membership::{GRACE, IN_M, OLD};
+pub(crate) use part::Part;
 
 /// Misses per epoch are capacity / 16.
 const EPOCHS_PER_CAPACITY: usize = 16;
@@ -50,6 +52,9 @@ const LARGE: usize = 1 << 14;
 /// Places of the ring that a thread takes at once: one for so much capacity, and at most so many.
 const CAPACITY_PER_PLACE: usize = 512;
 const MAX_BLOCK: u32 = 8;
+/// Misses and evictions that a thread counts for itself before it tells them: one for so much capacity, and at most so many.
+const CAPACITY_PER_COUNT: usize = 512;
+const MAX_COUNT: u32 = 32;
 
 /// The share of S is kept in tenths of an entry.
 const ENTRY: i64 = 10;
@@ -68,6 +73,8 @@ pub(crate) struct Clock {
     is_large: bool,
     tour: Tour,
     epoch_length: u32,
+    /// How many misses or evictions a thread tells at once.
+    count: u32,
     ghosts: Ghosts,
     ring: Ring,
     /// [`Usage::steady`] of the epoch, which is misses / (capacity / 16). Read by every hit, so it has a line of its own.
@@ -129,11 +136,9 @@ impl<K, V> Choice<K, V> {
 type Turn<'g, K, V> = (Option<Found<'g, K, V>>, Option<Found<'g, K, V>>);
 
 #[inline]
-fn bump(word: &AtomicU64) {
-    word.store(
-        word.load(Ordering::Relaxed).wrapping_add(1),
-        Ordering::Relaxed,
-    );
+fn add(word: &AtomicU64, more: u32) {
+    let sum = word.load(Ordering::Relaxed).wrapping_add(more.into());
+    word.store(sum, Ordering::Relaxed);
 }
 
 impl Clock {
@@ -146,9 +151,13 @@ impl Clock {
             is_large: capacity >= LARGE,
             tour: Tour::new(buckets),
             epoch_length: u32::try_from(capacity / EPOCHS_PER_CAPACITY).ok()?.max(1),
+            count: Self::few(capacity, CAPACITY_PER_COUNT, MAX_COUNT),
             ghosts: Ghosts::new(capacity)?,
             // S is mostly smaller; what it has more falls out of the ring, and the hand puts it back.
-            ring: Ring::new(capacity * 4 / 5 + 1, Self::block(capacity))?,
+            ring: Ring::new(
+                capacity * 4 / 5 + 1,
+                Self::few(capacity, CAPACITY_PER_PLACE, MAX_BLOCK),
+            )?,
             steady: CachePadded::new(AtomicU32::new(Usage::steady(0))),
             hand: CachePadded::new(Hand {
                 at: AtomicU32::new(0),
@@ -167,10 +176,9 @@ impl Clock {
         })
     }
 
-    /// How many places of the ring a thread takes at once: few of those that S has when it is smallest.
-    fn block(capacity: usize) -> u32 {
-        u32::try_from(capacity / CAPACITY_PER_PLACE)
-            .map_or(MAX_BLOCK, |block| block.clamp(1, MAX_BLOCK))
+    /// How many a thread takes or tells at once: few of the places that S has when it is smallest, and of what an epoch has.
+    fn few(capacity: usize, per: usize, most: u32) -> u32 {
+        u32::try_from(capacity / per).map_or(most, |few| few.clamp(1, most))
     }
 
     /// S never wants the whole cache, and never less than one place.
@@ -249,14 +257,9 @@ impl Clock {
 
     /// Counts a miss and looks the key up among the ghosts.
     #[inline(always)]
-    pub(crate) fn arrive(&self, hash: Hash) -> Arrival {
-        let misses = self.mood.misses.load(Ordering::Relaxed) + 1;
-        if misses >= self.epoch_length {
-            self.mood.misses.store(0, Ordering::Relaxed);
-            let next = self.epoch().wrapping_add(1) & Usage::MAX_EPOCH;
-            self.steady.store(Usage::steady(next), Ordering::Relaxed);
-        } else {
-            self.mood.misses.store(misses, Ordering::Relaxed);
+    pub(crate) fn arrive(&self, hash: Hash, part: &Part) -> Arrival {
+        if let Some(misses) = part.misses.count(self.count) {
+            self.missed(misses);
         }
         let reach = REACH * self.capacity.unsigned_abs() + 1;
         let ghost = self
@@ -270,6 +273,19 @@ impl Clock {
         }
     }
 
+    /// Threads have missed so many more keys.
+    #[inline(always)]
+    fn missed(&self, more: u32) {
+        let misses = self.mood.misses.load(Ordering::Relaxed) + more;
+        if misses >= self.epoch_length {
+            self.mood.misses.store(0, Ordering::Relaxed);
+            let next = self.epoch().wrapping_add(1) & Usage::MAX_EPOCH;
+            self.steady.store(Usage::steady(next), Ordering::Relaxed);
+        } else {
+            self.mood.misses.store(misses, Ordering::Relaxed);
+        }
+    }
+
     /// Gives a new entry its queue, once it lives.
     #[inline(always)]
     pub(crate) fn place<K, V>(
@@ -277,7 +293,7 @@ impl Clock {
         table: &Table<K, V>,
         found: Found<'_, K, V>,
         arrival: &Arrival,
-        taken: &Taken,
+        part: &Part,
     ) {
         let (lane, _, entry) = found;
         // Until the cache is full for the first time, entries go to M at once, so that the first eviction has not all
@@ -288,7 +304,7 @@ impl Clock {
             self.promote(table, found, if arrival.old { OLD } else { 0 });
         } else {
             entry.mark.store(self.epoch(), Ordering::Relaxed);
-            self.ring.push(taken, lane, |position| {
+            self.ring.push(&part.taken, lane, |position| {
                 entry.aux.store(position, Ordering::Release)
             });
         }
@@ -338,11 +354,15 @@ impl Clock {
 
     /// An entry was evicted: it becomes a ghost.
     #[inline(always)]
-    pub(crate) fn evicted<K, V>(&self, entry: &Entry<K, V>) {
+    pub(crate) fn evicted<K, V>(&self, entry: &Entry<K, V>, part: &Part) {
         let queue = self.leave(entry);
-        bump(&self.mood.evictions);
+        if let Some(evictions) = part.evictions.count(self.count) {
+            add(&self.mood.evictions, evictions);
+        }
         if queue & IN_M == 0 {
-            bump(&self.mood.s_evictions);
+            if let Some(evictions) = part.s_evictions.count(self.count) {
+                add(&self.mood.s_evictions, evictions);
+            }
         } else if queue & OLD != 0 {
             self.widen(-1);
         }

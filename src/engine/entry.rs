@@ -24,7 +24,7 @@ use std::mem::ManuallyDrop;
 pub(crate) struct Hash {
     /// Chooses the home bucket.
     pub(crate) home: u32,
-    /// Chooses the hint byte and the lane tag.
+    /// Chooses the lane tag; both together choose the hint byte.
     pub(crate) low: u32,
 }
 
@@ -50,10 +50,11 @@ impl Hash {
         (self.low >> 16) as u16
     }
 
-    /// The byte that stands in a bucket's hint word.
+    /// A hint byte for each lane: a bucket's hint word has that of the lane the entry stands in. Of the bytes for the last
+    /// lanes large tables know a part already, by the bucket.
     #[inline(always)]
-    pub(crate) fn hint(self) -> u8 {
-        (self.low & 0xff) as u8
+    pub(crate) fn hints(self) -> u64 {
+        u64::from(self.home) << 32 | u64::from(self.low)
     }
 }
 

@@ -22,7 +22,7 @@
 //! - **X4** *A word may be too great*: the entry has gone, or somebody swept the group without a search. A search that comes
 //!   to it ends there and puts right what it passed. No step is repeated: a search is one way down and one way up.
 
-use super::memory::{Zeroed, zeroed};
+use super::memory::{Zeroed, Zeros};
 use super::table::Lane;
 use crate::sync::{AtomicU64, CachePadded, Ordering, dekker_fence};
 use crate::time::Deadline;
@@ -33,8 +33,8 @@ const FANOUT: usize = if cfg!(tux_loom) { 2 } else { 8 };
 /// What the largest table needs.
 const MAX_LEVELS: usize = if cfg!(tux_loom) { 30 } else { 10 };
 
-/// Words below one word.
-#[repr(transparent)]
+/// Words below one word: one cache line.
+#[repr(C, align(64))]
 struct Node([AtomicU64; FANOUT]);
 
 // SAFETY: zero words are valid: no deadline.
@@ -72,7 +72,7 @@ impl Node {
 pub(crate) struct Expiry {
     root: CachePadded<AtomicU64>,
     /// The groups' words, then on each level a word for each node of the level before; the last level is one node.
-    levels: Vec<Box<[Node]>>,
+    levels: Vec<Zeros<Node>>,
     groups: usize,
 }
 
@@ -93,7 +93,7 @@ impl Expiry {
         let (mut levels, mut nodes) = (Vec::new(), groups);
         while nodes > 1 || levels.is_empty() {
             nodes = nodes.div_ceil(FANOUT);
-            levels.push(zeroed(nodes)?);
+            levels.push(Zeros::new(nodes)?);
         }
         debug_assert!(levels.len() <= MAX_LEVELS);
         Some(Self {

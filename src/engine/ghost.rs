@@ -1,13 +1,12 @@
-//! Ghosts: what is remembered of evicted keys, 16 bytes per unit of capacity.
+//! Ghosts: what is remembered of evicted keys, 13 bytes per unit of capacity.
 //!
-//! A set-associative table of one-line sets with ten ghosts each, written in turn, so that the oldest of a set gives way. A
-//! ghost is a 16-bit
-//! fingerprint and 32 bits of coarse dates, so a false match is possible (1 in 6,000 look-ups) and only costs a wrong
+//! A set-associative table of one-line sets with ten ghosts each, written in turn, so that the oldest of a set gives way: 2.1
+//! for each entry that the cache may have. A ghost is a 16-bit fingerprint and 32 bits of coarse dates, so a false match is possible (1 in 6,000 look-ups) and only costs a wrong
 //! guess of the clock. Relaxed loads and stores throughout: it is all advice, and a torn or lost ghost is a forgotten
 //! key. Measured offline, the coarse dates change the mean hit ratio by 0.01 points.
 
 use super::entry::Hash;
-use super::memory::{Zeroed, prefetch, zeroed};
+use super::memory::{Zeroed, Zeros, prefetch};
 use crate::sync::{
     Ordering,
     advice::{AtomicU32, AtomicU64},
@@ -111,7 +110,7 @@ fn matching_without_simd(words: [u64; 3], fingerprint: u16) -> u32 {
 }
 
 pub(crate) struct Ghosts {
-    sets: Box<[Set]>,
+    sets: Zeros<Set>,
     /// Evictions per unit of the eviction number, as a power of two: a thirty-second of the capacity or a little more.
     unit: u32,
     /// Evictions from S per unit of the S eviction number: a fortieth of the capacity or a little more.
@@ -151,7 +150,7 @@ impl Ghosts {
     /// `None` if the memory is not to be had.
     pub(crate) fn new(capacity: usize) -> Option<Self> {
         Some(Self {
-            sets: zeroed(capacity.div_ceil(4))?,
+            sets: Zeros::new((5 * capacity).div_ceil(24))?,
             unit: (capacity / 32).max(1).next_power_of_two().trailing_zeros(),
             s_unit: (capacity / 40).max(1).next_power_of_two().trailing_zeros(),
         })

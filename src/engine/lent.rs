@@ -47,10 +47,10 @@ where
             && let Some(local) = self.locals.made(slot)
         {
             let hash = hash_of(hasher, key);
-            let now = bounded.at(self.clock.quick_tick());
             let guard = slot.enter();
             // SAFETY: the guard goes with the entry, which is lent only for as long as it is open.
-            if let Some(entry) = unsafe { bounded.get_at_home(hash, now, |k| key.equivalent(k)) } {
+            let entry = unsafe { bounded.get_at_home(hash, &self.clock, |k| key.equivalent(k)) };
+            if let Some(entry) = entry {
                 return Some(Lent {
                     value: &entry.value,
                     local,

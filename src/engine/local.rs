@@ -3,11 +3,11 @@
 //! All of it is touched by the owning thread only (the owner of the [`Slot`](super::reclaim::Slot) with the same number),
 //! so nothing here is a shared write on a hit. Other threads read the counters.
 
+use super::clock::Part;
 use super::entry::Entry;
 use super::ledger::Record;
 use super::locals::Supply;
 use super::reclaim::{Domain, GracePeriod};
-use super::ring::Taken;
 use super::slab::{Memory, Slab};
 use crate::sync::{AtomicU64, Ordering, StdArc as Arc};
 use std::cell::{Cell, UnsafeCell};
@@ -81,8 +81,8 @@ pub(crate) struct Local<K, V> {
     pub(crate) has_hand: bool,
     /// Writes since the time was last read.
     pub(crate) writes: Cell<u32>,
-    /// Places of the queue of new entries.
-    pub(crate) taken: Taken,
+    /// What the clock has the thread keep.
+    pub(crate) clock: Part,
     /// The slot number that is looked at next for what an ended thread has left.
     pub(crate) next_left: Cell<usize>,
 }
@@ -110,7 +110,7 @@ impl<K, V> Local<K, V> {
             collecting: Cell::new(false),
             has_hand: slot < supply.hands,
             writes: Cell::new(0),
-            taken: Taken::default(),
+            clock: Part::default(),
             next_left: Cell::new(0),
         }
     }

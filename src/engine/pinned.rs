@@ -146,9 +146,9 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        let now = bounded.at(self.cache.clock.quick_tick());
+        let clock = &self.cache.clock;
         // SAFETY: the view's guard is open for as long as the view is borrowed.
-        match unsafe { bounded.get_at_home(hash, now, |k| k.borrow() == key) } {
+        match unsafe { bounded.get_at_home(hash, clock, |k| k.borrow() == key) } {
             Some(entry) => {
                 self.local.counters.hits.add(1);
                 Some(&entry.value)

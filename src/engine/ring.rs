@@ -4,7 +4,7 @@
 //! go stale (the entry left), be overrun, or be filled late by a thread that stopped between taking a position and filling
 //! it. An entry that falls out this way is found by the clock's hand and pushed again, so none is immortal (I4).
 
-use super::memory::zeroed;
+use super::memory::Zeros;
 use super::table::Lane;
 use crate::sync::{AtomicU32, CachePadded, Ordering};
 use std::cell::Cell;
@@ -18,7 +18,7 @@ const FAR: u32 = 64;
 const BLOCK_PART: u32 = 16;
 
 pub(crate) struct Ring {
-    places: Box<[AtomicU32]>,
+    places: Zeros<AtomicU32>,
     /// How many positions a thread takes at once.
     block: u32,
     head: CachePadded<AtomicU32>,
@@ -41,7 +41,7 @@ impl Ring {
     /// A ring of at least `places`, whose positions are taken by blocks; `None` if the memory is not to be had.
     pub(crate) fn new(places: usize, block: u32) -> Option<Self> {
         Some(Self {
-            places: zeroed(places.next_power_of_two())?,
+            places: Zeros::new(places.next_power_of_two())?,
             block,
             head: CachePadded::new(AtomicU32::new(0)),
             tail: CachePadded::new(AtomicU32::new(0)),

@@ -1,6 +1,6 @@
 //! The fixed-capacity hash table of bounded caches: cache-line buckets of seven lanes.
 //!
-//! A bucket is one cache line: seven lane words and a word of seven *hint bytes*, one byte of hash per lane. Lanes
+//! A bucket is one cache line: seven lane words and a word of seven *hint bytes*, for each lane another byte of the hash. Lanes
 //! are the truth, changed by single exchanges; hints only say where to look first. They are written with plain
 //! stores, may be stale or lost, and are repaired by the reader that notices; zero means free, or says nothing. So a hit reads the hint word, one lane
 //! and the entry; a miss compares the seven lane tags as well (all in the same line).
@@ -9,10 +9,10 @@
 //! `passed` *before* the entry is published; a search goes on behind a bucket only while that count is not zero.
 //! Counts stick at 255.
 //!
-//! Lanes number 1.75 × capacity, four entries a bucket when full. What bounds the cache is not lanes but rooms (see `ledger`).
+//! Lanes number twice the capacity, seven entries to two buckets when full. What bounds the cache is not lanes but rooms (see `ledger`).
 
 use super::entry::{Entry, Hash};
-use super::memory::{Zeroed, prefetch, zeroed};
+use super::memory::{Zeroed, Zeros, prefetch};
 use super::word::{Kind, Word};
 use crate::sync::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 
@@ -32,9 +32,11 @@ pub(crate) const LANES: usize = 2;
 /// How far along its path a search trusts hints before it compares tags.
 const HINTED_BUCKETS: usize = 3;
 
-/// How full the table is when the cache is. With four of seven lanes taken, 2 % of the entries of a table filled at random
-/// live outside their home bucket (Poisson); under churn, when newcomers have come before the victims are gone, some more.
-const ENTRIES_PER_BUCKET: usize = if cfg!(tux_loom) { 2 } else { 4 };
+/// How full the table is when the cache is: so many entries to two buckets. With half of the lanes taken, 1 % of the entries of
+/// a table filled at random live outside their home bucket (Poisson); under churn, when newcomers have come before the victims
+/// are gone, some more. Each of them costs several hits: with four of seven lanes taken there were twice as many, and they took
+/// a seventh of the time of hits and inserts together.
+const ENTRIES_IN_TWO: usize = if cfg!(tux_loom) { 4 } else { 7 };
 
 #[repr(C, align(64))]
 struct Bucket<K, V> {
@@ -44,9 +46,9 @@ struct Bucket<K, V> {
 
 /// The table. All methods that load lanes ask for an open guard in their safety contract or documentation.
 pub(crate) struct Table<K, V> {
-    buckets: Box<[Bucket<K, V>]>,
+    buckets: Zeros<Bucket<K, V>>,
     /// How many entries have gone past each bucket; 255 sticks.
-    passed: Box<[AtomicU8]>,
+    passed: Zeros<AtomicU8>,
 }
 
 /// An entry and where it stands.
@@ -59,10 +61,10 @@ impl<K, V> Table<K, V> {
     /// A table for `capacity` entries; `None` if the memory is not to be had. Untouched pages cost nothing.
     pub(crate) fn new(capacity: usize) -> Option<Self> {
         debug_assert!(capacity <= MAX_CAPACITY);
-        let buckets = capacity.div_ceil(ENTRIES_PER_BUCKET) + 1;
+        let buckets = (2 * capacity).div_ceil(ENTRIES_IN_TWO) + 1;
         Some(Self {
-            buckets: zeroed(buckets)?,
-            passed: zeroed(buckets)?,
+            buckets: Zeros::new(buckets)?,
+            passed: Zeros::new(buckets)?,
         })
     }
 
@@ -137,7 +139,7 @@ impl<K, V> Table<K, V> {
         // exchange fails, an entry has lost its hint: it is found by its tag, and its hint repaired. (Models
         // have the stale hint instead: a store more would only multiply them.)
         if !cfg!(tux_loom) {
-            self.set_hint(lane, 0);
+            self.set_hints(lane, 0);
         }
         self.exchange(lane, from, Word::EMPTY)
     }
@@ -180,7 +182,7 @@ impl<K, V> Table<K, V> {
     #[inline(always)]
     pub(crate) fn first_guess(&self, hash: Hash) -> Option<*const Entry<K, V>> {
         let bucket = &self.buckets[self.home(hash)];
-        let found = matching(bucket.hints.load(Ordering::Relaxed), hash.hint());
+        let found = matching(bucket.hints.load(Ordering::Relaxed), hash.hints());
         (found != 0).then(|| {
             let lane = &bucket.lanes[found.trailing_zeros() as usize];
             Word(lane.load(Ordering::Relaxed)).address().cast_const()
@@ -310,18 +312,18 @@ impl<K, V> Table<K, V> {
     /// Writes the hint byte of a lane.
     #[inline(always)]
     pub(crate) fn hint(&self, lane: Lane, hash: Hash) {
-        self.set_hint(lane, hash.hint());
+        self.set_hints(lane, hash.hints());
     }
 
     /// Plain load and store: a lost hint only costs a slower hit or insert.
     #[inline(always)]
-    fn set_hint(&self, lane: Lane, hint: u8) {
+    fn set_hints(&self, lane: Lane, of: u64) {
         debug_assert!(self.has(lane), "{lane:?} is not of this table");
         // SAFETY: as in `lane`.
         let hints = &unsafe { self.buckets.get_unchecked(lane.bucket()) }.hints;
-        let shift = lane.position() * 8;
+        let byte = 0xff << (lane.position() * 8);
         let old = hints.load(Ordering::Relaxed);
-        let new = old & !(0xff << shift) | u64::from(hint) << shift;
+        let new = old & !byte | of & byte;
         if new != old {
             hints.store(new, Ordering::Relaxed);
         }

@@ -135,12 +135,12 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             self.expiry.record(lane, deadline);
         }
         local.counters.insertions.add(1);
-        let mut arrival = self.clock.arrive(hash);
+        let mut arrival = self.clock.arrive(hash, &local.clock);
         if self.find_room(local, published.entry(), entry, &mut arrival, now) {
             std::mem::forget(published);
             // SAFETY: live and perhaps gone again, but not freed while our guard is open.
             let found = (lane, word, unsafe { &*entry });
-            self.clock.place(&self.table, found, &arrival, &local.taken);
+            self.clock.place(&self.table, found, &arrival, &local.clock);
             if !cfg!(tux_fault = "expiry-record-early") {
                 self.expiry.record(lane, deadline);
             }

@@ -4,6 +4,7 @@ use super::{Bounded, Instant};
 use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::expiry::Expiry;
 use crate::engine::word::Kind;
+use crate::time::Clock as Time;
 
 impl<K, V> Bounded<K, V> {
     /// The current entry whose key `is_it`. Does not count as a use.
@@ -43,8 +44,9 @@ impl<K, V> Bounded<K, V> {
         }
     }
 
-    /// [`get`](Self::get) of a key that stands in its home bucket, where its hint says; `None` says nothing. Short, and
-    /// calls nothing but `is_it`.
+    /// [`get`](Self::get) of a key that stands in its home bucket, in the first lane that its hint says; `None` says nothing.
+    /// Short, calls nothing but `is_it`, and asks what time it is last: few registers are needed at a time, so that
+    /// callers have none to save.
     ///
     /// # Safety
     ///
@@ -53,13 +55,17 @@ impl<K, V> Bounded<K, V> {
     pub(crate) unsafe fn get_at_home<'g>(
         &self,
         hash: Hash,
-        now: Instant,
-        is_it: impl Fn(&K) -> bool + Copy,
+        time: &Time,
+        is_it: impl FnOnce(&K) -> bool,
     ) -> Option<&'g Entry<K, V>> {
-        let steady = self.clock.steady();
-        let used = |entry: &Entry<K, V>| now.sees(entry) && entry.use_if_live(steady);
+        // An entry that is current now was so when it was loaded: neither time nor the count of clears goes back.
+        let used = |entry: &Entry<K, V>| {
+            is_it(&entry.key)
+                && self.at(time.quick_tick()).sees(entry)
+                && entry.use_if_live(self.clock.steady())
+        };
         // SAFETY: the same contract.
-        unsafe { self.table.find_at_home(hash, is_it, used) }
+        unsafe { self.table.first_at_home(hash, used) }
     }
 
     /// Brings the cache line of the hash's bucket on its way.

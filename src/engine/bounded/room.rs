@@ -47,8 +47,8 @@ impl<K, V> Bounded<K, V> {
             if reclaims && self.reclaim_some(local, now.tick) {
                 continue;
             }
-            self.clock.look_ahead(&self.table, &local.taken);
-            let Choice { lane, word } = self.clock.choose(&self.table, arrival, &local.taken, now);
+            self.clock.look_ahead(&self.table, &local.clock);
+            let Choice { lane, word } = self.clock.choose(&self.table, arrival, &local.clock, now);
             if word.is_empty() {
                 if let Some(live) = self.last_resort(local, newcomer, address) {
                     return live;
@@ -57,7 +57,7 @@ impl<K, V> Bounded<K, V> {
                 // SAFETY: an entry word, loaded inside the caller's guard.
                 let victim = unsafe { word.deref() };
                 if let Some(live) = self.take_room(local, newcomer, address, lane, word, victim) {
-                    self.clock.evicted(victim);
+                    self.clock.evicted(victim, &local.clock);
                     local.counters.evictions.add(1);
                     self.retire(local, victim);
                     return live;
@@ -171,7 +171,7 @@ impl<K, V> Bounded<K, V> {
                 && !cfg!(tux_fault = "room-no-last-resort")
                 && let Some(live) = self.take_room(local, newcomer, address, lane, word, victim)
             {
-                self.clock.evicted(victim);
+                self.clock.evicted(victim, &local.clock);
                 local.counters.evictions.add(1);
                 self.retire(local, victim);
                 return Some(live);

@@ -12,17 +12,17 @@ impl Clock {
     /// Asks the processor, a few evictions ahead, for what those will need: first the bucket of an entry of S, then the
     /// entry, then the set of its ghost. Without it a large cache waits for these one after the other.
     #[inline(always)]
-    pub(crate) fn look_ahead<K, V>(&self, table: &Table<K, V>, taken: &Taken) {
+    pub(crate) fn look_ahead<K, V>(&self, table: &Table<K, V>, part: &Part) {
         if !self.is_large || cfg!(tux_loom) {
             return;
         }
-        table.prefetch_lane(self.ring.ahead(taken, 6));
+        table.prefetch_lane(self.ring.ahead(&part.taken, 6));
         // SAFETY: eviction happens inside a guard, and nothing is kept.
         unsafe {
-            if let Some(entry) = table.occupant(self.ring.ahead(taken, 3)) {
+            if let Some(entry) = table.occupant(self.ring.ahead(&part.taken, 3)) {
                 Entry::prefetch(entry);
             }
-            if let Some(entry) = table.occupant(self.ring.ahead(taken, 1)) {
+            if let Some(entry) = table.occupant(self.ring.ahead(&part.taken, 1)) {
                 self.ghosts.prefetch(entry.hash);
             }
         }

@@ -9,7 +9,7 @@ impl Clock {
         &self,
         table: &Table<K, V>,
         arrival: &mut Arrival,
-        taken: &Taken,
+        part: &Part,
         now: Instant,
     ) -> Choice<K, V> {
         if !self.mood.filled.load(Ordering::Relaxed) {
@@ -20,7 +20,7 @@ impl Clock {
         {
             // Judged once, also when the victim is lost to another thread.
             arrival.ghost = None;
-            if let Some((lane, word, candidate)) = self.turn(table, taken, now).0 {
+            if let Some((lane, word, candidate)) = self.turn(table, part, now).0 {
                 let win = ghost.idle < self.idle(candidate.usage.last_access());
                 if ghost.from_s {
                     if !win {
@@ -39,23 +39,23 @@ impl Clock {
             }
         }
         if (arrival.into_m || self.m_len() > self.m_share() + 1)
-            && let Some((lane, word, _)) = self.turn(table, taken, now).0
+            && let Some((lane, word, _)) = self.turn(table, part, now).0
         {
             return Choice { lane, word };
         }
-        let choice = self.head_of_s(table, taken, now);
+        let choice = self.head_of_s(table, part, now);
         if choice.is_somebody() {
             return choice;
         }
-        self.any(table, taken, now)
+        self.any(table, part, now)
     }
 
     /// The head of S that is to leave, or the candidate of M that lost its place to one. Nobody: S is empty.
     #[inline]
-    fn head_of_s<K, V>(&self, table: &Table<K, V>, taken: &Taken, now: Instant) -> Choice<K, V> {
+    fn head_of_s<K, V>(&self, table: &Table<K, V>, part: &Part, now: Instant) -> Choice<K, V> {
         let (mut promotions, mut duels) = (0, 0);
         for _ in 0..MAX_PLACES {
-            let Some((position, lane)) = self.ring.pop(taken) else {
+            let Some((position, lane)) = self.ring.pop(&part.taken) else {
                 break;
             };
             let word = table.load(lane);
@@ -81,7 +81,7 @@ impl Clock {
                 return Choice { lane, word };
             }
             duels += 1;
-            match self.turn(table, taken, now).0 {
+            match self.turn(table, part, now).0 {
                 Some((m_lane, m_word, candidate))
                     if self.idle(entry.mark.load(Ordering::Relaxed))
                         < self.idle(candidate.usage.last_access()) =>
@@ -99,7 +99,7 @@ impl Clock {
                     entry
                         .mark
                         .store(entry.usage.last_access(), Ordering::Relaxed);
-                    self.ring.push(taken, lane, |position| {
+                    self.ring.push(&part.taken, lane, |position| {
                         entry.aux.store(position, Ordering::Release)
                     });
                 }
@@ -110,13 +110,13 @@ impl Clock {
 
     /// Some entry of M, an unused one if it is near; a head of S if the hand has put one back there.
     #[cold]
-    fn any<K, V>(&self, table: &Table<K, V>, taken: &Taken, now: Instant) -> Choice<K, V> {
+    fn any<K, V>(&self, table: &Table<K, V>, part: &Part, now: Instant) -> Choice<K, V> {
         for _ in 0..=self.tour.lanes() / HAND_LANES {
-            let (candidate, last) = self.turn(table, taken, now);
+            let (candidate, last) = self.turn(table, part, now);
             if let Some((lane, word, _)) = candidate.or(last) {
                 return Choice { lane, word };
             }
-            let choice = self.head_of_s(table, taken, now);
+            let choice = self.head_of_s(table, part, now);
             if choice.is_somebody() {
                 return choice;
             }
@@ -127,7 +127,7 @@ impl Clock {
     /// Turns the hand to M's next unused entry, if one is near, and the last entry of M it passed otherwise. The
     /// candidate stays one until it leaves or is used.
     #[inline(never)]
-    fn turn<'g, K, V>(&self, table: &Table<K, V>, taken: &Taken, now: Instant) -> Turn<'g, K, V> {
+    fn turn<'g, K, V>(&self, table: &Table<K, V>, part: &Part, now: Instant) -> Turn<'g, K, V> {
         let live = |lane| {
             let word = table.load(lane);
             if word.kind() != Kind::Entry {
@@ -166,7 +166,7 @@ impl Clock {
             }
             let queue = entry.queue.load(Ordering::Relaxed);
             if queue & IN_M == 0 {
-                self.rescue(entry, lane, taken);
+                self.rescue(entry, lane, part);
                 continue;
             }
             if entry.usage.uses() > 0 {
@@ -186,13 +186,13 @@ impl Clock {
     }
 
     /// Puts an entry of S that fell out of the ring back into it (I4).
-    fn rescue<K, V>(&self, entry: &Entry<K, V>, lane: Lane, taken: &Taken) {
+    fn rescue<K, V>(&self, entry: &Entry<K, V>, lane: Lane, part: &Part) {
         let position = entry.aux.load(Ordering::Acquire);
         // It may never have had a position: `u32::MAX`.
         if entry.settled.load(Ordering::Acquire)
             && (position == u32::MAX || self.ring.has_passed(position))
         {
-            self.ring.push(taken, lane, |position| {
+            self.ring.push(&part.taken, lane, |position| {
                 entry.aux.store(position, Ordering::Release)
             });
         }

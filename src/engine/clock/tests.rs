@@ -6,7 +6,7 @@ use crate::engine::entry::{Due, Standing};
 use crate::time::Deadline;
 
 fn clock(capacity: usize) -> Clock {
-    Clock::new(capacity, capacity.div_ceil(4) + 1).unwrap()
+    Clock::new(capacity, (2 * capacity).div_ceil(7) + 1).unwrap()
 }
 
 fn entry() -> Entry<u64, u64> {
@@ -26,7 +26,8 @@ fn s_leaves_m_a_place() {
 /// Small caches, whose policy the exact model follows, take places one by one; S always has several blocks.
 #[test]
 fn blocks_are_small_parts_of_s() {
-    let sizes = [1, 1_023, 1_024, 3_000, 4_096, 100_000].map(Clock::block);
+    let sizes = [1, 1_023, 1_024, 3_000, 4_096, 100_000]
+        .map(|c| Clock::few(c, CAPACITY_PER_PLACE, MAX_BLOCK));
     assert_eq!(sizes, [1, 1, 2, 5, 8, 8]);
 }
 

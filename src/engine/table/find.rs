@@ -28,20 +28,30 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// The entry that `is_live`, if it stands in its home bucket, where its hint says.
+    /// What stands in the first lane of the home bucket that has the hash's hint, if that has its tag too and `is_it`.
     ///
     /// # Safety
     ///
     /// As for `find`.
     #[inline(always)]
-    pub(crate) unsafe fn find_at_home<'g>(
+    pub(crate) unsafe fn first_at_home<'g>(
         &self,
         hash: Hash,
-        is_it: impl Fn(&K) -> bool + Copy,
-        is_live: impl Fn(&Entry<K, V>) -> bool,
+        is_it: impl FnOnce(&Entry<K, V>) -> bool,
     ) -> Option<&'g Entry<K, V>> {
-        // SAFETY: the same contract.
-        unsafe { self.find_at(self.home(hash), hash, is_it, is_live) }.map(|(.., entry)| entry)
+        // SAFETY: `home` is below the number of buckets.
+        let bucket = unsafe { self.buckets.get_unchecked(self.home(hash)) };
+        let found = matching(bucket.hints.load(Ordering::Relaxed), hash.hints());
+        if found == 0 {
+            return None;
+        }
+        // SAFETY: `matching` sets bits of the seven lanes only.
+        let lane = unsafe { bucket.lanes.get_unchecked(found.trailing_zeros() as usize) };
+        // SAFETY: loaded inside the caller's guard.
+        match unsafe { Word(lane.load(Ordering::Acquire)).tagged(hash) } {
+            Some(entry) if is_it(entry) => Some(entry),
+            _ => None,
+        }
     }
 
     /// [`find`](Self::find) that counts a use of what `is_current`.
@@ -159,7 +169,7 @@ impl<K, V> Table<K, V> {
         debug_assert!(at < self.buckets.len());
         // SAFETY: by the contract.
         let bucket = unsafe { self.buckets.get_unchecked(at) };
-        let mut found = matching(bucket.hints.load(Ordering::Relaxed), hash.hint());
+        let mut found = matching(bucket.hints.load(Ordering::Relaxed), hash.hints());
         while found != 0 {
             let position = found.trailing_zeros() as usize;
             // SAFETY: `matching` sets bits of the seven lanes only.

@@ -28,11 +28,14 @@ fn a_full_table_refuses_and_forgets_the_paths_it_counted() {
     assert!(table.passed.iter().all(|p| p.load(Ordering::Relaxed) == 0));
 }
 
-fn hash(home: u32, tag: u16, hint: u8) -> Hash {
-    Hash {
-        home,
-        low: u32::from(tag) << 16 | u32::from(hint),
-    }
+fn at_home(home: u32) -> Hash {
+    Hash { home, low: 0 }
+}
+
+/// At home in the first half of the table.
+fn of_bytes(byte: u8) -> Hash {
+    assert!(byte < 0x80);
+    Hash::new(u64::from_ne_bytes([byte; 8]))
 }
 
 fn fake(address: usize, hash: Hash) -> Word<u64, u64> {
@@ -43,7 +46,7 @@ fn fake(address: usize, hash: Hash) -> Word<u64, u64> {
 #[test]
 fn each_hint_leads_to_its_lane() {
     let table = Table::<u64, u64>::new(1).unwrap();
-    let hashes: [Hash; LANES] = std::array::from_fn(|at| hash(0, 0, 0x81 + 0x0b * at as u8));
+    let hashes: [Hash; LANES] = std::array::from_fn(|at| of_bytes(0x21 + 0x0b * at as u8));
     for (at, &hash) in hashes.iter().enumerate() {
         assert!(table.first_guess(hash).is_none());
         assert_eq!(
@@ -57,8 +60,8 @@ fn each_hint_leads_to_its_lane() {
         assert_eq!(guess(hash), Some(64 * (at + 1)));
     }
     // Another key in the lane: the old hint goes.
-    table.hint(Lane::new(0, 3), hash(0, 0, 0x7f));
-    assert_eq!(guess(hash(0, 0, 0x7f)), Some(64 * 4));
+    table.hint(Lane::new(0, 3), of_bytes(0x7f));
+    assert_eq!(guess(of_bytes(0x7f)), Some(64 * 4));
     assert_eq!(guess(hashes[3]), None);
     assert_eq!(guess(hashes[4]), Some(64 * 5));
 }
@@ -81,7 +84,7 @@ fn distances_go_round_the_end() {
     let table = Table::<u64, u64>::new(20).unwrap();
     let (buckets, home) = (table.buckets(), |bucket: usize| {
         let home = ((bucket as u64) << 32).div_ceil(table.buckets() as u64);
-        hash(u32::try_from(home).unwrap(), 0, 0)
+        at_home(u32::try_from(home).unwrap())
     });
     for from in 0..buckets {
         assert_eq!(table.home(home(from)), from);
@@ -98,7 +101,7 @@ fn distances_go_round_the_end() {
 /// I2: "alone" spares a newcomer the search for rivals, so it must never be said too often.
 #[test]
 fn alone_is_who_has_no_rival_on_its_path() {
-    let (one, other) = (hash(0, 7, 1), hash(0, 7, 2));
+    let (one, other) = (Hash::new(0x7_0001), Hash::new(0x7_0002));
     let table = Table::<u64, u64>::new(1).unwrap();
     let own = table.claim(one, fake(64, one)).unwrap();
     assert!(table.is_alone(one) && !table.is_alone(other));

@@ -6,7 +6,7 @@ use super::tour::{LANES, Tour};
 use super::{Counts, Deadline, Hash, Now, earlier, has_passed};
 
 /// Entries a bucket holds when the cache is full.
-const ENTRIES_PER_BUCKET: usize = 4;
+const ENTRIES_IN_TWO_BUCKETS: usize = 7;
 /// Groups that one insert looks at for something expired.
 const DUE_GROUPS: usize = 16;
 
@@ -58,7 +58,7 @@ pub(super) struct Bounded {
 
 impl Bounded {
     pub(super) fn new(capacity: usize, keys: usize) -> Self {
-        let buckets = capacity.div_ceil(ENTRIES_PER_BUCKET) + 1;
+        let buckets = (2 * capacity).div_ceil(ENTRIES_IN_TWO_BUCKETS) + 1;
         Self {
             capacity,
             buckets,

@@ -51,7 +51,7 @@ impl Ghosts {
     pub(super) fn new(capacity: usize) -> Self {
         let unit = |parts: usize| (capacity / parts).max(1).next_power_of_two() as u64;
         Self {
-            sets: vec![Set::default(); capacity.div_ceil(4)],
+            sets: vec![Set::default(); (5 * capacity).div_ceil(24)],
             unit: unit(32),
             s_unit: unit(40),
         }

@@ -1,0 +1,31 @@
+//! A large cache takes the memory that its entries need, not the memory that it might need.
+#![cfg(target_os = "linux")]
+
+use tux_cache::TtlCache;
+
+/// Bytes of this process that lie in memory.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|l| l.trim().strip_suffix(" kB")).unwrap();
+    kilobytes.trim().parse::<usize>().unwrap() * 1_024
+}
+
+/// The only test of its process: others would take memory meanwhile.
+#[test]
+fn building_a_cache_for_a_million_entries_takes_no_memory_for_them() {
+    const ENTRIES: usize = 1 << 20;
+    let before = resident();
+    let cache = TtlCache::<u64, u64>::builder()
+        .max_size(ENTRIES)
+        .build()
+        .unwrap();
+    let built = resident() - before;
+    assert!(built < 2 * ENTRIES, "{built} bytes, more than two an entry");
+    (0..ENTRIES as u64).for_each(|n| cache.set(n, n));
+    assert!(
+        resident() - before > 64 * ENTRIES,
+        "the measurement sees memory that is used"
+    );
+    assert_eq!(cache.len(), ENTRIES);
+}
