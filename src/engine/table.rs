@@ -34,8 +34,7 @@ const HINTED_BUCKETS: usize = 3;
 
 /// How full the table is when the cache is: so many entries to two buckets. With half of the lanes taken, 1 % of the entries of
 /// a table filled at random live outside their home bucket (Poisson); under churn, when newcomers have come before the victims
-/// are gone, some more. Each of them costs several hits: with four of seven lanes taken there were twice as many, and they took
-/// a seventh of the time of hits and inserts together.
+/// are gone, some more. Each of them costs as much as several hits.
 const ENTRIES_IN_TWO: usize = if cfg!(tux_loom) { 4 } else { 7 };
 
 #[repr(C, align(64))]
