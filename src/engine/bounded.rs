@@ -26,8 +26,8 @@
 //!          └──ledger────── LEAVING(e) ◀──remove
 //! ```
 
-use super::clock::Clock;
-use super::entry::{Entry, Phase};
+use super::clock::{Clock, Era};
+use super::entry::{Due, Entry, Phase};
 use super::expiry::Expiry;
 use super::lease::Board;
 use super::ledger::Ledger;
@@ -36,6 +36,7 @@ use super::slab::{Memory, Slab};
 use super::table::{Lane, Table};
 use super::word::{Kind, Word};
 use crate::sync::{AtomicU64, CachePadded, Ordering, StdArc as Arc};
+use crate::time::Deadline;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 mod insert;
@@ -62,34 +63,31 @@ pub(crate) struct Bounded<K, V> {
     expiry: Expiry,
     board: Arc<Board>,
     slab: Arc<Slab<K, V>>,
-    /// How often the cache was cleared; entries carry the low 16 bits.
-    clears: CachePadded<AtomicU64>,
     /// Which groups have been swept since the last clear: clear count (low 32 bits) and next group.
     swept: CachePadded<AtomicU64>,
 }
 
-/// The instant an operation works at: the tick, and the generation that a clear ends.
+/// The instant an operation works at: the tick, and the era that a clear ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Instant {
     pub(crate) tick: u64,
-    pub(crate) clears: u64,
+    pub(crate) era: Era,
 }
 
 impl Instant {
-    #[inline(always)]
-    pub(crate) fn generation(self) -> u16 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "`clear` keeps 2^16 generations apart"
-        )]
-        let low = self.clears as u16;
-        low
-    }
-
     /// Whether the entry has neither expired nor been cleared.
     #[inline(always)]
     pub(crate) fn sees<K, V>(self, entry: &Entry<K, V>) -> bool {
-        entry.due.is_current(self.tick, self.generation())
+        entry.is_of(self.era.generation()) && !entry.deadline.has_passed(self.tick)
+    }
+
+    /// How an entry ends that is born now.
+    #[inline(always)]
+    fn due(self, deadline: Deadline) -> Due {
+        Due {
+            deadline,
+            generation: self.era.generation(),
+        }
     }
 }
 
@@ -104,7 +102,6 @@ impl<K, V> Bounded<K, V> {
             table,
             board,
             slab: Arc::new(Slab::for_capacity(capacity)),
-            clears: CachePadded::new(AtomicU64::new(0)),
             // No clear yet, and so nothing to sweep.
             swept: CachePadded::new(AtomicU64::new(expiry.groups() as u64)),
             expiry,
@@ -114,11 +111,15 @@ impl<K, V> Bounded<K, V> {
     /// The instant at `tick`.
     #[inline(always)]
     pub(crate) fn at(&self, tick: u64) -> Instant {
-        // Acquire pairs with the clearing exchange: who sees the new count sees no older entry as current.
         Instant {
             tick,
-            clears: self.clears.load(Ordering::Acquire),
+            era: self.clock.era.load(),
         }
+    }
+
+    /// How often the cache was cleared; entries carry the low 16 bits.
+    pub(crate) fn clears(&self) -> u64 {
+        self.clock.era.clears()
     }
 
     /// Where the memory of its entries comes from.

@@ -171,13 +171,16 @@ where
             Some(Bound::Entries(n)) => (n / 16).clamp(8, 256).max((n / 128).min(512)),
             _ => 8,
         };
+        // Hits take it for certain that parts found at once are a bounded cache's (`Index::bounded`).
+        let is_bounded = matches!(index, Index::Bounded(..));
+        let locals = Locals::new(Supply { batch, hands, slab }, is_bounded);
         Ok(TtlCache {
             index,
             clock: self.clock.unwrap_or_else(CoarseTicker::clock),
             ticking: OnceLock::new(),
             ttl: self.ttl.into(),
             board,
-            locals: Locals::new(Supply { batch, hands, slab }),
+            locals,
             loads: Group::new(),
         })
     }

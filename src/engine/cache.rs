@@ -1,26 +1,25 @@
 //! The public cache: keys are hashed, a guard is entered, the time is read; the index does the rest.
 
-use super::bounded::Bounded;
 use super::builder::TtlCacheBuilder;
 use super::entry::Hash;
 use super::lease::{Board, Lease};
 use super::local::Local;
 use super::locals::Locals;
 use super::stats::Stats;
-use super::thread::{DOMAIN, Here, here, quick};
-use super::unbounded::Unbounded;
+use super::thread::{DOMAIN, Here, here};
 use crate::load::Group;
 use crate::sync::{Arc, OnceLock};
 use crate::time::{Clock, CoarseTicker, Deadline};
 use papaya::Equivalent;
-use std::any::TypeId;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
 use std::time::Duration;
 
+mod index;
 mod life;
 mod upkeep;
 
+pub(super) use index::{Index, Short, hash_of};
 pub(super) use life::Life;
 
 /// A concurrent map whose entries expire and whose size is bounded.
@@ -51,33 +50,6 @@ pub struct TtlCache<K, V, S = ahash::RandomState> {
     pub(super) board: Arc<Board>,
     pub(super) locals: Locals<K, V>,
     pub(super) loads: Group<K, V, Lease>,
-}
-
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one per cache, and the large one is read on every hit"
-)]
-pub(super) enum Index<K, V, S> {
-    /// Capacity 0.
-    Nothing(S),
-    Bounded(S, Bounded<K, V>),
-    Unbounded(Unbounded<K, V, S>),
-}
-
-/// Hashes are spread by a multiplication unless they come from ahash, which spreads them itself.
-#[inline(always)]
-pub(super) fn hash_of<S: BuildHasher + 'static, Q: StdHash + ?Sized>(hasher: &S, key: &Q) -> Hash {
-    let hash = hasher.hash_one(key);
-    if TypeId::of::<S>() == TypeId::of::<ahash::RandomState>() {
-        Hash::new(hash)
-    } else {
-        let wide = u128::from(hash ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "folds the two halves of the product"
-        )]
-        Hash::new((wide >> 64) as u64 ^ wide as u64)
-    }
 }
 
 impl<K, V> TtlCache<K, V>
@@ -205,12 +177,7 @@ where
             }
             Index::Unbounded(map) => map.peek_with(key, tick, read),
         };
-        if value.is_some() {
-            &counters.hits
-        } else {
-            &counters.misses
-        }
-        .add(1);
+        counters.looked_up(value.is_some());
         value
     }
 
@@ -300,16 +267,20 @@ where
     /// written before: they take one frame of the stack, and no turn that depends on the rest.
     #[inline(never)]
     pub(super) fn store_now(&self, key: K, value: V, life: Life) {
-        if let Index::Bounded(hasher, bounded) = &self.index
-            && let Life::For(ticks) = life
-            && let Some(slot) = quick()
-            && let Some(local) = self.locals.made(slot)
+        if let Life::For(ticks) = life
             && self.ticking.get().is_some()
+            && let Some(short) = self.enter_turn()
         {
+            let Short {
+                slot,
+                local,
+                hasher,
+                bounded,
+                guard,
+            } = short;
             let hash = hash_of(hasher, &key);
             let tick = self.tick_for_write(local);
             let deadline = Deadline::after(tick, ticks);
-            let guard = slot.enter();
             bounded.set_now(local, hash, key, value, deadline, tick);
             drop(guard);
             self.collect(&slot.into(), local);

@@ -26,9 +26,11 @@ use crate::sync::{CachePadded, Ordering};
 
 mod ahead;
 mod choose;
+mod era;
 pub(crate) mod membership;
 mod part;
 
+pub(crate) use era::{Era, EraWord};
 pub(crate) use membership::LEASED;
 use membership::{GRACE, IN_M, OLD};
 pub(crate) use part::Part;
@@ -77,8 +79,8 @@ pub(crate) struct Clock {
     count: u32,
     ghosts: Ghosts,
     ring: Ring,
-    /// [`Usage::steady`] of the epoch, which is misses / (capacity / 16). Read by every hit, so it has a line of its own.
-    steady: CachePadded<AtomicU32>,
+    /// The clears of the cache, and the epoch: misses / (capacity / 16).
+    pub(crate) era: EraWord,
     hand: CachePadded<Hand>,
     mood: CachePadded<Mood>,
 }
@@ -158,7 +160,7 @@ impl Clock {
                 capacity * 4 / 5 + 1,
                 Self::few(capacity, CAPACITY_PER_PLACE, MAX_BLOCK),
             )?,
-            steady: CachePadded::new(AtomicU32::new(Usage::steady(0))),
+            era: EraWord::new(),
             hand: CachePadded::new(Hand {
                 at: AtomicU32::new(0),
                 candidate: AtomicU32::new(u32::MAX),
@@ -187,16 +189,10 @@ impl Clock {
         ((capacity - 1) * ENTRY).max(ENTRY)
     }
 
-    /// The clock's time, for [`Usage::touch`].
-    #[inline(always)]
-    pub(crate) fn steady(&self) -> u32 {
-        self.steady.load(Ordering::Relaxed)
-    }
-
     /// The clock's time.
     #[inline]
     pub(crate) fn epoch(&self) -> u32 {
-        self.steady() >> 2
+        self.era.load().epoch()
     }
 
     /// Epochs since `then`.
@@ -279,8 +275,7 @@ impl Clock {
         let misses = self.mood.misses.load(Ordering::Relaxed) + more;
         if misses >= self.epoch_length {
             self.mood.misses.store(0, Ordering::Relaxed);
-            let next = self.epoch().wrapping_add(1) & Usage::MAX_EPOCH;
-            self.steady.store(Usage::steady(next), Ordering::Relaxed);
+            self.era.begin_epoch();
         } else {
             self.mood.misses.store(misses, Ordering::Relaxed);
         }

@@ -19,42 +19,45 @@ use crate::sync::{AtomicBool, AtomicU8, AtomicU32, Ordering, Witness, advice};
 use crate::time::Deadline;
 use std::mem::ManuallyDrop;
 
-/// A hash, split into what the table needs of it.
+/// A hash: the top bits choose the home bucket, the low ones are the lane tag. Always odd, as tags are (see
+/// [`Word`](super::word::Word)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Hash {
-    /// Chooses the home bucket.
-    pub(crate) home: u32,
-    /// Chooses the lane tag; both together choose the hint byte.
-    pub(crate) low: u32,
-}
+pub(crate) struct Hash(u64);
 
 impl Hash {
     #[inline(always)]
-    pub(crate) fn new(hash: u64) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "the halves of a u64")]
-        Self {
-            home: (hash >> 32) as u32,
-            low: hash as u32,
-        }
+    pub(crate) const fn new(hash: u64) -> Self {
+        Self(hash | 1)
+    }
+
+    #[inline(always)]
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// This hash's share of `all`: a number below it, unless it is zero. By the top bits.
+    #[inline(always)]
+    pub(crate) fn share(self, all: usize) -> usize {
+        ((u128::from(self.0) * all as u128) >> 64) as usize
     }
 
     /// The 16 bits that stand beside the address in a lane word.
     #[inline(always)]
     pub(crate) fn tag(self) -> u16 {
-        (self.low & 0xffff) as u16
+        (self.0 & 0xffff) as u16
     }
 
     /// The 16 bits that the ghosts know a key by.
     #[inline(always)]
     pub(crate) fn fingerprint(self) -> u16 {
-        (self.low >> 16) as u16
+        (self.0 >> 16 & 0xffff) as u16
     }
 
     /// A hint byte for each lane: a bucket's hint word has that of the lane the entry stands in. Of the bytes for the last
     /// lanes large tables know a part already, by the bucket.
     #[inline(always)]
     pub(crate) fn hints(self) -> u64 {
-        u64::from(self.home) << 32 | u64::from(self.low)
+        self.0
     }
 }
 
@@ -112,29 +115,39 @@ impl PhaseWord {
     }
 }
 
-/// Use counter (2 bits) and last access (30 bits, in the clock's epochs).
+/// Clear generation of an entry (the high 16 bits, which never change) and what the clock keeps of its use: counter (2 bits)
+/// and last access (14 bits, in epochs).
 ///
-/// All accesses are Relaxed: the word is advice to the eviction clock. A lost update costs one use.
+/// **U1** Every value of the word has the entry's own generation: who writes it changes the low half of what it has
+/// read. So an entry whose word equals [`Era::steady`](super::clock::Era::steady) is of the current generation, and a hit that
+/// finds it so has one comparison for both.
+///
+/// All accesses are Relaxed: the half that changes is advice to the eviction clock, and a lost update costs one use; the other
+/// half was written before publication.
 #[derive(Debug)]
 pub(crate) struct Usage(advice::AtomicU32);
 
 impl Usage {
     pub(crate) const MAX_USES: u32 = 3;
-    /// Epochs are kept modulo 2^30.
-    pub(crate) const MAX_EPOCH: u32 = u32::MAX >> 2;
+    /// Epochs are kept modulo 2^14: a thousand times as many misses as the cache has entries.
+    pub(crate) const MAX_EPOCH: u32 = (1 << 14) - 1;
+    const GENERATION: u32 = 16;
+    const OWN: u32 = u32::MAX << Self::GENERATION;
 
-    #[inline]
-    pub(crate) fn new(uses: u32, epoch: u32) -> Self {
-        Self(advice::AtomicU32::new(uses | epoch << 2))
+    #[inline(always)]
+    fn new(recent: u16, generation: u16) -> Self {
+        let word = u32::from(generation) << Self::GENERATION | u32::from(recent);
+        Self(advice::AtomicU32::new(word))
     }
 
-    /// What [`touch`](Self::touch) leaves alone: used often enough, and in this epoch.
-    #[inline]
-    pub(crate) fn steady(epoch: u32) -> u32 {
-        epoch << 2 | Self::MAX_USES
+    /// The half that changes.
+    #[inline(always)]
+    pub(crate) fn recent(uses: u32, epoch: u32) -> u16 {
+        debug_assert!(uses <= Self::MAX_USES && epoch <= Self::MAX_EPOCH);
+        (epoch << 2 | uses) as u16
     }
 
-    /// Whether [`touch`](Self::touch) would change nothing.
+    /// Whether [`touch`](Self::touch) would change nothing, and the entry is of the generation of `steady`.
     #[inline(always)]
     pub(crate) fn is_steady(&self, steady: u32) -> bool {
         self.0.load(Ordering::Relaxed) == steady
@@ -144,10 +157,21 @@ impl Usage {
     #[inline(always)]
     pub(crate) fn touch(&self, steady: u32) {
         let old = self.0.load(Ordering::Relaxed);
-        if old != steady {
-            let missing = (Self::MAX_USES - (old & Self::MAX_USES)).saturating_sub(1);
-            self.0.store(steady - missing, Ordering::Relaxed);
+        let missing = (Self::MAX_USES - (old & Self::MAX_USES)).saturating_sub(1);
+        let new = old & Self::OWN | (steady & !Self::OWN) - missing;
+        if new != old {
+            self.0.store(new, Ordering::Relaxed);
         }
+    }
+
+    #[inline(always)]
+    pub(crate) fn generation(&self) -> u16 {
+        Self::generation_of(self.0.load(Ordering::Relaxed))
+    }
+
+    #[inline(always)]
+    pub(crate) fn generation_of(word: u32) -> u16 {
+        (word >> Self::GENERATION) as u16
     }
 
     #[inline]
@@ -157,7 +181,7 @@ impl Usage {
 
     #[inline]
     pub(crate) fn last_access(&self) -> u32 {
-        self.0.load(Ordering::Relaxed) >> 2
+        self.0.load(Ordering::Relaxed) >> 2 & Self::MAX_EPOCH
     }
 
     #[inline]
@@ -168,8 +192,8 @@ impl Usage {
     }
 
     #[inline(always)]
-    fn copy(&self) -> Self {
-        Self(advice::AtomicU32::new(self.0.load(Ordering::Relaxed)))
+    fn get_recent(&self) -> u16 {
+        (self.0.load(Ordering::Relaxed) & !Self::OWN) as u16
     }
 }
 
@@ -177,7 +201,7 @@ impl Usage {
 #[derive(Debug)]
 pub(crate) struct Standing {
     pub(crate) queue: u8,
-    pub(crate) usage: Usage,
+    recent: u16,
     mark: u32,
     aux: u32,
 }
@@ -188,7 +212,7 @@ impl Standing {
     pub(crate) fn new(queue: u8, epoch: u32) -> Self {
         Self {
             queue,
-            usage: Usage::new(0, epoch),
+            recent: Usage::recent(0, epoch),
             mark: 0,
             aux: u32::MAX,
         }
@@ -205,7 +229,7 @@ impl Standing {
     pub(crate) fn of<K, V>(old: &Entry<K, V>) -> Self {
         Self {
             queue: inherited(old.queue.load(Ordering::Relaxed)),
-            usage: old.usage.copy(),
+            recent: old.usage.get_recent(),
             mark: old.mark.load(Ordering::Relaxed),
             // Acquire: an unsettled entry's number is that of the lane its room came from, not a place in the ring.
             aux: if old.settled.load(Ordering::Acquire) {
@@ -217,37 +241,11 @@ impl Standing {
     }
 }
 
-/// Deadline (high 48 bits) and clear generation (low 16 bits) of an entry. Never changes after publication.
+/// How an entry ends by itself: at its deadline, or with its clear generation.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Due(u64);
-
-impl Due {
-    #[inline(always)]
-    pub(crate) fn new(deadline: Deadline, generation: u16) -> Self {
-        Self(deadline.bits() << 16 | u64::from(generation))
-    }
-
-    #[inline(always)]
-    pub(crate) fn deadline(self) -> Deadline {
-        Deadline::from_bits(self.0 >> 16)
-    }
-
-    /// Neither expired at tick `now` nor older than the last clear.
-    #[inline(always)]
-    pub(crate) fn is_current(self, now: u64, generation: u16) -> bool {
-        let deadline = self.deadline();
-        (self.is_of(generation) || cfg!(tux_fault = "clear-not-seen")) && !deadline.has_passed(now)
-    }
-
-    #[inline(always)]
-    pub(crate) fn is_of(self, generation: u16) -> bool {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the low half-word is the generation"
-        )]
-        let own = self.0 as u16;
-        own == generation
-    }
+pub(crate) struct Due {
+    pub(crate) deadline: Deadline,
+    pub(crate) generation: u16,
 }
 
 /// A key and its value with what the table, the clock and the expiry index know of them (32 bytes).
@@ -267,7 +265,7 @@ pub(crate) struct Entry<K, V> {
     /// Queue and ghost flags of the clock.
     pub(crate) queue: advice::AtomicU8,
     pub(crate) usage: Usage,
-    pub(crate) due: Due,
+    pub(crate) deadline: Deadline,
     pub(crate) key: K,
     /// Dropped with the entry, unless its owner took it out again before it ever went live.
     pub(crate) value: ManuallyDrop<V>,
@@ -293,8 +291,8 @@ impl<K, V> Entry<K, V> {
             phase: PhaseWord::new(phase),
             settled: AtomicBool::new(phase == Phase::Live),
             queue: advice::AtomicU8::new(standing.queue),
-            usage: standing.usage,
-            due,
+            usage: Usage::new(standing.recent, due.generation),
+            deadline: due.deadline,
             key,
             value: ManuallyDrop::new(value),
             witness: Witness::new(),
@@ -313,14 +311,21 @@ impl<K, V> Entry<K, V> {
         prefetch(entry.wrapping_byte_add(std::mem::offset_of!(Self, usage)));
     }
 
-    /// Records a use, if the entry is live.
+    /// Whether no clear has ended the entry.
+    #[inline(always)]
+    pub(crate) fn is_of(&self, generation: u16) -> bool {
+        self.usage.generation() == generation || cfg!(tux_fault = "clear-not-seen")
+    }
+
+    /// Records a use, if the entry is live and was not cleared before the era with this [`steady`](super::clock::Era::steady)
+    /// word.
     ///
     /// Only uses of live entries are recorded, and a live entry stays live: so whoever finds the most uses recorded need not
-    /// look at the phase.
+    /// look at the phase; nor at the generation, by U1.
     #[inline(always)]
     pub(crate) fn use_if_live(&self, steady: u32) -> bool {
         self.usage.is_steady(steady) || {
-            let live = self.is_live();
+            let live = self.is_of(Usage::generation_of(steady)) && self.is_live();
             if live {
                 self.usage.touch(steady);
             }

@@ -30,7 +30,7 @@ impl Holders {
     const TAG: u64 = !(Self::COUNT | Self::MIXED);
 
     fn tag(hash: Hash) -> u64 {
-        (u64::from(hash.home) << 32 | u64::from(hash.low)) & Self::TAG
+        hash.bits() & Self::TAG
     }
 
     fn is_free(self) -> bool {
@@ -117,7 +117,7 @@ impl Stripe {
                 .iter()
                 .position(|holders| holders.is_of(hash))
                 .or_else(|| seen.iter().position(|holders| holders.is_free()))
-                .unwrap_or(hash.home as usize % WAYS);
+                .unwrap_or(hash.share(WAYS));
             // Fails only if another lease came or went: somebody has moved on.
             if self.0[at].change(seen[at], seen[at].join(hash)) {
                 return at;
@@ -160,7 +160,8 @@ impl Board {
     }
 
     fn stripe(&self, hash: Hash) -> &Stripe {
-        &self.stripes[hash.low as usize & (self.stripes.len() - 1)]
+        // The lowest bit is the same for all.
+        &self.stripes[(hash.bits() >> 1) as usize & (self.stripes.len() - 1)]
     }
 
     /// Takes a lease; `clears` reads the clear generation, which must happen after the lease is counted.
@@ -188,7 +189,7 @@ impl Board {
 
     /// Whether the lease was taken on a key of this hash.
     pub(crate) fn covers(&self, lease: &Lease, hash: Hash) -> bool {
-        (lease.hash.home, lease.hash.low) == (hash.home, hash.low)
+        lease.hash == hash
     }
 
     /// Voids the leases on a key. Call before the change takes effect, and once more after it.

@@ -1,9 +1,8 @@
 //! Hits that lend the value: what is read often and copied by its reader straight to where it is wanted.
 
-use super::cache::{Index, TtlCache, hash_of};
+use super::cache::{TtlCache, hash_of};
 use super::local::Local;
-use super::reclaim::Guard;
-use super::thread::quick;
+use super::reclaim::TurnGuard;
 use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash as StdHash};
 
@@ -12,7 +11,7 @@ pub(crate) struct Lent<'c, K, V> {
     /// Only for as long as the guard is open, whatever its lifetime says.
     value: &'c V,
     local: &'c Local<K, V>,
-    _guard: Guard<'static>,
+    _guard: TurnGuard<'static>,
 }
 
 impl<K, V> Lent<'_, K, V> {
@@ -42,19 +41,19 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        if let Index::Bounded(hasher, bounded) = &self.index
-            && let Some(slot) = quick()
-            && let Some(local) = self.locals.made(slot)
-        {
-            let hash = hash_of(hasher, key);
-            let guard = slot.enter();
+        if let Some(short) = self.enter_turn() {
+            let hash = hash_of(short.hasher, key);
             // SAFETY: the guard goes with the entry, which is lent only for as long as it is open.
-            let entry = unsafe { bounded.get_at_home(hash, &self.clock, |k| key.equivalent(k)) };
+            let entry = unsafe {
+                short
+                    .bounded
+                    .get_at_home(hash, || self.clock.quick_tick(), |k| key.equivalent(k))
+            };
             if let Some(entry) = entry {
                 return Some(Lent {
                     value: &entry.value,
-                    local,
-                    _guard: guard,
+                    local: short.local,
+                    _guard: short.guard,
                 });
             }
         }

@@ -58,6 +58,13 @@ pub(crate) struct Counters {
     pub(crate) unreclaimed: Counter,
 }
 
+impl Counters {
+    /// Counts a hit or a miss. Only the owner of the surrounding [`Local`] may call it.
+    pub(crate) fn looked_up(&self, hit: bool) {
+        if hit { &self.hits } else { &self.misses }.add(1);
+    }
+}
+
 /// Something unlinked that readers may still hold.
 #[derive(Debug)]
 pub(crate) enum Retired<K, V> {

@@ -1,7 +1,7 @@
 //! All threads' parts of one cache.
 
 use super::local::Local;
-use super::reclaim::{QUICK_SLOTS, Quick, Slot};
+use super::reclaim::{PLACES, QUICK_SLOTS, Quick, Slot, TurnGuard};
 use super::slab::Slab;
 use crate::sync::{AtomicPtr, CachePadded, Ordering, StdArc as Arc};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -18,31 +18,65 @@ pub(crate) struct Supply<K, V> {
 
 /// All threads' [`Local`]s of one cache, by slot number. Grows by blocks, never shrinks before the cache goes.
 pub(crate) struct Locals<K, V> {
-    first: Block<K, V>,
+    /// Those of the first `quick_slots` slots, by the slot's [`place`](Quick::place): the other half stays empty.
+    quick: [Place<K, V>; PLACES],
+    /// [`QUICK_SLOTS`] or none.
+    quick_slots: usize,
+    /// The parts of the others.
+    rest: Link<K, V>,
     supply: Supply<K, V>,
 }
 
-/// The parts with [`QUICK_SLOTS`] numbers in a row, and the block with the next ones.
+type Place<K, V> = AtomicPtr<CachePadded<Local<K, V>>>;
+type Link<K, V> = AtomicPtr<Block<K, V>>;
+
+/// The parts with [`BLOCK`] numbers in a row, and the block with the next ones.
 struct Block<K, V> {
-    locals: [AtomicPtr<CachePadded<Local<K, V>>>; QUICK_SLOTS],
-    next: AtomicPtr<Block<K, V>>,
+    locals: [Place<K, V>; BLOCK],
+    next: Link<K, V>,
+}
+
+const BLOCK: usize = 128;
+
+/// What stands in a place. Acquire: other threads read its counters.
+fn load<K, V>(place: &Place<K, V>) -> Option<&Local<K, V>> {
+    // SAFETY: null or installed, and freed only with the cache.
+    unsafe { place.load(Ordering::Acquire).as_ref() }.map(|local| &**local)
+}
+
+/// The block behind a link. Acquire pairs with its publication.
+fn follow<K, V>(link: &Link<K, V>) -> Option<&Block<K, V>> {
+    // SAFETY: null, or published and freed only with the cache.
+    unsafe { link.load(Ordering::Acquire).as_ref() }
 }
 
 impl<K, V> Locals<K, V> {
-    pub(crate) fn new(supply: Supply<K, V>) -> Self {
+    /// Parts that [`made`](Self::made) finds only if `quick`.
+    pub(crate) fn new(supply: Supply<K, V>, quick: bool) -> Self {
         Self {
-            first: Block::new(),
+            quick: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
+            quick_slots: if quick { QUICK_SLOTS } else { 0 },
+            rest: AtomicPtr::new(std::ptr::null_mut()),
             supply,
         }
     }
 
-    /// The calling thread's part, if it has been made.
+    /// The calling thread's part, if it has been made and the thread is outside its turn, which it enters; always `None` if
+    /// these are not quick.
+    #[inline(always)]
+    pub(crate) fn enter_turn(&self, quick: Quick) -> Option<(&Local<K, V>, TurnGuard<'static>)> {
+        let local = self.made(quick)?;
+        // SAFETY: there is a part at this place, so the place is below `QUICK_SLOTS`.
+        Some((local, unsafe { quick.enter_turn() }))
+    }
+
+    /// The calling thread's part, if it has been made and the thread is outside its turn; always `None` if these are not
+    /// quick.
     #[inline(always)]
     pub(crate) fn made(&self, quick: Quick) -> Option<&Local<K, V>> {
-        let locals = &self.first.locals;
-        debug_assert!(quick.id() < locals.len());
-        // SAFETY: quick slots have numbers below `QUICK_SLOTS`, which is how many there are.
-        let local = unsafe { locals.get_unchecked(quick.id()) }.load(Ordering::Relaxed);
+        debug_assert!(quick.place() < PLACES);
+        // SAFETY: places are below `PLACES`, which is how many there are.
+        let local = unsafe { self.quick.get_unchecked(quick.place()) }.load(Ordering::Relaxed);
         // SAFETY: null, or installed once, by an owner of this slot before us (handed over with the slot, acquire) or
         // by ourselves, and freed only with the cache.
         unsafe { local.as_ref() }.map(|local| &**local)
@@ -51,8 +85,8 @@ impl<K, V> Locals<K, V> {
     /// The calling thread's part; the caller owns `slot`.
     #[inline(always)]
     pub(crate) fn of(&self, slot: &Slot) -> &Local<K, V> {
-        if let Some(place) = self.first.locals.get(slot.id()) {
-            let local = place.load(Ordering::Relaxed);
+        if slot.id() < self.quick_slots {
+            let local = self.quick[slot.id()].load(Ordering::Relaxed);
             if !local.is_null() {
                 // SAFETY: as in `made`.
                 return unsafe { &*local };
@@ -63,48 +97,49 @@ impl<K, V> Locals<K, V> {
 
     #[cold]
     fn find_or_make(&self, slot: usize) -> &Local<K, V> {
-        let (mut block, mut id) = (&self.first, slot);
-        let place = loop {
-            match block.locals.get(id) {
-                Some(place) => break place,
-                None => (block, id) = (block.next_or_new(), id - QUICK_SLOTS),
+        let place = match slot.checked_sub(self.quick_slots) {
+            None => &self.quick[slot],
+            Some(id) => {
+                let mut block = Block::behind(&self.rest);
+                for _ in 0..id / BLOCK {
+                    block = Block::behind(&block.next);
+                }
+                &block.locals[id % BLOCK]
             }
         };
-        let mut local = place.load(Ordering::Acquire);
-        if local.is_null() {
-            local = Box::into_raw(Box::new(CachePadded::new(Local::new(&self.supply, slot))));
+        load(place).unwrap_or_else(|| {
+            let local = Box::into_raw(Box::new(CachePadded::new(Local::new(&self.supply, slot))));
             // Release: other threads read the counters. Only the slot's owner stores here.
             place.store(local, Ordering::Release);
-        }
-        // SAFETY: installed, and freed only with the cache.
-        unsafe { &*local }
+            // SAFETY: installed, and freed only with the cache.
+            unsafe { &*local }
+        })
     }
 
     /// The part with this slot number; `Err` beyond the last block. Only its counters may be touched.
-    pub(crate) fn get(&self, mut id: usize) -> Result<Option<&Local<K, V>>, ()> {
-        let mut block = &self.first;
-        while id >= QUICK_SLOTS {
-            // SAFETY: null, or published and freed only with the cache.
-            block = unsafe { block.next.load(Ordering::Acquire).as_ref() }.ok_or(())?;
-            id -= QUICK_SLOTS;
+    pub(crate) fn get(&self, id: usize) -> Result<Option<&Local<K, V>>, ()> {
+        let Some(id) = id.checked_sub(self.quick_slots) else {
+            return Ok(load(&self.quick[id]));
+        };
+        let mut block = follow(&self.rest).ok_or(())?;
+        for _ in 0..id / BLOCK {
+            block = follow(&block.next).ok_or(())?;
         }
-        // SAFETY: null or installed, and freed only with the cache.
-        Ok(unsafe { block.locals[id].load(Ordering::Acquire).as_ref() }.map(|local| &**local))
+        Ok(load(&block.locals[id % BLOCK]))
     }
 
     /// Visits every thread's part with its slot number. Only counters may be touched, unless the caller owns the slot.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(usize, &Local<K, V>)) {
-        let (mut block, mut base) = (&self.first, 0);
+        let (mut id, mut places, mut next) = (0, &self.quick[..self.quick_slots], &self.rest);
         loop {
-            for (i, place) in block.locals.iter().enumerate() {
-                // SAFETY: null or installed, and freed only with the cache.
-                if let Some(local) = unsafe { place.load(Ordering::Acquire).as_ref() } {
-                    visit(base + i, local);
+            for place in places {
+                if let Some(local) = load(place) {
+                    visit(id, local);
                 }
+                id += 1;
             }
-            // SAFETY: as above.
-            match unsafe { block.next.load(Ordering::Acquire).as_ref() } {
-                Some(next) => (block, base) = (next, base + QUICK_SLOTS),
+            match follow(next) {
+                Some(block) => (places, next) = (&block.locals[..], &block.next),
                 None => return,
             }
         }
@@ -119,55 +154,62 @@ impl<K, V> Block<K, V> {
         }
     }
 
-    fn next_or_new(&self) -> &Self {
-        let mut next = self.next.load(Ordering::Acquire);
-        if next.is_null() {
+    /// The block behind a link, a new one if there is none.
+    fn behind(link: &Link<K, V>) -> &Self {
+        follow(link).unwrap_or_else(|| {
             let new = Box::into_raw(Box::new(Self::new()));
+            let none = std::ptr::null_mut();
             // Release publishes the block; on failure somebody else's is used.
-            match self
-                .next
-                .compare_exchange(next, new, Ordering::AcqRel, Ordering::Acquire)
+            let block = match link.compare_exchange(none, new, Ordering::AcqRel, Ordering::Acquire)
             {
-                Ok(_) => next = new,
+                Ok(_) => new,
                 Err(theirs) => {
                     // SAFETY: never published.
                     drop(unsafe { Box::from_raw(new) });
-                    next = theirs;
+                    theirs
                 }
-            }
+            };
+            // SAFETY: not null, published, and freed only with the cache.
+            unsafe { &*block }
+        })
+    }
+}
+
+/// Drops what stands in places and behind a link; a panic in one part does not keep the others from being dropped (I9).
+fn drop_all<K, V>(places: &[Place<K, V>], link: &Link<K, V>) {
+    let mut panicked = None;
+    let mut attempt = |run: &mut dyn FnMut()| {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+            panicked.get_or_insert(panic);
         }
-        // SAFETY: not null, published, and freed only with the cache.
-        unsafe { &*next }
+    };
+    let next = link.load(Ordering::Relaxed);
+    if !next.is_null() {
+        // SAFETY: made by `Box`; the caller is about to go and has it alone.
+        attempt(&mut || drop(unsafe { Box::from_raw(next) }));
+    }
+    for local in places.iter().map(|place| place.load(Ordering::Relaxed)) {
+        if !local.is_null() {
+            // SAFETY: as above.
+            attempt(&mut || drop(unsafe { Box::from_raw(local) }));
+        }
+    }
+    if let Some(panic) = panicked
+        && !std::thread::panicking()
+    {
+        resume_unwind(panic);
     }
 }
 
 impl<K, V> Drop for Block<K, V> {
     fn drop(&mut self) {
-        let next = self.next.load(Ordering::Relaxed);
-        let places = self.locals.iter();
-        let locals = places
-            .map(|place| place.load(Ordering::Relaxed))
-            .filter(|local| !local.is_null());
-        let mut panicked = None;
-        // A drop that panics in one thread's part must not keep those of the others from being dropped (I9).
-        let mut attempt = |run: &mut dyn FnMut()| {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-                panicked.get_or_insert(panic);
-            }
-        };
-        if !next.is_null() {
-            // SAFETY: made by `Box`, exclusive access.
-            attempt(&mut || drop(unsafe { Box::from_raw(next) }));
-        }
-        for local in locals {
-            // SAFETY: made by `Box`, exclusive access.
-            attempt(&mut || drop(unsafe { Box::from_raw(local) }));
-        }
-        if let Some(panic) = panicked
-            && !std::thread::panicking()
-        {
-            resume_unwind(panic);
-        }
+        drop_all(&self.locals, &self.next);
+    }
+}
+
+impl<K, V> Drop for Locals<K, V> {
+    fn drop(&mut self) {
+        drop_all(&self.quick, &self.rest);
     }
 }
 
@@ -181,45 +223,60 @@ mod tests {
         Supply { batch, hands, slab }
     }
 
-    fn locals() -> Locals<u64, u64> {
+    fn locals(quick: bool) -> Locals<u64, u64> {
         let slab = Arc::new(Slab::new(0));
-        Locals::new(supply(slab))
+        Locals::new(supply(slab), quick)
     }
 
     /// More threads than a block has places.
     #[test]
     fn each_slot_has_a_part_of_its_own() {
-        let (domain, locals) = (Domain::new(|| false), locals());
-        let mut slots: Vec<_> = (0..2 * QUICK_SLOTS + 3).map(|_| domain.acquire()).collect();
+        let domain = Domain::new(|| false);
+        let mut slots: Vec<_> = (0..2 * BLOCK + 3).map(|_| domain.acquire()).collect();
         slots.sort_by_key(|slot| slot.id());
         let count = |local: &Local<u64, u64>| local.counters.hits.get();
-        for slot in &slots {
-            assert!(matches!(locals.get(slot.id()), Ok(None) | Err(())));
-            locals.of(slot).counters.hits.add(slot.id() as u64 + 1);
+        for locals in [locals(true), locals(false)] {
+            for slot in &slots {
+                assert!(matches!(locals.get(slot.id()), Ok(None) | Err(())));
+                locals.of(slot).counters.hits.add(slot.id() as u64 + 1);
+            }
+            for slot in &slots {
+                let own = slot.id() as u64 + 1;
+                assert_eq!(count(locals.of(slot)), own);
+                assert_eq!(locals.get(slot.id()).map(|l| l.map(count)), Ok(Some(own)));
+            }
+            assert!(locals.get(3 * BLOCK).is_err(), "beyond the last block");
+            let mut seen = Vec::new();
+            locals.for_each(|id, local| seen.push((id, count(local))));
+            let all = slots.iter().map(|slot| (slot.id(), slot.id() as u64 + 1));
+            assert_eq!(seen, all.collect::<Vec<_>>());
         }
-        for slot in &slots {
-            let own = slot.id() as u64 + 1;
-            assert_eq!(count(locals.of(slot)), own);
-            assert_eq!(locals.get(slot.id()).map(|l| l.map(count)), Ok(Some(own)));
-        }
-        assert!(
-            locals.get(3 * QUICK_SLOTS).is_err(),
-            "beyond the last block"
-        );
-        let mut seen = Vec::new();
-        locals.for_each(|id, local| seen.push((id, count(local))));
-        let all = slots.iter().map(|slot| (slot.id(), slot.id() as u64 + 1));
-        assert_eq!(seen, all.collect::<Vec<_>>());
     }
 
     #[test]
-    fn a_quick_slot_finds_what_was_made_for_it() {
-        let (domain, locals) = (Domain::new(|| true), locals());
-        let slot = domain.acquire();
-        let quick = || Quick::of(static_slot(slot)).unwrap();
-        assert!(locals.made(quick()).is_none());
+    fn a_quick_slot_finds_what_was_made_for_it_outside_its_turn() {
+        static DOMAIN: Domain = Domain::new(|| true);
+        let locals = locals(true);
+        let slot = DOMAIN.acquire();
+        let quick = Quick::of(slot).unwrap();
+        assert!(locals.made(quick).is_none() && locals.enter_turn(quick).is_none());
         let made = std::ptr::from_ref(locals.of(slot));
-        assert_eq!(locals.made(quick()).map(std::ptr::from_ref), Some(made));
+        assert_eq!(locals.made(quick).map(std::ptr::from_ref), Some(made));
+        let (local, turn) = locals.enter_turn(quick).unwrap();
+        assert_eq!(std::ptr::from_ref(local), made);
+        assert!(locals.made(quick).is_none() && locals.enter_turn(quick).is_none());
+        drop(turn);
+        assert!(locals.enter_turn(quick).is_some());
+        // Where parts are not quick, none is found.
+        let others = self::locals(false);
+        others.of(slot);
+        assert!(others.enter_turn(quick).is_none());
+    }
+
+    #[test]
+    fn nobody_has_no_part() {
+        static NOBODY: Slot = Slot::nobody();
+        assert!(locals(true).enter_turn(Quick::nobody(&NOBODY)).is_none());
     }
 
     /// I9: a drop that panics in one thread's part is not hidden when the cache goes.
@@ -233,18 +290,16 @@ mod tests {
             }
         }
         let (domain, slab) = (Domain::new(|| false), Arc::new(Slab::new(0)));
-        let locals = Locals::<u64, Panics>::new(supply(slab));
-        let due = Due::new(crate::time::Deadline::NEVER, 0);
+        let locals = Locals::<u64, Panics>::new(supply(slab), false);
+        let due = Due {
+            deadline: crate::time::Deadline::NEVER,
+            generation: 0,
+        };
         let local = locals.of(domain.acquire());
         let standing = Standing::new(0, 0);
         let entry =
             local.allocate(|| Entry::new(Phase::Live, Hash::new(0), due, standing, 1, Panics));
         local.retire(crate::engine::local::Retired::Entry(entry));
         assert!(catch_unwind(AssertUnwindSafe(|| drop(locals))).is_err());
-    }
-
-    fn static_slot(slot: &Slot) -> &'static Slot {
-        // SAFETY: the test uses it only while the domain lives.
-        unsafe { &*std::ptr::from_ref(slot) }
     }
 }

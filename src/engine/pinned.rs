@@ -9,6 +9,7 @@ use super::thread::{Here, here, quick};
 use crate::sync::MapGuard;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
+use std::ptr::NonNull;
 
 /// A window on the cache: look-ups hand out references, all under one guard. Made by [`TtlCache::pin`].
 ///
@@ -18,12 +19,18 @@ use std::hash::{BuildHasher, Hash as StdHash};
 /// `Send`. Forgotten with `mem::forget`, it holds memory back for ever.
 pub struct View<'c, K, V, S> {
     cache: &'c TtlCache<K, V, S>,
-    /// Behind a pointer, so that views of bounded caches are small.
-    unbounded: Option<Box<MapGuard<'c>>>,
-    /// Before `here`: the guard is left before a borrowed slot is given back.
-    _guard: Guard<'static>,
     local: &'c Local<K, V>,
-    _here: Here,
+    /// Before `rare`: the guard is left before a borrowed slot is given back.
+    _guard: Guard<'static>,
+    /// `None` only for a bounded cache. Behind a pointer, so that the views of most calls fit into registers: that is also why
+    /// no function which is not inlined takes a view by reference.
+    rare: Rarely<'c>,
+}
+
+/// What only some views have.
+struct Rare<'c> {
+    unbounded: Option<MapGuard<'c>>,
+    here: Here,
 }
 
 impl<K, V, S> TtlCache<K, V, S>
@@ -44,36 +51,34 @@ where
     /// ```
     #[inline]
     pub fn pin(&self) -> View<'_, K, V, S> {
-        if let Index::Bounded(..) = &self.index
-            && let Some(slot) = quick()
-            && let Some(local) = self.locals.made(slot)
-        {
+        let slot = quick();
+        if let Some(local) = self.locals.made(slot) {
             return View {
                 cache: self,
-                unbounded: None,
-                _guard: slot.enter(),
                 local,
-                _here: slot.into(),
+                _guard: slot.enter(),
+                rare: Rarely(None),
             };
         }
-        self.pin_anyway()
+        let (local, rare) = self.pin_rarely();
+        View {
+            cache: self,
+            local,
+            _guard: rare.here.slot().enter(),
+            rare: rare.into(),
+        }
     }
 
-    /// [`pin`](Self::pin) by a thread that is new to this cache, and of caches that are not bounded.
+    /// What the view has of a thread that is new to this cache or inside its turn, and of caches that are not bounded. (Not
+    /// the view itself: that would come back in memory.)
     #[inline(never)]
-    fn pin_anyway(&self) -> View<'_, K, V, S> {
+    fn pin_rarely(&self) -> (&Local<K, V>, Box<Rare<'_>>) {
         let unbounded = match &self.index {
-            Index::Unbounded(map) => Some(Box::new(map.guard())),
+            Index::Unbounded(map) => Some(map.guard()),
             _ => None,
         };
         let here = here();
-        View {
-            cache: self,
-            unbounded,
-            _guard: here.slot().enter(),
-            local: self.local(&here),
-            _here: here,
-        }
+        (self.local(&here), Box::new(Rare { unbounded, here }))
     }
 
     /// The values of several keys, in their order; `None` where there is no live entry. Faster than as many `get`s when
@@ -134,9 +139,12 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        match &self.cache.index {
-            Index::Bounded(hasher, bounded) => self.look_up(bounded, hash_of(hasher, key), key),
-            _ => self.look_up_unbounded(key),
+        if self.rare.0.is_none() {
+            // SAFETY: so it was when the view was made (`pin`).
+            let (hasher, bounded) = unsafe { self.cache.index.bounded() };
+            self.look_up(bounded, hash_of(hasher, key), key)
+        } else {
+            self.look_up_elsewhere(key)
         }
     }
 
@@ -146,56 +154,100 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        let clock = &self.cache.clock;
+        let tick = || self.cache.clock.quick_tick();
         // SAFETY: the view's guard is open for as long as the view is borrowed.
-        match unsafe { bounded.get_at_home(hash, clock, |k| k.borrow() == key) } {
-            Some(entry) => {
-                self.local.counters.hits.add(1);
-                Some(&entry.value)
-            }
-            None => self.look_up_elsewhere(bounded, hash, key),
+        if let Some(entry) = unsafe { bounded.get_at_home(hash, tick, |k| k.borrow() == key) } {
+            self.local.counters.hits.add(1);
+            return Some(&entry.value);
         }
+        // The hash is not handed on, so that no register is needed for it.
+        self.look_up_elsewhere(key)
     }
 
-    #[inline(never)]
-    fn look_up_elsewhere<Q>(&self, bounded: &Bounded<K, V>, hash: Hash, key: &Q) -> Option<&V>
+    #[inline(always)]
+    fn look_up_elsewhere<Q>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        let now = bounded.at(self.cache.clock.tick());
         // SAFETY: the view's guard is open for as long as the view is borrowed.
-        let found = unsafe { bounded.get(hash, now, |k| k.borrow() == key) };
-        let counters = &self.local.counters;
-        if found.is_some() {
-            &counters.hits
-        } else {
-            &counters.misses
-        }
-        .add(1);
-        found.map(|entry| &*entry.value)
+        unsafe { self.cache.view(self.local, self.rare.get(), key) }
     }
+}
 
+impl<K, V, S> TtlCache<K, V, S>
+where
+    K: StdHash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    /// Looks everywhere for what a view wants, and counts.
+    ///
+    /// # Safety
+    ///
+    /// A guard of the calling thread is open for as long as the value is used.
     #[inline(never)]
-    fn look_up_unbounded<Q>(&self, key: &Q) -> Option<&V>
+    unsafe fn view<'v, Q>(
+        &'v self,
+        local: &Local<K, V>,
+        rare: Option<&'v Rare<'_>>,
+        key: &Q,
+    ) -> Option<&'v V>
     where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        let value = match (&self.cache.index, &self.unbounded) {
-            (Index::Unbounded(map), Some(guard)) => {
-                map.get_in(key, self.cache.clock.tick(), &**guard)
+        let tick = self.clock.tick();
+        let value = match &self.index {
+            Index::Bounded(hasher, bounded) => {
+                let (hash, now) = (hash_of(hasher, key), bounded.at(tick));
+                // SAFETY: the same contract.
+                unsafe { bounded.get(hash, now, |k| k.borrow() == key) }.map(|entry| &*entry.value)
             }
-            _ => None,
+            Index::Unbounded(map) => rare
+                .and_then(|rare| rare.unbounded.as_ref())
+                .and_then(|guard| map.get_in(key, tick, guard)),
+            Index::Nothing(_) => None,
         };
-        if value.is_some() {
-            &self.local.counters.hits
-        } else {
-            &self.local.counters.misses
-        }
-        .add(1);
+        local.counters.looked_up(value.is_some());
         value
     }
+}
+
+/// What a view has of [`Rare`], as a box. (A `Box` would be dropped by a function that takes the view by reference.)
+struct Rarely<'c>(Option<NonNull<Rare<'c>>>);
+
+impl<'c> Rarely<'c> {
+    #[inline(always)]
+    fn get(&self) -> Option<&Rare<'c>> {
+        // SAFETY: from a box, and freed only with `self`.
+        self.0.map(|rare| unsafe { rare.as_ref() })
+    }
+}
+
+impl<'c> From<Box<Rare<'c>>> for Rarely<'c> {
+    fn from(rare: Box<Rare<'c>>) -> Self {
+        Self(Some(NonNull::from(Box::leak(rare))))
+    }
+}
+
+impl Drop for Rarely<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(rare) = self.0 {
+            // SAFETY: from a box, and not used afterwards.
+            unsafe { drop_rare(rare) }
+        }
+    }
+}
+
+/// # Safety
+///
+/// It is from a box, and not used afterwards.
+#[cold]
+unsafe fn drop_rare(rare: NonNull<Rare<'_>>) {
+    // SAFETY: by the contract.
+    drop(unsafe { Box::from_raw(rare.as_ptr()) });
 }
 
 impl<K, V, S> std::fmt::Debug for View<'_, K, V, S> {

@@ -79,7 +79,7 @@ impl<K, V> Table<K, V> {
     /// Below the number of buckets.
     #[inline(always)]
     fn home(&self, hash: Hash) -> usize {
-        ((u64::from(hash.home) * self.buckets.len() as u64) >> 32) as usize
+        hash.share(self.buckets.len())
     }
 
     #[inline]

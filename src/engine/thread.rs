@@ -6,23 +6,25 @@ use std::cell::Cell;
 
 pub(crate) static DOMAIN: Domain = Domain::new(membarrier::is_available);
 
+static NOBODY: Slot = Slot::nobody();
+
 /// Gives the slot back when the thread ends.
 struct Owner(&'static Slot);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        QUICK.set(None);
+        QUICK.set(Quick::nobody(&NOBODY));
         DOMAIN.release(self.0);
     }
 }
 
 thread_local! {
-    /// The thread's slot, if it is a quick one. No destructor, so it can be read at any time of a thread's life for the
-    /// price of one load.
-    static QUICK: Cell<Option<Quick>> = const { Cell::new(None) };
+    /// The thread's slot, if it is a quick one, or nobody's. No destructor, so it can be read at any time of a thread's life
+    /// for the price of one load.
+    static QUICK: Cell<Quick> = const { Cell::new(Quick::nobody(&NOBODY)) };
     static OWNER: Owner = {
         let slot = DOMAIN.acquire();
-        QUICK.set(Quick::of(slot));
+        QUICK.set(Quick::of(slot).unwrap_or(Quick::nobody(&NOBODY)));
         Owner(slot)
     };
 }
@@ -70,17 +72,19 @@ impl Drop for Here {
     }
 }
 
-/// The calling thread's slot, if it has one already and that is quick.
+/// The calling thread's slot, if it has one already and that is quick; otherwise nobody's.
 #[inline(always)]
-pub(crate) fn quick() -> Option<Quick> {
+pub(crate) fn quick() -> Quick {
     QUICK.get()
 }
 
 #[inline(always)]
 pub(crate) fn here() -> Here {
-    match quick() {
-        Some(quick) => quick.into(),
-        None => first(),
+    let quick = quick();
+    if std::ptr::eq(quick.slot(), &raw const NOBODY) {
+        first()
+    } else {
+        quick.into()
     }
 }
 

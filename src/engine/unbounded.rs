@@ -3,7 +3,7 @@
 //! Values live in a [`Slot`] with the phase word of the bounded cache: a leased write goes in as PENDING, re-checks its lease
 //! and only then goes live, while an invalidation bumps the generation first and then kills PENDING too (I8).
 
-use super::entry::{Due, Hash, Phase, PhaseWord};
+use super::entry::{Hash, Phase, PhaseWord};
 use super::lease::{Board, Lease};
 use super::local::Local;
 use crate::sync::{
@@ -46,7 +46,7 @@ impl<S: BuildHasher> BuildHasher for Shared<S> {
 
 struct Slot<V> {
     phase: PhaseWord,
-    due: Due,
+    deadline: Deadline,
     /// 0 until 2^64 writes: tells two values of one key apart.
     stamp: u64,
     value: V,
@@ -54,7 +54,7 @@ struct Slot<V> {
 
 impl<V> Slot<V> {
     fn is_current(&self, tick: u64) -> bool {
-        self.phase.load() == Phase::Live && !self.due.deadline().has_passed(tick)
+        self.phase.load() == Phase::Live && !self.deadline.has_passed(tick)
     }
 }
 
@@ -236,11 +236,11 @@ where
         let guard = self.guard();
         let (mut earliest, mut count) = (0, 0);
         for (key, slot) in self.map.iter(&guard) {
-            if slot.due.deadline().has_passed(tick) {
+            if slot.deadline.has_passed(tick) {
                 let stamp = slot.stamp;
                 count += usize::from(self.remove_if(key, &guard, |slot| slot.stamp == stamp));
             } else {
-                earliest = earliest.max(Deadline::NEVER.bits() - slot.due.deadline().bits());
+                earliest = earliest.max(Deadline::NEVER.bits() - slot.deadline.bits());
             }
         }
         self.earliest.fetch_max(earliest, Ordering::SeqCst);

@@ -2,7 +2,8 @@
 
 use super::entry::{Entry, Hash};
 
-/// What a table lane holds: an address, a tag of the hash beside it and, in the two low bits, what it means.
+/// What a table lane holds: an address in the high 48 bits and, in the low 16, what it means: the odd tag of the hash of an
+/// entry whose place this is, or another, even code.
 pub(crate) struct Word<K, V>(pub(crate) *mut Entry<K, V>);
 
 impl<K, V> Clone for Word<K, V> {
@@ -30,12 +31,13 @@ pub(crate) enum Kind {
     Leaving,
 }
 
-const ADDRESS: usize = 0x0000_ffff_ffff_fff8;
-const KIND: usize = 0b111;
+/// Where the address begins.
+const ADDRESS: u32 = 16;
+const TAG: usize = (1 << ADDRESS) - 1;
+/// The bit that all tags have, and no code.
 const ENTRY: usize = 0b001;
 const MOVED: usize = 0b010;
 const LEAVING: usize = 0b100;
-const TAG: u32 = 48;
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("tux-cache packs 16 tag bits into 64-bit lane words and needs a 64-bit target");
@@ -43,23 +45,21 @@ compile_error!("tux-cache packs 16 tag bits into 64-bit lane words and needs a 6
 impl<K, V> Word<K, V> {
     pub(crate) const EMPTY: Self = Self(std::ptr::null_mut());
 
-    fn pack(entry: *mut Entry<K, V>, bits: usize) -> Self {
+    fn pack(entry: *mut Entry<K, V>, low: usize) -> Self {
         // User addresses above 48 bits appear only where a program asks the kernel for them.
         assert!(
-            entry.addr() & !ADDRESS == 0,
+            entry.addr() >> (usize::BITS - ADDRESS) == 0,
             "entry allocated outside the 48-bit address space"
         );
-        Self(entry.map_addr(|a| a | bits))
-    }
-
-    /// What the word of an entry with this hash has beside its address.
-    #[inline(always)]
-    fn mark(hash: Hash) -> usize {
-        usize::from(hash.tag()) << TAG | ENTRY
+        // As numbers: an address that is shifted through the pointer is one that the compiler computes twice.
+        let address = entry.expose_provenance();
+        Self(std::ptr::with_exposed_provenance_mut(
+            address << ADDRESS | low,
+        ))
     }
 
     pub(crate) fn entry(entry: *mut Entry<K, V>, hash: Hash) -> Self {
-        Self::pack(entry, Self::mark(hash))
+        Self::pack(entry, usize::from(hash.tag()))
     }
 
     pub(crate) fn moved(to: *mut Entry<K, V>) -> Self {
@@ -77,11 +77,11 @@ impl<K, V> Word<K, V> {
 
     #[inline]
     pub(crate) fn kind(self) -> Kind {
-        match self.0.addr() & KIND {
+        match self.0.addr() & TAG {
             0 => Kind::Empty,
-            ENTRY => Kind::Entry,
             MOVED => Kind::Moved,
-            _ => Kind::Leaving,
+            LEAVING => Kind::Leaving,
+            _ => Kind::Entry,
         }
     }
 
@@ -99,13 +99,7 @@ impl<K, V> Word<K, V> {
     /// Whether this is the place of an entry whose hash has this tag.
     #[inline(always)]
     pub(crate) fn has_tag(self, hash: Hash) -> bool {
-        self.without_mark(hash).addr() & !ADDRESS == 0
-    }
-
-    /// The address, if the rest of the word is what stands beside that of an entry with this hash; otherwise anything.
-    #[inline(always)]
-    fn without_mark(self, hash: Hash) -> *mut Entry<K, V> {
-        self.0.wrapping_byte_sub(Self::mark(hash))
+        self.0.addr() & TAG == usize::from(hash.tag())
     }
 
     /// The entry this word is the place of, if its hash has this tag.
@@ -115,14 +109,14 @@ impl<K, V> Word<K, V> {
     /// As for [`deref`](Self::deref), but for the word's kind.
     #[inline(always)]
     pub(crate) unsafe fn tagged<'g>(self, hash: Hash) -> Option<&'g Entry<K, V>> {
-        let entry = self.without_mark(hash);
-        // SAFETY: the word of an entry, and this is its address; the rest is the caller's contract.
-        (entry.addr() & !ADDRESS == 0).then(|| unsafe { Self::reached(entry) })
+        // SAFETY: tags are odd, so it is an entry's; the rest is the caller's contract.
+        self.has_tag(hash).then(|| unsafe { self.deref() })
     }
 
     #[inline(always)]
     pub(crate) fn address(self) -> *mut Entry<K, V> {
-        self.0.map_addr(|a| a & ADDRESS)
+        // Exposed by `pack`.
+        std::ptr::with_exposed_provenance_mut(self.0.addr() >> ADDRESS)
     }
 
     /// The entry this word names.
@@ -133,18 +127,9 @@ impl<K, V> Word<K, V> {
     /// that guard (R2).
     #[inline(always)]
     pub(crate) unsafe fn deref<'g>(self) -> &'g Entry<K, V> {
-        // SAFETY: the caller's contract.
-        unsafe { Self::reached(self.address()) }
-    }
-
-    /// # Safety
-    ///
-    /// The address is that of a word as in [`deref`](Self::deref).
-    #[inline(always)]
-    unsafe fn reached<'g>(entry: *mut Entry<K, V>) -> &'g Entry<K, V> {
         // SAFETY: by the contract the entry was reachable inside the guard, so by R3 it is not freed before the
         // guard is left; entries are only shared by reference once published.
-        let entry = unsafe { &*entry };
+        let entry = unsafe { &*self.address() };
         entry.witness.used();
         entry
     }

@@ -3,7 +3,7 @@
 use super::remove::CLEARS_PER_SWEEP;
 use super::{Bounded, Instant};
 use crate::engine::clock::LEASED;
-use crate::engine::entry::{Due, Entry, Hash, Phase, Standing};
+use crate::engine::entry::{Entry, Hash, Phase, Standing};
 use crate::engine::lease::Lease;
 use crate::engine::local::{Local, Retired};
 use crate::engine::table::{Found, Lane};
@@ -90,11 +90,11 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         let mut now = self.at(tick);
         if let Some(lease) = lease {
             // Born in the lease's generation: if the cache was cleared since, it is dead at birth.
-            now.clears = lease.clears;
+            now.era = now.era.after(lease.clears);
         }
-        let due = Due::new(deadline, now.generation());
+        let due = now.due(deadline);
         let queue = if lease.is_some() { LEASED } else { 0 };
-        let standing = Standing::new(queue, self.clock.epoch());
+        let standing = Standing::new(queue, now.era.epoch());
         let entry = local.allocate(|| Entry::new(Phase::Pending, hash, due, standing, key, value));
         let word = Word::entry(entry, hash);
         let lane = self
@@ -110,8 +110,8 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             lane,
             word,
         };
-        let clears = self.clears.load(Ordering::SeqCst);
-        if clears.wrapping_sub(now.clears) >= CLEARS_PER_SWEEP {
+        let clears = self.clears();
+        if clears.wrapping_sub(now.era.clears()) >= CLEARS_PER_SWEEP {
             // Stopped for so many clears that its generation may come round again: begin anew.
             published.entry().phase.decide(Phase::Cancelled);
             return match lease {
@@ -125,8 +125,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             published.entry().phase.decide(Phase::Cancelled);
             return published.take_back();
         }
-        let is_void =
-            lease.is_some_and(|lease| !lease.is_valid(self.clears.load(Ordering::SeqCst)));
+        let is_void = lease.is_some_and(|lease| !lease.is_valid(self.clears()));
         if is_void && !cfg!(tux_fault = "lease-no-recheck") {
             published.entry().phase.decide(Phase::Cancelled);
             return published.bury(End::Void);
@@ -166,7 +165,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         // SeqCst: a sweep looks at the lanes after the clear was counted. Either it saw the entry live, or this sees the
         // clear.
         dekker_fence();
-        if self.clears.load(Ordering::SeqCst) != then.clears {
+        if self.clears() != then.era.clears() {
             self.end_cleared(local, lane, word, entry);
         }
     }

@@ -243,10 +243,7 @@ fn a_lane_is_taken_from_stopped_inserts() {
 #[test]
 fn old_generations_end() {
     let world = World::new(100);
-    world
-        .cache
-        .clears
-        .store(CLEARS_PER_SWEEP - 2, Ordering::SeqCst);
+    world.cache.clock.era.set(CLEARS_PER_SWEEP - 2, 0);
     world.set(0, 20, 20);
     world.stop(10, 10, Stop::Published);
     world.clear(1);

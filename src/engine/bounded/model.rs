@@ -4,7 +4,7 @@
 //! one after which it stops, with the operation's own parts; what is left to do is left to whoever comes next (I7).
 
 use super::Bounded;
-use crate::engine::entry::{Due, Entry, Hash, Phase, Standing};
+use crate::engine::entry::{Entry, Hash, Phase, Standing};
 use crate::engine::local::Local;
 use crate::engine::table::{Found, Lane};
 use crate::engine::word::{Kind, Word};
@@ -37,7 +37,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         (key, value): (K, V),
         stop: Stop,
     ) -> bool {
-        let due = Due::new(Deadline::NEVER, self.at(0).generation());
+        let due = self.at(0).due(Deadline::NEVER);
         let entry = local
             .allocate(|| Entry::new(Phase::Pending, hash, due, Standing::new(0, 0), key, value));
         let word = Word::entry(entry, hash);

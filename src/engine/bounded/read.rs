@@ -4,7 +4,6 @@ use super::{Bounded, Instant};
 use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::expiry::Expiry;
 use crate::engine::word::Kind;
-use crate::time::Clock as Time;
 
 impl<K, V> Bounded<K, V> {
     /// The current entry whose key `is_it`. Does not count as a use.
@@ -40,7 +39,7 @@ impl<K, V> Bounded<K, V> {
         // SAFETY: the same contract.
         unsafe {
             self.table
-                .find_to_use(hash, is_it, is_current, self.clock.steady())
+                .find_to_use(hash, is_it, is_current, now.era.steady())
         }
     }
 
@@ -55,14 +54,14 @@ impl<K, V> Bounded<K, V> {
     pub(crate) unsafe fn get_at_home<'g>(
         &self,
         hash: Hash,
-        time: &Time,
+        tick: impl FnOnce() -> u64,
         is_it: impl FnOnce(&K) -> bool,
     ) -> Option<&'g Entry<K, V>> {
         // An entry that is current now was so when it was loaded: neither time nor the count of clears goes back.
         let used = |entry: &Entry<K, V>| {
             is_it(&entry.key)
-                && self.at(time.quick_tick()).sees(entry)
-                && entry.use_if_live(self.clock.steady())
+                && !entry.deadline.has_passed(tick())
+                && entry.use_if_live(self.clock.era.load().steady())
         };
         // SAFETY: the same contract.
         unsafe { self.table.first_at_home(hash, used) }

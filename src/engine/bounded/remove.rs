@@ -89,7 +89,7 @@ impl<K, V> Bounded<K, V> {
         loop {
             // SAFETY: inside the guard that every caller of this type is in.
             let found = unsafe { self.table.find(hash, is_it) };
-            if !lease.is_valid(self.clears.load(Ordering::SeqCst)) {
+            if !lease.is_valid(self.clears()) {
                 return false;
             }
             // Whoever changes the key from now on changes this very lane.
@@ -150,7 +150,7 @@ impl<K, V> Bounded<K, V> {
     pub(crate) fn clear(&self, local: &Local<K, V>) {
         loop {
             let now = self.at(0);
-            if (now.clears + 1).is_multiple_of(CLEARS_PER_SWEEP) {
+            if (now.era.clears() + 1).is_multiple_of(CLEARS_PER_SWEEP) {
                 // An entry that is 2^14 or more clears old must be gone before its generation comes round again. Each
                 // clear at this boundary sweeps by itself, so none relies on another that may have stopped.
                 self.end_generations(local);
@@ -158,17 +158,7 @@ impl<K, V> Bounded<K, V> {
                     self.sweep_group(local, group, 0);
                 }
             }
-            // SeqCst: a publisher that re-checks its lease after this sees it (I8).
-            if self
-                .clears
-                .compare_exchange(
-                    now.clears,
-                    now.clears + 1,
-                    Ordering::SeqCst,
-                    Ordering::Relaxed,
-                )
-                .is_ok()
-            {
+            if self.clock.era.clear(now.era) {
                 dekker_fence();
                 return;
             }
@@ -183,7 +173,7 @@ impl<K, V> Bounded<K, V> {
                 if word.kind() == Kind::Entry {
                     // SAFETY: an entry word, loaded inside the caller's guard.
                     let entry = unsafe { word.deref() };
-                    if !entry.due.is_of(self.at(0).generation())
+                    if !entry.is_of(self.at(0).era.generation())
                         && entry.phase.decide(Phase::Cancelled) == Phase::Live
                     {
                         return;
@@ -222,7 +212,7 @@ impl<K, V> Bounded<K, V> {
                             word
                         };
                         if self.at(tick).sees(entry) {
-                            earliest = earliest.min(entry.due.deadline());
+                            earliest = earliest.min(entry.deadline);
                         } else if self.remove(local, lane, word, entry) {
                             self.count_dead(local, entry);
                             count += 1;
@@ -242,7 +232,7 @@ impl<K, V> Bounded<K, V> {
     }
 
     pub(super) fn count_dead(&self, local: &Local<K, V>, entry: &Entry<K, V>) {
-        if entry.due.is_of(self.at(0).generation()) {
+        if entry.is_of(self.at(0).era.generation()) {
             local.counters.expirations.add(1);
         } else {
             local.counters.cleared.add(1);
@@ -252,8 +242,8 @@ impl<K, V> Bounded<K, V> {
     /// Whether [`reclaim_some`](Self::reclaim_some) may find something.
     #[inline(always)]
     pub(super) fn has_dead(&self, tick: u64) -> bool {
-        // Relaxed: what is missed now is found by the next writer.
-        let all_swept = self.clears.load(Ordering::Relaxed) << 32 | self.groups() as u64;
+        // What is missed now is found by the next writer.
+        let all_swept = self.clears() << 32 | self.groups() as u64;
         self.swept.load(Ordering::Relaxed) != all_swept || self.expiry.is_due(tick)
     }
 
@@ -267,7 +257,7 @@ impl<K, V> Bounded<K, V> {
                 reason = "compared as 32 bits on both sides"
             )]
             let (clears, next, current) =
-                ((swept >> 32) as u32, swept as u32, self.at(0).clears as u32);
+                ((swept >> 32) as u32, swept as u32, self.clears() as u32);
             let next = match current.wrapping_sub(clears).cast_signed() {
                 0 => next,
                 1.. => 0,

@@ -2,12 +2,11 @@
 
 use super::insert::End;
 use super::{Bounded, Instant};
-use crate::engine::entry::{Due, Entry, Hash, Phase, Standing};
+use crate::engine::entry::{Entry, Hash, Phase, Standing};
 use crate::engine::lease::Lease;
 use crate::engine::local::Local;
 use crate::engine::table::Found;
 use crate::engine::word::Word;
-use crate::sync::Ordering;
 use crate::time::Deadline;
 
 impl<K: Eq + Clone, V> Bounded<K, V> {
@@ -105,16 +104,14 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                 // Whoever changed the key since the lease bumped its generation before; whoever does so from now on
                 // changes this very lane, and the exchange fails.
                 Some(found) => {
-                    if !lease.is_valid(self.clears.load(Ordering::SeqCst)) {
+                    if !lease.is_valid(self.clears()) {
                         break false;
                     }
                     // In the lease's generation: cleared since, it is dead at birth.
-                    let clears = if cfg!(tux_fault = "lease-born-late") {
-                        self.at(0).clears
-                    } else {
-                        lease.clears
-                    };
-                    let then = Instant { tick, clears };
+                    let mut then = self.at(tick);
+                    if !cfg!(tux_fault = "lease-born-late") {
+                        then.era = then.era.after(lease.clears);
+                    }
                     self.overwrite(local, found, key, value, deadline, then)
                 }
                 None => self.insert_rarely(local, hash, key, value, deadline, tick, Some(lease)),
@@ -179,13 +176,13 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         now: Instant,
     ) -> End<K, V> {
         let hash = old.hash;
-        let due = Due::new(deadline, now.generation());
+        let due = now.due(deadline);
         let standing = Standing::of(old);
         let in_m = standing.is_in_m();
         let entry = local.allocate(|| Entry::new(Phase::Live, hash, due, standing, key, value));
         let own = Word::entry(entry, hash);
         if self.table.exchange(lane, word, own) {
-            self.expiry.record(lane, due.deadline());
+            self.expiry.record(lane, deadline);
             self.clock.overwritten(old, in_m);
             if cfg!(tux_fault = "passed-forgotten") {
                 self.table.departed(hash, lane);

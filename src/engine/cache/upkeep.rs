@@ -100,7 +100,7 @@ where
 
     pub(super) fn clears(&self) -> u64 {
         match &self.index {
-            Index::Bounded(_, bounded) => bounded.at(0).clears,
+            Index::Bounded(_, bounded) => bounded.clears(),
             Index::Unbounded(map) => map.clears(),
             Index::Nothing(_) => 0,
         }

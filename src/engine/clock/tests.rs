@@ -14,7 +14,10 @@ fn entry() -> Entry<u64, u64> {
 }
 
 fn entry_of(standing: Standing) -> Entry<u64, u64> {
-    let due = Due::new(Deadline::NEVER, 0);
+    let due = Due {
+        deadline: Deadline::NEVER,
+        generation: 0,
+    };
     Entry::new(Phase::Live, Hash::new(0), due, standing, 1, 1)
 }
 
@@ -172,7 +175,7 @@ fn an_entry_that_is_arriving_is_counted_for_one_side() {
 #[test]
 fn the_hand_takes_a_use_and_the_marks_of_those_it_passes() {
     let clock = clock(100);
-    clock.steady.store(Usage::steady(10), Ordering::Relaxed);
+    clock.era.set(0, 10);
     // S shrinks for an entry used in the last tenth of C/|M| of its lap.
     for (in_m, used, began, late) in [
         (20, 9, 7, true),
@@ -180,8 +183,8 @@ fn the_hand_takes_a_use_and_the_marks_of_those_it_passes() {
         (2, 9, 7, true),
         (2, 7, 7, false),
     ] {
-        let mut entry = entry();
-        entry.usage = Usage::new(2, used);
+        let entry = entry_of(Standing::new(0, used));
+        entry.usage.set_uses(2);
         entry.mark.store(began, Ordering::Relaxed);
         entry.queue.store(IN_M | OLD | GRACE, Ordering::Relaxed);
         clock.hand.in_m.store(in_m, Ordering::Relaxed);

@@ -3,7 +3,7 @@
 use super::*;
 
 const fn hash(home: u32, low: u32) -> Hash {
-    Hash { home, low }
+    Hash::new((home as u64) << 32 | low as u64)
 }
 
 const A: Hash = hash(0x8000_0001, 0x1230_0000);

@@ -34,7 +34,10 @@ fn local(batch: usize) -> Rc<Part> {
 }
 
 fn retire(local: &Part, values: &Rc<()>, run: Option<Box<dyn Fn()>>) {
-    let due = Due::new(Deadline::NEVER, 0);
+    let due = Due {
+        deadline: Deadline::NEVER,
+        generation: 0,
+    };
     let value = Value(Rc::clone(values), run);
     let standing = Standing::new(0, 0);
     let entry = local.allocate(|| Entry::new(Phase::Live, Hash::new(0), due, standing, 1, value));

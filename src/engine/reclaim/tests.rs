@@ -59,6 +59,30 @@ fn slots_are_reused_unless_a_guard_was_leaked() {
     });
 }
 
+/// The short guard holds back like any other, by itself, and there is one of it.
+#[test]
+fn r3_a_batch_waits_for_turns_and_for_nesting_guards() {
+    both_forms(|domain| {
+        let a = domain.acquire();
+        let turn = a.enter_turn();
+        assert!(turn.is_some() && a.enter_turn().is_none());
+        let mut of_turn = domain.seal();
+        let nested = a.enter();
+        let mut of_both = domain.seal();
+        drop(turn);
+        assert!(of_turn.has_elapsed() && !of_both.has_elapsed());
+        let again = a.enter_turn();
+        assert!(again.is_some());
+        drop(nested);
+        assert!(of_both.has_elapsed(), "this turn is another one");
+        domain.release(a);
+        assert!(!ptr::eq(a, domain.acquire()), "a guard is open");
+        drop(again);
+        domain.release(a);
+        assert!(ptr::eq(a, domain.acquire()));
+    });
+}
+
 /// The owner-only tables are indexed by it.
 #[test]
 fn slots_have_numbers_of_their_own_and_are_adopted_by_them() {
@@ -82,7 +106,7 @@ fn quick_slots_are_light_and_their_numbers_bounded() {
     static FENCED: Domain = Domain::new(|| false);
     for id in 0..QUICK_SLOTS + 2 {
         let quick = Quick::of(LIGHT.acquire());
-        assert_eq!(quick.map(Quick::id), (id < QUICK_SLOTS).then_some(id));
+        assert_eq!(quick.map(Quick::place), (id < QUICK_SLOTS).then_some(id));
     }
     assert!(Quick::of(FENCED.acquire()).is_none());
 }

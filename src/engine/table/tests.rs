@@ -29,7 +29,7 @@ fn a_full_table_refuses_and_forgets_the_paths_it_counted() {
 }
 
 fn at_home(home: u32) -> Hash {
-    Hash { home, low: 0 }
+    Hash::new(u64::from(home) << 32)
 }
 
 /// At home in the first half of the table.
@@ -101,7 +101,7 @@ fn distances_go_round_the_end() {
 /// I2: "alone" spares a newcomer the search for rivals, so it must never be said too often.
 #[test]
 fn alone_is_who_has_no_rival_on_its_path() {
-    let (one, other) = (Hash::new(0x7_0001), Hash::new(0x7_0002));
+    let (one, other) = (Hash::new(0x7_0001), Hash::new(0x7_0003));
     let table = Table::<u64, u64>::new(1).unwrap();
     let own = table.claim(one, fake(64, one)).unwrap();
     assert!(table.is_alone(one) && !table.is_alone(other));

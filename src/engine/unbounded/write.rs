@@ -24,10 +24,9 @@ where
     ) -> bool {
         let guard = self.guard();
         let stamp = self.written.fetch_add(1, Ordering::Relaxed);
-        let due = Due::new(deadline, 0);
         let slot = |phase| Slot {
             phase: PhaseWord::new(phase),
-            due,
+            deadline,
             stamp,
             value,
         };

@@ -134,7 +134,8 @@ impl Bounded {
 
     /// The first free lane from the home bucket on.
     fn free_lane(&self, hash: Hash) -> usize {
-        let home = u64::from(hash.home) * self.buckets as u64 / (1 << 32);
+        let share = u128::from(hash.0) * self.buckets as u128;
+        let home = share >> 64;
         let home = usize::try_from(home).expect("below the number of buckets") * LANES;
         let mut lanes = (home..self.lanes.len()).chain(0..home);
         let free = lanes.find(|&lane| self.lanes[lane].is_none());

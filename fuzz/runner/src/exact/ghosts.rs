@@ -3,9 +3,9 @@
 use super::Hash;
 
 const WAYS: usize = 10;
-/// Dates are kept in units, modulo 256; epochs modulo 2^15.
+/// Dates are kept in units, modulo 256; epochs modulo 2^14.
 const UNITS: u64 = 1 << 8;
-const EPOCHS: u32 = 1 << 15;
+pub(super) const EPOCHS: u32 = 1 << 14;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
@@ -59,12 +59,12 @@ impl Ghosts {
 
     fn set(&mut self, hash: Hash) -> &mut Set {
         let sets = self.sets.len() as u64;
-        let at = u64::from(hash.home) * sets / (1 << 32);
+        let at = u128::from(hash.0) * u128::from(sets) >> 64;
         &mut self.sets[usize::try_from(at).expect("below the number of sets")]
     }
 
     fn fingerprint(hash: Hash) -> u32 {
-        (hash.low / 0x1_0000).max(1)
+        ((hash.0 >> 16) as u32 & 0xffff).max(1)
     }
 
     /// Looks a key up and forgets it.

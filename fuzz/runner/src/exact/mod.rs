@@ -16,12 +16,9 @@ use std::time::Duration;
 use bounded::Bounded;
 use unbounded::Unbounded;
 
-/// A hash as the table uses it: one half chooses the bucket, the other the tag.
+/// A hash as the table uses it: odd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Hash {
-    pub(crate) home: u32,
-    pub(crate) low: u32,
-}
+pub(crate) struct Hash(pub(crate) u64);
 
 impl Hash {
     /// `plain`: of a hasher that is not ahash, so that the engine spreads it once more.
@@ -34,12 +31,7 @@ impl Hash {
         } else {
             hash
         };
-        let bytes = spread.to_le_bytes();
-        let half = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four"));
-        Self {
-            home: half(4),
-            low: half(0),
-        }
+        Self(spread | 1)
     }
 }
 

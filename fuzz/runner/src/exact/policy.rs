@@ -5,7 +5,7 @@
 use super::Hash;
 use super::Now;
 use super::bounded::{Entry, Lanes};
-use super::ghosts::{Dates, Ghost, Ghosts};
+use super::ghosts::{Dates, EPOCHS, Ghost, Ghosts};
 use super::tour::Tour;
 
 const MAX_USES: u32 = 3;
@@ -115,7 +115,7 @@ impl Policy {
     }
 
     fn idle(&self, then: u32) -> u32 {
-        self.epoch - then
+        (self.epoch - then) % EPOCHS
     }
 
     fn dates(&self) -> Dates {

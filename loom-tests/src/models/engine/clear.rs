@@ -53,7 +53,7 @@ fn a_clear_against_an_overwrite() {
         assert_ne!(a.get(&k), Some(0), "I5: cleared");
         assert_ne!(other.join().unwrap(), Some(0), "I2: overwritten");
         assert!(clearer.join().unwrap() <= 1);
-        let clears = a.now(0).clears;
+        let clears = a.now(0).era.clears();
         assert_eq!(clears, 2, "I5: a clear was lost");
         // A set after the clear stays.
         a.set(&k, 2);

@@ -33,7 +33,13 @@ impl World {
     /// An entry that is PENDING in a lane.
     fn publish(&self, name: u8) -> (Address, Lane, Word<Key, ()>) {
         let key = key(name);
-        let (hash, due) = (key.hash, Due::new(Deadline::NEVER, 0));
+        let (hash, due) = (
+            key.hash,
+            Due {
+                deadline: Deadline::NEVER,
+                generation: 0,
+            },
+        );
         let entry = Box::into_raw(Box::new(Entry::new(
             Phase::Pending,
             hash,

@@ -6,6 +6,7 @@ mod support;
 mod bucket;
 mod clear;
 mod counters;
+mod era;
 mod evict;
 mod expiry;
 mod hand;

@@ -29,6 +29,14 @@ impl World {
         self.node().used();
     }
 
+    /// [`read`](Self::read) as a hit does: in the short guard, or in one that nests if that is entered already.
+    fn read_in_turn(&self, slot: &Slot) {
+        match slot.enter_turn() {
+            Some(_turn) => self.node().used(),
+            None => self.read(slot),
+        }
+    }
+
     /// The present node. To be called and used inside a guard.
     fn node(&self) -> &Witness {
         // SAFETY: nodes are marked as freed, but never given back; the witness tells.
@@ -93,6 +101,58 @@ fn a_node_is_freed_behind_two_readers() {
         world.replace();
         reader.join().unwrap();
         nested.join().unwrap();
+        assert!(world.replace(), "R3: nobody is left to wait for");
+    });
+}
+
+/// The same of readers in their turns.
+///
+/// Seeded faults: `reclaim-turn-unseen` (a seal overlooks turns), `reclaim-leave-relaxed`.
+#[test]
+fn a_node_is_freed_behind_a_turn() {
+    check("reclaim::turn/replace", 3, 100, || {
+        let world = World::new();
+        let other = thread::spawn({
+            let world = StdArc::clone(&world);
+            move || {
+                let slot = world.domain.acquire();
+                world.read_in_turn(slot);
+                world.read_in_turn(slot);
+                world.domain.release(slot);
+            }
+        });
+        world.replace();
+        world.replace();
+        other.join().unwrap();
+        assert!(world.replace(), "R3: nobody is left to wait for");
+    });
+}
+
+/// A turn inside which there is another reader: user code that a hit calls. And a guard taken there that outlives the turn.
+///
+/// Seeded fault: `reclaim-turn-nested` (the turn is entered again, which leaves it).
+#[test]
+fn a_turn_is_not_entered_twice() {
+    check("reclaim::turn in turn/replace", 3, 100, || {
+        let world = World::new();
+        let other = thread::spawn({
+            let world = StdArc::clone(&world);
+            move || {
+                let slot = world.domain.acquire();
+                let turn = slot.enter_turn();
+                let node = world.node();
+                world.read_in_turn(slot);
+                let longer = slot.enter();
+                let other = world.node();
+                node.used();
+                drop(turn);
+                other.used();
+                drop(longer);
+            }
+        });
+        world.replace();
+        world.replace();
+        other.join().unwrap();
         assert!(world.replace(), "R3: nobody is left to wait for");
     });
 }

@@ -28,11 +28,8 @@ impl Eq for Key {}
 pub(super) fn key(name: u8) -> Key {
     Key {
         name,
-        hash: Hash {
-            home: 0,
-            // No byte is zero: a hint that is zero says nothing.
-            low: u32::from(name) * 0x0101_0101,
-        },
+        // No byte is zero: a hint that is zero says nothing. And odd, so that names are told apart by each.
+        hash: Hash::new((2 * u64::from(name) + 1) * 0x0101_0101),
     }
 }
 
@@ -211,9 +208,12 @@ impl Actor {
 
     pub(super) fn get_at(&self, key: &Key, tick: u64) -> Option<u8> {
         let _guard = self.guard();
-        let now = self.cache().at(tick);
         // SAFETY: the guard is open for as long as the entry is used.
-        unsafe { self.cache().get(key.hash, now, |k| k == key) }.map(|entry| entry.value.read())
+        let entry = unsafe {
+            let at_home = self.cache().get_at_home(key.hash, || tick, |k| k == key);
+            at_home.or_else(|| self.cache().get(key.hash, self.now(tick), |k| k == key))
+        };
+        entry.map(|entry| entry.value.read())
     }
 
     pub(super) fn invalidate(&self, key: &Key) -> bool {
@@ -244,9 +244,7 @@ impl Actor {
     }
 
     pub(super) fn lease(&self, key: &Key) -> Lease {
-        self.world
-            .board
-            .lease(key.hash, || self.cache().at(0).clears)
+        self.world.board.lease(key.hash, || self.cache().clears())
     }
 
     /// Reclaims what has expired at `tick`.

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// All keys have one hash: each is compared with whatever stands before it.
-pub(super) const HASH: Hash = Hash { home: 0, low: 7 };
+pub(super) const HASH: Hash = Hash::new(7);
 
 pub(super) type Hook = Box<dyn FnMut(u8, u8)>;
 
