@@ -158,7 +158,7 @@ impl Usage {
     pub(crate) fn touch(&self, steady: u32) {
         let old = self.0.load(Ordering::Relaxed);
         let missing = (Self::MAX_USES - (old & Self::MAX_USES)).saturating_sub(1);
-        let new = old & Self::OWN | (steady & !Self::OWN) - missing;
+        let new = old & Self::OWN | ((steady & !Self::OWN) - missing);
         if new != old {
             self.0.store(new, Ordering::Relaxed);
         }

@@ -59,10 +59,10 @@ impl Turn {
     /// The number of its slot, and [`INSIDE`](Self::INSIDE). Only the slot's owner may call it.
     #[inline(always)]
     fn own(&self) -> usize {
-        #[cfg(not(tux_loom))]
+        #[cfg(not(any(tux_loom, tux_count)))]
         // SAFETY: only the owner writes, and that is the caller; others read atomically.
         return unsafe { *self.0.as_ptr() } % PLACES;
-        #[cfg(tux_loom)]
+        #[cfg(any(tux_loom, tux_count))]
         return self.0.load(Ordering::Relaxed) % PLACES;
     }
 

@@ -59,7 +59,7 @@ impl Ghosts {
 
     fn set(&mut self, hash: Hash) -> &mut Set {
         let sets = self.sets.len() as u64;
-        let at = u128::from(hash.0) * u128::from(sets) >> 64;
+        let at = (u128::from(hash.0) * u128::from(sets)) >> 64;
         &mut self.sets[usize::try_from(at).expect("below the number of sets")]
     }
 
