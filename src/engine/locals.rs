@@ -74,7 +74,6 @@ impl<K, V> Locals<K, V> {
     /// quick.
     #[inline(always)]
     pub(crate) fn made(&self, quick: Quick) -> Option<&Local<K, V>> {
-        debug_assert!(quick.place() < PLACES);
         // SAFETY: places are below `PLACES`, which is how many there are.
         let local = unsafe { self.quick.get_unchecked(quick.place()) }.load(Ordering::Relaxed);
         // SAFETY: null, or installed once, by an owner of this slot before us (handed over with the slot, acquire) or

@@ -258,7 +258,7 @@ impl Quick {
     /// That is so.
     #[inline(always)]
     pub(crate) unsafe fn enter_turn(self) -> TurnGuard<'static> {
-        debug_assert!(self.0.light && self.place() < QUICK_SLOTS);
+        debug_assert!(self.0.light);
         let guard = self.0.step_in();
         compiler_fence(Ordering::SeqCst);
         guard
