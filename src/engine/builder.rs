@@ -72,7 +72,7 @@ impl<K, V, S> TtlCacheBuilder<K, V, S> {
         Self { ttl: None, ..self }
     }
 
-    /// The most entries the cache holds, 0 to 2^31; 0 keeps nothing. The memory for the table (about 40 bytes an
+    /// The most entries the cache holds, 0 to 2^30; 0 keeps nothing. The memory for the table (about 40 bytes an
     /// entry) is reserved at once and touched as it fills.
     pub fn max_size(self, entries: usize) -> Self {
         Self {

@@ -61,7 +61,7 @@ where
     ///
     /// # Panics
     ///
-    /// If [`build`](TtlCacheBuilder::build) fails, with its text: `max_size` is beyond 2^31, or more than there is
+    /// If [`build`](TtlCacheBuilder::build) fails, with its text: `max_size` is beyond 2^30, or more than there is
     /// memory for.
     #[must_use]
     pub fn new(ttl: Duration, max_size: usize) -> Self {

@@ -119,8 +119,8 @@ impl PhaseWord {
 /// and last access (14 bits, in epochs).
 ///
 /// **U1** Every value of the word has the entry's own generation: who writes it changes the low half of what it has
-/// read. So an entry whose word equals [`Era::steady`](super::clock::Era::steady) is of the current generation, and a hit that
-/// finds it so has one comparison for both.
+/// read. So an entry whose word equals [`Era::steady`](super::clock::Era::steady) is of the current generation (of which entries 2^16
+/// clears old are not: they have left the table, I5), and a hit that finds it so has one comparison for both.
 ///
 /// All accesses are Relaxed: the half that changes is advice to the eviction clock, and a lost update costs one use; the other
 /// half was written before publication.
@@ -129,7 +129,7 @@ pub(crate) struct Usage(advice::AtomicU32);
 
 impl Usage {
     pub(crate) const MAX_USES: u32 = 3;
-    /// Epochs are kept modulo 2^14: a thousand times as many misses as the cache has entries.
+    /// Epochs are kept modulo 2^14: at least five hundred times as many misses as the cache has entries.
     pub(crate) const MAX_EPOCH: u32 = (1 << 14) - 1;
     const GENERATION: u32 = 16;
     const OWN: u32 = u32::MAX << Self::GENERATION;

@@ -196,7 +196,7 @@ impl Ghosts {
         })
     }
 
-    /// Remembers a key that was last used `idle` epochs ago; `now` already counts its eviction.
+    /// Remembers a key that was last used `idle` epochs ago; `now` may count its eviction already.
     #[inline]
     pub(crate) fn remember(&self, hash: Hash, from_s: bool, idle: u32, now: Dates) {
         let set = self.set(hash);

@@ -70,7 +70,7 @@ impl<T: Zeroed> Zeros<T> {
 impl<T: Zeroed> Zeros<T> {
     /// `n` zeros; `None` if the memory is not to be had.
     pub(crate) fn new(n: usize) -> Option<Self> {
-        const { assert!(!std::mem::needs_drop::<T>()) };
+        const { assert!(!std::mem::needs_drop::<T>() && size_of::<T>() > 0) };
         let layout = Self::layout(n)?;
         // SAFETY: the layout has a size.
         let memory = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })?;

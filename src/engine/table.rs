@@ -19,23 +19,15 @@ use crate::sync::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 mod find;
 mod hints;
 mod lane;
+mod size;
 
 use hints::matching;
 pub(crate) use lane::Lane;
-
-#[cfg(not(tux_loom))]
-pub(crate) const LANES: usize = 7;
-/// Small, so that models overflow and explore.
-#[cfg(tux_loom)]
-pub(crate) const LANES: usize = 2;
+use size::buckets_for;
+pub(crate) use size::{LANES, MAX_CAPACITY};
 
 /// How far along its path a search trusts hints before it compares tags.
 const HINTED_BUCKETS: usize = 3;
-
-/// How full the table is when the cache is: so many entries to two buckets. With half of the lanes taken, 1 % of the entries of
-/// a table filled at random live outside their home bucket (Poisson); under churn, when newcomers have come before the victims
-/// are gone, some more. Each of them costs as much as several hits.
-const ENTRIES_IN_TWO: usize = if cfg!(tux_loom) { 4 } else { 7 };
 
 #[repr(C, align(64))]
 struct Bucket<K, V> {
@@ -53,14 +45,11 @@ pub(crate) struct Table<K, V> {
 /// An entry and where it stands.
 pub(crate) type Found<'g, K, V> = (Lane, Word<K, V>, &'g Entry<K, V>);
 
-/// The most entries a bounded cache may be built for.
-pub(crate) const MAX_CAPACITY: usize = 1 << 31;
-
 impl<K, V> Table<K, V> {
     /// A table for `capacity` entries; `None` if the memory is not to be had. Untouched pages cost nothing.
     pub(crate) fn new(capacity: usize) -> Option<Self> {
         debug_assert!(capacity <= MAX_CAPACITY);
-        let buckets = (2 * capacity).div_ceil(ENTRIES_IN_TWO) + 1;
+        let buckets = buckets_for(capacity);
         Some(Self {
             buckets: Zeros::new(buckets)?,
             passed: Zeros::new(buckets)?,

@@ -47,6 +47,9 @@ impl<K, V> Bounded<K, V> {
     /// Short, calls nothing but `is_it`, and asks what time it is last: few registers are needed at a time, so that
     /// callers have none to save.
     ///
+    /// The count of clears is asked for before the lane, so an entry of a generation long gone is never taken for one of that
+    /// count's: it had left its lane by then (I5). The time may be asked for last: it does not go back.
+    ///
     /// # Safety
     ///
     /// As for `peek`.
@@ -57,11 +60,9 @@ impl<K, V> Bounded<K, V> {
         tick: impl FnOnce() -> u64,
         is_it: impl FnOnce(&K) -> bool,
     ) -> Option<&'g Entry<K, V>> {
-        // An entry that is current now was so when it was loaded: neither time nor the count of clears goes back.
+        let steady = self.clock.era.load().steady();
         let used = |entry: &Entry<K, V>| {
-            is_it(&entry.key)
-                && !entry.deadline.has_passed(tick())
-                && entry.use_if_live(self.clock.era.load().steady())
+            is_it(&entry.key) && !entry.deadline.has_passed(tick()) && entry.use_if_live(steady)
         };
         // SAFETY: the same contract.
         unsafe { self.table.first_at_home(hash, used) }

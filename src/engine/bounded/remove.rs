@@ -146,7 +146,7 @@ impl<K, V> Bounded<K, V> {
         count
     }
 
-    /// Ends every entry there is: O(1), but for one sweep in 2^14 clears that keeps generations apart (I5).
+    /// Ends every entry there is: O(1), but for one clear in 2^14, which sweeps the whole table to keep generations apart (I5).
     pub(crate) fn clear(&self, local: &Local<K, V>) {
         loop {
             let now = self.at(0);

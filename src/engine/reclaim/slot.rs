@@ -206,14 +206,17 @@ impl Slot {
             open.load(Ordering::Relaxed).wrapping_add(1),
             Ordering::Release,
         );
-        Guard { slot: self }
+        Guard {
+            slot: self,
+            not_send: PhantomData,
+        }
     }
 }
 
 /// A slot that needs no fence and whose number is below [`QUICK_SLOTS`], or [nobody's](Slot::nobody): known once, so that
 /// hits need not look.
 #[derive(Clone, Copy)]
-pub(crate) struct Quick(&'static Slot);
+pub(crate) struct Quick(&'static Slot, PhantomData<*const ()>);
 
 /// How many slots can be quick.
 pub(crate) const QUICK_SLOTS: usize = 128;
@@ -222,13 +225,13 @@ pub(crate) const PLACES: usize = 2 * QUICK_SLOTS;
 
 impl Quick {
     pub(crate) fn of(slot: &'static Slot) -> Option<Self> {
-        (slot.light && slot.id < QUICK_SLOTS).then_some(Self(slot))
+        (slot.light && slot.id < QUICK_SLOTS).then_some(Self(slot, PhantomData))
     }
 
     /// The quick slot of a thread that has none.
     #[cfg(not(tux_loom))]
     pub(crate) const fn nobody(nobody: &'static Slot) -> Self {
-        Self(nobody)
+        Self(nobody, PhantomData)
     }
 
     pub(crate) fn slot(self) -> &'static Slot {
@@ -293,6 +296,7 @@ fn leaving() -> Ordering {
 #[derive(Debug)]
 pub(crate) struct Guard<'s> {
     slot: &'s Slot,
+    not_send: PhantomData<*const ()>,
 }
 
 impl Drop for Guard<'_> {

@@ -18,7 +18,7 @@ impl<K, V> Table<K, V> {
         hash: Hash,
         is_it: impl Fn(&K) -> bool + Copy,
     ) -> Option<Found<'g, K, V>> {
-        // Nine keys in ten stand at home, where their hint says.
+        // Nearly all keys stand at home, where their hint says.
         // SAFETY: the same contract.
         unsafe {
             match self.find_at(self.home(hash), hash, is_it, Entry::is_live) {

@@ -5,12 +5,15 @@
 pub(crate) struct Lane(pub(crate) u32);
 
 impl Lane {
+    /// How many buckets have numbers of lanes.
+    pub(crate) const MAX_BUCKETS: usize = (u32::MAX >> 3) as usize + 1;
+
     #[inline(always)]
     pub(crate) fn new(bucket: usize, position: usize) -> Self {
-        debug_assert!(position < 8 && u32::try_from(bucket << 3).is_ok());
+        debug_assert!(position < 8 && bucket < Self::MAX_BUCKETS);
         #[expect(
             clippy::cast_possible_truncation,
-            reason = "the builder bounds the number of lanes"
+            reason = "tables have at most `MAX_BUCKETS`"
         )]
         Self((bucket << 3 | position) as u32)
     }
