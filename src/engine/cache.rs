@@ -13,6 +13,7 @@ use crate::time::{Clock, CoarseTicker, Deadline};
 use papaya::Equivalent;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
 mod index;
@@ -153,8 +154,20 @@ where
 
     /// [`get_with`](Self::get_with) for what is not at home, of a thread that is new to this cache, and of caches that are
     /// not bounded.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn get_elsewhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
+        // Not an `Option` from the function that is called: then the compiler would make one of what was found at home too,
+        // and ask it, where the two ways meet, whether there is something in it.
+        let (found, value) = self.look_elsewhere(key, read);
+        // SAFETY: found, so there is a value.
+        found.then(|| unsafe { value.assume_init() })
+    }
+
+    #[inline(never)]
+    fn look_elsewhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> (bool, MaybeUninit<R>)
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
@@ -178,7 +191,10 @@ where
             Index::Unbounded(map) => map.peek_with(key, tick, read),
         };
         counters.looked_up(value.is_some());
-        value
+        match value {
+            Some(value) => (true, MaybeUninit::new(value)),
+            None => (false, MaybeUninit::uninit()),
+        }
     }
 
     /// Whether a live entry is there. Neither a use nor a hit or miss. O(1).
