@@ -75,6 +75,29 @@ pub(crate) enum Retired<K, V> {
     Record(*mut Record<K, V>),
 }
 
+impl<K, V> Retired<K, V> {
+    /// Frees what is not an entry, and returns an entry, of which nothing need be dropped.
+    ///
+    /// # Safety
+    ///
+    /// Nobody holds the item any more, this is done only once, and neither keys nor values need a drop.
+    #[inline(always)]
+    unsafe fn without_drops(self) -> Option<*mut Entry<K, V>> {
+        match self {
+            // SAFETY: by the contract.
+            Self::Entry(entry) | Self::Husk(entry) => unsafe {
+                (*entry).witness.freed();
+                Some(entry)
+            },
+            // SAFETY: by the contract.
+            Self::Record(record) => unsafe {
+                Record::free(record);
+                None
+            },
+        }
+    }
+}
+
 /// How many sealed batches a thread keeps room for; more wait only for a stalled reader.
 const FEW_BATCHES: usize = 64;
 
@@ -218,12 +241,17 @@ impl<K, V> Local<K, V> {
                     .get()
                     .wrapping_sub(batch.len() as u64),
             );
-            for retired in batch {
-                if !std::mem::needs_drop::<(K, V)>() {
-                    // SAFETY: the batch's grace period has elapsed, and each item was retired once.
-                    unsafe { self.free(retired) };
-                    continue;
+            if !std::mem::needs_drop::<(K, V)>() {
+                // SAFETY: the batch's grace period has elapsed, and each item was retired once.
+                unsafe {
+                    let entries = batch
+                        .into_iter()
+                        .filter_map(|retired| retired.without_drops());
+                    self.pool(entries);
                 }
+                continue;
+            }
+            for retired in batch {
                 // A panic in one `drop` must not keep the others from being dropped (I9).
                 // SAFETY: as above.
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { self.free(retired) }))
@@ -245,6 +273,35 @@ impl<K, V> Local<K, V> {
         self.counters.unreclaimed.get() > 0
     }
 
+    /// Takes the memory of entries into the pool, and gives up what it has too much of.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the entries any more, and their drops are over. What makes the entries runs no user code.
+    #[inline(always)]
+    unsafe fn pool(&self, entries: impl Iterator<Item = *mut Entry<K, V>>) {
+        // The model checker must be able to tell a use after this.
+        let keeps_all = cfg!(tux_loom);
+        let may_be_box = !keeps_all && self.slab.has_spares();
+        // SAFETY: owner; no user code runs while the borrow lasts.
+        let Garbage { pool, batch, .. } = unsafe { self.garbage() };
+        for entry in entries {
+            // SAFETY: the address of an entry is not null.
+            let memory = unsafe { Memory::new_unchecked(entry) };
+            // SAFETY: by the contract it is ours to give up.
+            if !may_be_box || !unsafe { self.slab.take_back_box(memory) } {
+                pool.push(memory);
+            }
+        }
+        let most = if cfg!(tux_sanitize) { 0 } else { 2 * *batch };
+        while pool.len() > most && !keeps_all {
+            let surplus = pool.drain(..pool.len().min(*batch));
+            // SAFETY: the pool's memory came from this slab; half of it is given up, the part that was used
+            // longest ago.
+            unsafe { self.slab.take_back(surplus) };
+        }
+    }
+
     /// # Safety
     ///
     /// Nobody holds the item any more, and it is freed only once.
@@ -253,23 +310,8 @@ impl<K, V> Local<K, V> {
         struct Pool<'l, K, V>(&'l Local<K, V>, *mut Entry<K, V>);
         impl<K, V> Drop for Pool<'_, K, V> {
             fn drop(&mut self) {
-                // SAFETY: the address of an entry is not null.
-                let memory = unsafe { Memory::new_unchecked(self.1) };
                 // SAFETY: nobody uses the entry any more, and its drops are over.
-                if !cfg!(tux_loom) && unsafe { self.0.slab.take_back_box(memory) } {
-                    return;
-                }
-                // SAFETY: owner; no user code runs while the borrow lasts.
-                let Garbage { pool, batch, .. } = unsafe { self.0.garbage() };
-                pool.push(memory);
-                // The model checker must be able to tell a use after this.
-                let most = if cfg!(tux_sanitize) { 0 } else { 2 * *batch };
-                if pool.len() > most && !cfg!(tux_loom) {
-                    let surplus = pool.drain(..pool.len().min(*batch));
-                    // SAFETY: the pool's memory came from this slab; half of it is given up, the part that was used
-                    // longest ago.
-                    unsafe { self.0.slab.take_back(surplus) };
-                }
+                unsafe { self.0.pool(std::iter::once(self.1)) };
             }
         }
         // SAFETY: by the contract the item is ours.

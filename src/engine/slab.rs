@@ -81,17 +81,21 @@ impl<K, V> Slab<K, V> {
             .filter(|layout| layout.size() > 0)
     }
 
-    /// Takes memory back that did not come from the array, while slots of the array lie idle: what came from the allocator
-    /// when a stalled reader held entries back would otherwise go round for ever. False: the caller keeps it.
+    /// Whether slots of the array lie idle. A guess.
+    #[inline(always)]
+    pub(crate) fn has_spares(&self) -> bool {
+        !self.spare.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Takes memory back that did not come from the array, to be done while slots of the array lie idle: what came from the
+    /// allocator when a stalled reader held entries back would otherwise go round for ever. False: the caller keeps it.
     ///
     /// # Safety
     ///
     /// As for [`take_back`](Self::take_back), if true is returned.
     #[inline(always)]
     pub(crate) unsafe fn take_back_box(&self, memory: Memory<K, V>) -> bool {
-        // Relaxed: only whether there is one.
-        let idle = !self.spare.load(Ordering::Relaxed).is_null();
-        let is_box = idle && !self.is_slot(memory);
+        let is_box = !self.is_slot(memory);
         if is_box {
             // SAFETY: not of the array, so it was made by `Box` (see `fill`), and given up by the caller.
             unsafe { Self::free_box(memory) };
@@ -119,8 +123,7 @@ impl<K, V> Slab<K, V> {
     /// Aborts like any allocation if there is no memory at all.
     #[cold]
     pub(crate) fn fill(&self, pool: &mut Vec<Memory<K, V>>) {
-        // Relaxed: only a guess; the exchange decides.
-        if !self.spare.load(Ordering::Relaxed).is_null() {
+        if self.has_spares() {
             // Acquire: P2.
             let chain = if cfg!(tux_fault = "slab-spares-shared") {
                 let top = self.spare.load(Ordering::Acquire);
@@ -312,10 +315,11 @@ mod tests {
     fn boxes_go_while_slots_are_idle() {
         let slab = Slab::<u64, u64>::new(40);
         let mut all = drain(&slab, 42);
+        assert!(!slab.has_spares());
         // SAFETY: all of it came from this slab, and what is taken back is given up.
         unsafe {
-            assert!(all.iter().all(|memory| !slab.take_back_box(*memory)));
             slab.take_back(all.drain(..1));
+            assert!(slab.has_spares());
             all.retain(|memory| !slab.take_back_box(*memory));
         }
         assert_eq!(all.len(), 39);
