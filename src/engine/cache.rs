@@ -6,7 +6,7 @@ use super::lease::{Board, Lease};
 use super::local::Local;
 use super::locals::Locals;
 use super::stats::Stats;
-use super::thread::{DOMAIN, Here, here};
+use super::thread::{DOMAIN, Here, here, quick};
 use crate::load::Group;
 use crate::sync::{Arc, OnceLock};
 use crate::time::{Clock, CoarseTicker, Deadline};
@@ -171,6 +171,25 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
+        if let Some(local) = self.locals.made(quick()) {
+            // SAFETY: only the parts of bounded caches are quick (see `build`).
+            let (hasher, bounded) = unsafe { self.index.bounded() };
+            let hash = hash_of(hasher, key);
+            if bounded.lacks(hash) {
+                // Most misses are followed by a set.
+                bounded.prefetch_insert(hash);
+                local.counters.misses.add(1);
+                return (false, MaybeUninit::uninit());
+            }
+        }
+        self.look_everywhere(key, read)
+    }
+
+    #[inline(never)]
+    fn look_everywhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> (bool, MaybeUninit<R>)
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
         let here = here();
         let counters = &self.local(&here).counters;
         let tick = self.clock.tick();
@@ -183,7 +202,6 @@ where
                 let entry =
                     unsafe { bounded.get(hash, bounded.at(tick), move |k| key.equivalent(k)) };
                 if entry.is_none() {
-                    // Most misses are followed by a set.
                     bounded.prefetch_insert(hash);
                 }
                 entry.map(|entry| read(&entry.value))

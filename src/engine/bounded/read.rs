@@ -68,6 +68,12 @@ impl<K, V> Bounded<K, V> {
         unsafe { self.table.first_at_home(hash, used) }
     }
 
+    /// Whether no entry has this hash, as far as can be seen at once: false says nothing. Needs no guard.
+    #[inline(always)]
+    pub(crate) fn lacks(&self, hash: Hash) -> bool {
+        self.table.lacks(hash)
+    }
+
     /// Brings the cache line of the hash's bucket on its way.
     #[inline(always)]
     pub(crate) fn prefetch_bucket(&self, hash: Hash) {

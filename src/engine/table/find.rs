@@ -116,6 +116,17 @@ impl<K, V> Table<K, V> {
         unsafe { self.passed.get_unchecked(bucket) }.load(Ordering::SeqCst) != 0
     }
 
+    /// Whether the key is not here, as can be seen in its home bucket alone: false says nothing. Asks tags, no entry, so it needs
+    /// no guard; in the order of [`scan`](Self::scan), of which it is a short form.
+    #[inline(always)]
+    pub(crate) fn lacks(&self, hash: Hash) -> bool {
+        let home = self.home(hash);
+        // SAFETY: `home` is below the number of buckets.
+        let lanes = &unsafe { self.buckets.get_unchecked(home) }.lanes;
+        let has_tag = |lane: &AtomicPtr<_>| Word(lane.load(Ordering::SeqCst)).has_tag(hash);
+        !lanes.iter().any(has_tag) && !self.is_passed(home)
+    }
+
     /// Whether only one lane on the path of this hash has its tag: its own entry's, if it has one there. A short form of
     /// [`scan`](Self::scan), with the same orderings.
     #[inline(always)]
@@ -224,6 +235,9 @@ impl<K, V> Table<K, V> {
         hash: Hash,
         is_it: impl Fn(&K) -> bool + Copy,
     ) -> Option<Found<'g, K, V>> {
+        if self.lacks(hash) {
+            return None;
+        }
         // SAFETY: the same contract.
         unsafe {
             let found = self.find_behind(hash, is_it);
