@@ -166,6 +166,7 @@ where
         found.then(|| unsafe { value.assume_init() })
     }
 
+    /// Misses, and whatever is not seen to be one at once. Returns whether there is a value, and the value.
     #[inline(never)]
     fn look_elsewhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> (bool, MaybeUninit<R>)
     where
@@ -185,6 +186,7 @@ where
         self.look_everywhere(key, read)
     }
 
+    /// The rest of [`get_elsewhere`](Self::get_elsewhere), apart so that misses have no registers to save.
     #[inline(never)]
     fn look_everywhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> (bool, MaybeUninit<R>)
     where

@@ -30,7 +30,7 @@ fn two_keys_in_one_bucket() {
 /// The home bucket is full, so a key goes to the next one; meanwhile the home bucket gets a free lane and another
 /// thread sets the same key there. A lone exchange per bucket would let both live (I2).
 ///
-/// Seeded fault: `insert-no-rivals`.
+/// Seeded faults: `insert-no-rivals`, `lacks-at-home-only` (a look-up takes a key for missing that lives behind its home).
 #[test]
 fn one_key_in_two_buckets() {
     check("table::overflow", 3, 100, || {
