@@ -121,3 +121,36 @@ fn alone_is_who_has_no_rival_on_its_path() {
     assert!(table.exchange(stranger, fake(128, other), Word::EMPTY));
     assert!(table.is_passed(0) && !table.is_passed(1));
 }
+
+/// I2: the same where the own entry does not stand at home, and the rival further on.
+#[test]
+fn a_rival_further_on_is_no_less_a_rival() {
+    let one = Hash::new(0x7_0001);
+    let table = Table::<u64, u64>::new(5).unwrap();
+    assert!(table.exchange(Lane::new(1, 0), Word::EMPTY, fake(64, one)));
+    table.count(0);
+    assert!(table.is_alone(one));
+    let rival = Lane::new(2, 5);
+    assert!(table.exchange(rival, Word::EMPTY, fake(128, one)));
+    assert!(table.is_alone(one), "not on its path");
+    table.count(1);
+    assert!(!table.is_alone(one));
+    assert!(table.exchange(Lane::new(1, 0), fake(64, one), Word::EMPTY));
+    assert!(table.is_alone(one), "two buckets from home");
+}
+
+/// A key is taken for missing only if neither its tag nor a path shows.
+#[test]
+fn lacking_is_what_shows_neither_tag_nor_path() {
+    let (one, other) = (Hash::new(0x7_0001), Hash::new(0x7_0003));
+    let table = Table::<u64, u64>::new(1).unwrap();
+    assert!(table.lacks(one));
+    for position in 0..LANES {
+        let (lane, word) = (Lane::new(0, position), fake(64, one));
+        assert!(table.exchange(lane, Word::EMPTY, word));
+        assert!(!table.lacks(one) && table.lacks(other));
+        assert!(table.exchange(lane, word, Word::EMPTY));
+    }
+    table.count(0);
+    assert!(!table.lacks(one), "it may live behind its home bucket");
+}
