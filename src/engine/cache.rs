@@ -6,16 +6,16 @@ use super::lease::{Board, Lease};
 use super::local::Local;
 use super::locals::Locals;
 use super::stats::Stats;
-use super::thread::{DOMAIN, Here, here, quick};
+use super::thread::{DOMAIN, Here, here};
 use crate::load::Group;
 use crate::sync::{Arc, OnceLock};
 use crate::time::{Clock, CoarseTicker, Deadline};
 use papaya::Equivalent;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
-use std::mem::MaybeUninit;
 use std::time::Duration;
 
+mod elsewhere;
 mod index;
 mod life;
 mod upkeep;
@@ -150,71 +150,6 @@ where
         }
         // From here on nothing of the above is needed, so that it needs no registers to be saved.
         self.get_elsewhere(key, read)
-    }
-
-    /// [`get_with`](Self::get_with) for what is not at home, of a thread that is new to this cache, and of caches that are
-    /// not bounded.
-    #[inline(always)]
-    pub(crate) fn get_elsewhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
-    where
-        Q: Equivalent<K> + StdHash + ?Sized,
-    {
-        // Not an `Option` from the function that is called: then the compiler would make one of what was found at home too,
-        // and ask it, where the two ways meet, whether there is something in it.
-        let (found, value) = self.look_elsewhere(key, read);
-        // SAFETY: found, so there is a value.
-        found.then(|| unsafe { value.assume_init() })
-    }
-
-    /// Misses, and whatever is not seen to be one at once. Returns whether there is a value, and the value.
-    #[inline(never)]
-    fn look_elsewhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> (bool, MaybeUninit<R>)
-    where
-        Q: Equivalent<K> + StdHash + ?Sized,
-    {
-        if let Some(local) = self.locals.made(quick()) {
-            // SAFETY: only the parts of bounded caches are quick (see `build`).
-            let (hasher, bounded) = unsafe { self.index.bounded() };
-            let hash = hash_of(hasher, key);
-            if bounded.lacks(hash) {
-                // Most misses are followed by a set.
-                bounded.prefetch_insert(hash);
-                local.counters.misses.add(1);
-                return (false, MaybeUninit::uninit());
-            }
-        }
-        self.look_everywhere(key, read)
-    }
-
-    /// The rest of [`get_elsewhere`](Self::get_elsewhere), apart so that misses have no registers to save.
-    #[inline(never)]
-    fn look_everywhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> (bool, MaybeUninit<R>)
-    where
-        Q: Equivalent<K> + StdHash + ?Sized,
-    {
-        let here = here();
-        let counters = &self.local(&here).counters;
-        let tick = self.clock.tick();
-        let value = match &self.index {
-            Index::Nothing(_) => None,
-            Index::Bounded(hasher, bounded) => {
-                let _guard = here.slot().enter();
-                let hash = hash_of(hasher, key);
-                // SAFETY: the guard is open for as long as the entry is used.
-                let entry =
-                    unsafe { bounded.get(hash, bounded.at(tick), move |k| key.equivalent(k)) };
-                if entry.is_none() {
-                    bounded.prefetch_insert(hash);
-                }
-                entry.map(|entry| read(&entry.value))
-            }
-            Index::Unbounded(map) => map.peek_with(key, tick, read),
-        };
-        counters.looked_up(value.is_some());
-        match value {
-            Some(value) => (true, MaybeUninit::new(value)),
-            None => (false, MaybeUninit::uninit()),
-        }
     }
 
     /// Whether a live entry is there. Neither a use nor a hit or miss. O(1).
