@@ -285,20 +285,22 @@ impl<K, V> Local<K, V> {
         let may_be_box = !keeps_all && self.slab.has_spares();
         // SAFETY: owner; no user code runs while the borrow lasts.
         let Garbage { pool, batch, .. } = unsafe { self.garbage() };
+        let most = if cfg!(tux_sanitize) { 0 } else { 2 * *batch };
         for entry in entries {
             // SAFETY: the address of an entry is not null.
             let memory = unsafe { Memory::new_unchecked(entry) };
             // SAFETY: by the contract it is ours to give up.
-            if !may_be_box || !unsafe { self.slab.take_back_box(memory) } {
-                pool.push(memory);
+            if may_be_box && unsafe { self.slab.take_back_box(memory) } {
+                continue;
             }
-        }
-        let most = if cfg!(tux_sanitize) { 0 } else { 2 * *batch };
-        while pool.len() > most && !keeps_all {
-            let surplus = pool.drain(..pool.len().min(*batch));
-            // SAFETY: the pool's memory came from this slab; half of it is given up, the part that was used
-            // longest ago.
-            unsafe { self.slab.take_back(surplus) };
+            pool.push(memory);
+            // Each time, and not for all of them at last: one call may have unlinked very many.
+            if pool.len() > most && !keeps_all {
+                let surplus = pool.drain(..pool.len().min(*batch));
+                // SAFETY: the pool's memory came from this slab; half of it is given up, the part that was used
+                // longest ago.
+                unsafe { self.slab.take_back(surplus) };
+            }
         }
     }
 

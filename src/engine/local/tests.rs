@@ -132,3 +132,38 @@ fn the_room_for_batches_is_given_back() {
     local.collect_now(&domain);
     assert_eq!(capacity(&local), FEW_BATCHES);
 }
+
+/// One call may unlink very many: their memory does not stay with the thread, nor does the room to note it.
+#[test]
+fn a_pool_keeps_two_batches_at_most() {
+    let domain = Domain::new(|| false);
+    let local = Local::<u64, u64>::new(
+        &Supply {
+            batch: 3,
+            hands: 0,
+            slab: Arc::new(Slab::new(1_000)),
+        },
+        0,
+    );
+    let due = Due {
+        deadline: Deadline::NEVER,
+        generation: 0,
+    };
+    let entry = |_| {
+        let standing = Standing::new(0, 0);
+        local.allocate(|| Entry::new(Phase::Live, Hash::new(0), due, standing, 1, 1))
+    };
+    let entries: Vec<_> = (0..1_000).map(entry).collect();
+    entries
+        .into_iter()
+        .for_each(|entry| local.retire(Retired::Entry(entry)));
+    assert!(!local.collect_now(&domain), "nothing is left");
+    // SAFETY: the only borrow.
+    let Garbage { pool, .. } = unsafe { local.garbage() };
+    assert!(
+        pool.len() <= 6 && pool.capacity() <= 100,
+        "{} of {}",
+        pool.len(),
+        pool.capacity()
+    );
+}
