@@ -102,7 +102,7 @@ impl Ring {
                 return false;
             }
             // Overrun: skip what has been overwritten.
-            #[expect(clippy::cast_possible_truncation, reason = "at most 2^31 places")]
+            #[expect(clippy::cast_possible_truncation, reason = "at most 2^30 places")]
             let overrun = waiting.saturating_sub(self.places.len() as u32);
             let from = head.wrapping_add(overrun);
             let end = from.wrapping_add(((waiting - overrun) / BLOCK_PART).clamp(1, self.block));

@@ -81,7 +81,7 @@ impl<K, V> Slab<K, V> {
             .filter(|layout| layout.size() > 0)
     }
 
-    /// Whether slots of the array lie idle. A guess.
+    /// Whether slots that pools gave up lie idle. A guess.
     #[inline(always)]
     pub(crate) fn has_spares(&self) -> bool {
         !self.spare.load(Ordering::Relaxed).is_null()

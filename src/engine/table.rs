@@ -3,7 +3,8 @@
 //! A bucket is one cache line: seven lane words and a word of seven *hint bytes*, for each lane another byte of the hash. Lanes
 //! are the truth, changed by single exchanges; hints only say where to look first. They are written with plain
 //! stores, may be stale or lost, and are repaired by the reader that notices; zero means free, or says nothing. So a hit reads the hint word, one lane
-//! and the entry; a miss compares the seven lane tags as well (all in the same line).
+//! and the entry; a miss compares the seven lane tags as well (all in the same line) and looks at
+//! `passed`.
 //!
 //! A key whose home bucket is full goes to the next bucket with a free lane. Each bucket it passes counts it in
 //! `passed` *before* the entry is published; a search goes on behind a bucket only while that count is not zero.
@@ -26,7 +27,7 @@ pub(crate) use lane::Lane;
 use size::buckets_for;
 pub(crate) use size::{LANES, MAX_CAPACITY};
 
-/// How far along its path a search trusts hints before it compares tags.
+/// How far along its path a search trusts hints before it compares the tags of all of it.
 const HINTED_BUCKETS: usize = 3;
 
 #[repr(C, align(64))]
@@ -35,7 +36,7 @@ struct Bucket<K, V> {
     lanes: [AtomicPtr<Entry<K, V>>; LANES],
 }
 
-/// The table. All methods that load lanes ask for an open guard in their safety contract or documentation.
+/// The table. Methods that hand out entries ask for an open guard in their safety contract or documentation.
 pub(crate) struct Table<K, V> {
     buckets: Zeros<Bucket<K, V>>,
     /// How many entries have gone past each bucket; 255 sticks.

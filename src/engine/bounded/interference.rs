@@ -260,6 +260,27 @@ fn old_generations_end() {
     );
 }
 
+/// I5: a look-up that was stopped for so many clears that an entry's generation has come round again does not find it.
+#[test]
+fn a_generation_that_comes_round_meets_no_look_up() {
+    let world = World::new(100);
+    world.set(0, KEY, 1);
+    let look = |meanwhile: &dyn Fn()| {
+        let _guard = world.slot().enter();
+        let is_it = |key: &Key| {
+            meanwhile();
+            key.0 == KEY
+        };
+        // SAFETY: the guard is open.
+        unsafe { world.cache.get_at_home(HASH, || 0, is_it) }.is_some()
+    };
+    assert!(look(&|| ()), "it stands where it is looked for first");
+    world.clear(1);
+    // After the lane was read; the sweeps in between are left out, for they would not take the entry from this look-up.
+    assert!(!look(&|| world.cache.clock.era.set(1 << 16, 0)));
+    assert!(look(&|| ()), "the generations do meet");
+}
+
 /// I9: a drop that panics is not hidden, and the other values are dropped all the same.
 #[test]
 fn the_cache_goes_and_a_drop_panics() {

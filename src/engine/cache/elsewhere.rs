@@ -19,9 +19,9 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        // Of what fits into registers not an `Option` from the function that is called: then the compiler would make one of
-        // what was found at home too, and ask it, where the two ways meet, whether there is something in it. (What does
-        // not fit would be copied.)
+        // Of what is small not an `Option` from the function that is called: then the compiler would make one of
+        // what was found at home too, and ask it, where the two ways meet, whether there is something in it. (What is
+        // large would be copied.)
         if const { size_of::<R>() > size_of::<[usize; 2]>() } {
             return self.look_elsewhere(key, read);
         }

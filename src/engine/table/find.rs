@@ -224,8 +224,8 @@ impl<K, V> Table<K, V> {
         None
     }
 
-    /// [`find`](Self::find) for a key that its home bucket's hints do not show: behind it, then without trust in hints.
-    /// Repairs the hint of what it finds.
+    /// [`find`](Self::find) for a key that its home bucket's hints do not show: by its tags, behind it, then without trust in
+    /// hints. Repairs the hint of what it finds.
     ///
     /// # Safety
     ///
