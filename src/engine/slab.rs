@@ -18,6 +18,7 @@
 
 use super::entry::Entry;
 use super::memory::prefer_huge_pages;
+use super::word::Word;
 use crate::sync::{AtomicPtr, AtomicUsize, CachePadded, Ordering};
 use std::alloc::Layout;
 use std::mem::ManuallyDrop;
@@ -61,9 +62,12 @@ impl<K, V> Slab<K, V> {
         let slots = if cfg!(tux_sanitize) { 0 } else { slots };
         let start = Self::layout(slots).and_then(|layout| {
             // SAFETY: the layout has a size: entries do, and there is at least one.
-            let start = unsafe { std::alloc::alloc(layout) };
-            prefer_huge_pages(start, layout.size());
-            NonNull::new(start.cast::<Entry<K, V>>())
+            let start = NonNull::new(unsafe { std::alloc::alloc(layout) })?;
+            prefer_huge_pages(start.as_ptr(), layout.size());
+            let start = start.cast::<Entry<K, V>>();
+            // SAFETY: the last of what was allocated.
+            Word::assert_fits(unsafe { start.add(slots - 1) });
+            Some(start)
         });
         Self {
             start: start.unwrap_or(NonNull::dangling()),
@@ -120,7 +124,7 @@ impl<K, V> Slab<K, V> {
     /// Puts some memory into an empty pool.
     ///
     /// # Panics
-    /// Aborts like any allocation if there is no memory at all.
+    /// If the allocator gives an address that lanes have no room for; aborts like any allocation if there is no memory at all.
     #[cold]
     pub(crate) fn fill(&self, pool: &mut Vec<Memory<K, V>>) {
         if self.has_spares() {
@@ -161,7 +165,9 @@ impl<K, V> Slab<K, V> {
                 return;
             }
         }
-        pool.push(NonNull::from(Box::leak(Box::<Entry<K, V>>::new_uninit())).cast());
+        let memory = NonNull::from(Box::leak(Box::<Entry<K, V>>::new_uninit())).cast();
+        Word::assert_fits(memory);
+        pool.push(memory);
     }
 
     /// Takes back what a pool has too much of.
@@ -202,8 +208,22 @@ impl<K, V> Slab<K, V> {
         drop(unsafe { Box::from_raw(memory.as_ptr().cast::<ManuallyDrop<Entry<K, V>>>()) });
     }
 
-    /// Puts a list of chains that the caller owns on top of the spares.
+    /// Puts a list of chains that the caller owns on top of the spares. O(1) if there are none, as whoever has just taken
+    /// them all mostly finds it; otherwise the list is walked to its end.
     fn push(&self, chains: *mut Spare) {
+        let release = if cfg!(tux_fault = "slab-push-relaxed") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
+        // Release: P2. The list ends with null already.
+        if self
+            .spare
+            .compare_exchange(null_mut(), chains, release, Ordering::Relaxed)
+            .is_ok()
+        {
+            return;
+        }
         let mut last = chains;
         // SAFETY: the first slots of the caller's chains, owned by the caller.
         while let Some(chain) = unsafe { last.as_ref() }
@@ -211,11 +231,6 @@ impl<K, V> Slab<K, V> {
         {
             last = chain.more;
         }
-        let release = if cfg!(tux_fault = "slab-push-relaxed") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
         let mut top = self.spare.load(Ordering::Relaxed);
         loop {
             // SAFETY: as above. What `top` points to is never looked at here.

@@ -1,6 +1,7 @@
 //! The word by which a table lane names an entry.
 
 use super::entry::{Entry, Hash};
+use std::ptr::NonNull;
 
 /// What a table lane holds: an address in the high 48 bits and, in the low 16, what it means: the odd tag of the hash of an
 /// entry whose place this is, or another, even code.
@@ -45,12 +46,20 @@ compile_error!("tux-cache packs 16 tag bits into 64-bit lane words and needs a 6
 impl<K, V> Word<K, V> {
     pub(crate) const EMPTY: Self = Self(std::ptr::null_mut());
 
-    fn pack(entry: *mut Entry<K, V>, low: usize) -> Self {
-        // User addresses above 48 bits appear only where a program asks the kernel for them.
+    /// Asked of all memory for entries when it is allocated.
+    ///
+    /// # Panics
+    /// If a word has no room for the address: user addresses above 48 bits appear only where a program asks the kernel for
+    /// them.
+    pub(crate) fn assert_fits(memory: NonNull<Entry<K, V>>) {
         assert!(
-            entry.addr() >> (usize::BITS - ADDRESS) == 0,
+            memory.addr().get() >> (usize::BITS - ADDRESS) == 0,
             "entry allocated outside the 48-bit address space"
         );
+    }
+
+    fn pack(entry: *mut Entry<K, V>, low: usize) -> Self {
+        debug_assert!(entry.addr() >> (usize::BITS - ADDRESS) == 0);
         // As numbers: an address that is shifted through the pointer is one that the compiler computes twice.
         let address = entry.expose_provenance();
         Self(std::ptr::with_exposed_provenance_mut(
