@@ -268,13 +268,13 @@ unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Bounded<K, V> {}
 mod tests {
     use super::*;
     use crate::engine::entry::Hash;
-    use crate::engine::locals::Supply;
+    use crate::engine::locals::{Batches, Supply};
     use crate::engine::reclaim::Domain;
     use crate::time::Deadline;
 
     fn supply(cache: &Bounded<u64, u64>) -> Supply<u64, u64> {
         Supply {
-            batch: 64,
+            batches: Batches::all(64),
             hands: cache.hands(),
             slab: cache.slab(),
         }

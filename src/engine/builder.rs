@@ -3,7 +3,7 @@
 use super::bounded::Bounded;
 use super::cache::{Index, TtlCache};
 use super::lease::Board;
-use super::locals::{Locals, Supply};
+use super::locals::{Batches, Locals, Supply};
 use super::slab::Slab;
 use super::table::MAX_CAPACITY;
 use super::unbounded::Unbounded;
@@ -166,14 +166,18 @@ where
             Index::Bounded(_, bounded) => (bounded.slab(), bounded.hands()),
             Index::Unbounded(..) | Index::Nothing(..) => (Arc::new(Slab::new(0)), 0),
         };
-        let batch = match self.bound {
-            // Few of them in a small cache, for they hold values; as many in a large one as the heavy fence is worth.
-            Some(Bound::Entries(n)) => (n / 16).clamp(8, 256).max((n / 128).min(512)),
-            _ => 8,
+        let batches = match self.bound {
+            Some(Bound::Entries(n)) => Batches::for_capacity(n),
+            _ => Batches::all(8),
         };
         // Hits take it for certain that parts found at once are a bounded cache's (`Index::bounded`).
         let is_bounded = matches!(index, Index::Bounded(..));
-        let locals = Locals::new(Supply { batch, hands, slab }, is_bounded);
+        let supply = Supply {
+            batches,
+            hands,
+            slab,
+        };
+        let locals = Locals::new(supply, is_bounded);
         Ok(TtlCache {
             index,
             clock: self.clock.unwrap_or_else(CoarseTicker::clock),

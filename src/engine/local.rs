@@ -9,61 +9,14 @@ use super::ledger::Record;
 use super::locals::Supply;
 use super::reclaim::{Domain, GracePeriod};
 use super::slab::{Memory, Slab};
-use crate::sync::{AtomicU64, Ordering, StdArc as Arc};
+use crate::sync::StdArc as Arc;
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// A counter written by one thread and read by any.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    /// Only the owner of the surrounding [`Local`] may call it: load and store, no read-modify-write.
-    #[inline(always)]
-    pub(crate) fn add(&self, n: u64) {
-        let sum = self.0.load(Ordering::Relaxed).wrapping_add(n);
-        if cfg!(tux_fault = "counter-restarts") {
-            self.0.store(n, Ordering::Relaxed);
-        }
-        self.0.store(sum, Ordering::Relaxed);
-    }
-
-    #[inline(always)]
-    pub(crate) fn set(&self, n: u64) {
-        self.0.store(n, Ordering::Relaxed);
-    }
-
-    #[inline(always)]
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// What one thread has counted.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) hits: Counter,
-    pub(crate) misses: Counter,
-    pub(crate) insertions: Counter,
-    pub(crate) overwrites: Counter,
-    pub(crate) evictions: Counter,
-    pub(crate) expirations: Counter,
-    pub(crate) invalidations: Counter,
-    pub(crate) cleared: Counter,
-    pub(crate) voided: Counter,
-    pub(crate) ticker_lag: Counter,
-    /// Unlinked entries that readers may still hold.
-    pub(crate) unreclaimed: Counter,
-}
-
-impl Counters {
-    /// Counts a hit or a miss. Only the owner of the surrounding [`Local`] may call it.
-    pub(crate) fn looked_up(&self, hit: bool) {
-        if hit { &self.hits } else { &self.misses }.add(1);
-    }
-}
+pub(crate) mod counters;
+use counters::Counters;
 
 /// Something unlinked that readers may still hold.
 #[derive(Debug)]
@@ -75,26 +28,28 @@ pub(crate) enum Retired<K, V> {
     Record(*mut Record<K, V>),
 }
 
-impl<K, V> Retired<K, V> {
-    /// Frees what is not an entry, and returns an entry, of which nothing need be dropped.
-    ///
-    /// # Safety
-    ///
-    /// Nobody holds the item any more, this is done only once, and neither keys nor values need a drop.
-    #[inline(always)]
-    unsafe fn without_drops(self) -> Option<*mut Entry<K, V>> {
-        match self {
-            // SAFETY: by the contract.
-            Self::Entry(entry) | Self::Husk(entry) => unsafe {
-                (*entry).witness.freed();
-                Some(entry)
-            },
-            // SAFETY: by the contract.
-            Self::Record(record) => unsafe {
-                Record::free(record);
-                None
-            },
+/// What was unlinked while one grace period was to come. Entries stand apart: where they need no drop, their memory goes to
+/// the pool all at once.
+struct Batch<K, V> {
+    entries: Vec<Memory<K, V>>,
+    others: Vec<Retired<K, V>>,
+}
+
+impl<K, V> Batch<K, V> {
+    fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            others: Vec::new(),
         }
+    }
+
+    fn len(&self) -> usize {
+        self.entries.len() + self.others.len()
+    }
+
+    fn into_retired(self) -> impl Iterator<Item = Retired<K, V>> {
+        let entry = |entry: Memory<K, V>| Retired::Entry(entry.as_ptr());
+        self.entries.into_iter().map(entry).chain(self.others)
     }
 }
 
@@ -106,6 +61,8 @@ pub(crate) struct Local<K, V> {
     pub(crate) counters: Counters,
     slab: Arc<Slab<K, V>>,
     garbage: UnsafeCell<Garbage<K, V>>,
+    /// A batch is full when so much is unreclaimed.
+    full_at: Cell<u64>,
     collecting: Cell<bool>,
     /// Whether the thread may have a victim's room in hand (see `bounded::room`).
     pub(crate) has_hand: bool,
@@ -118,8 +75,8 @@ pub(crate) struct Local<K, V> {
 }
 
 struct Garbage<K, V> {
-    fresh: Vec<Retired<K, V>>,
-    sealed: VecDeque<(GracePeriod, Vec<Retired<K, V>>)>,
+    fresh: Batch<K, V>,
+    sealed: VecDeque<(GracePeriod, Batch<K, V>)>,
     /// Memory for the next entries.
     pool: Vec<Memory<K, V>>,
     batch: usize,
@@ -128,15 +85,17 @@ struct Garbage<K, V> {
 impl<K, V> Local<K, V> {
     /// The part of the thread with this slot number.
     pub(crate) fn new(supply: &Supply<K, V>, slot: usize) -> Self {
+        let batch = supply.batches.of(slot);
         Self {
             counters: Counters::default(),
             slab: Arc::clone(&supply.slab),
             garbage: UnsafeCell::new(Garbage {
-                fresh: Vec::new(),
+                fresh: Batch::new(),
                 sealed: VecDeque::new(),
                 pool: Vec::new(),
-                batch: supply.batch,
+                batch,
             }),
+            full_at: Cell::new(batch as u64),
             collecting: Cell::new(false),
             has_hand: slot < supply.hands,
             writes: Cell::new(0),
@@ -189,7 +148,12 @@ impl<K, V> Local<K, V> {
     #[inline(always)]
     pub(crate) fn retire(&self, retired: Retired<K, V>) {
         // SAFETY: owner; no user code runs while the borrow lasts.
-        unsafe { self.garbage() }.fresh.push(retired);
+        let fresh = &mut unsafe { self.garbage() }.fresh;
+        match retired {
+            // SAFETY: the address of an entry is not null.
+            Retired::Entry(entry) => fresh.entries.push(unsafe { Memory::new_unchecked(entry) }),
+            other => fresh.others.push(other),
+        }
         self.counters.unreclaimed.add(1);
     }
 
@@ -197,9 +161,7 @@ impl<K, V> Local<K, V> {
     /// `V::drop`, which may call the cache again. True if a batch was full.
     #[inline(always)]
     pub(crate) fn collect(&self, domain: &Domain) -> bool {
-        // SAFETY: owner; no user code runs while the borrow lasts.
-        let garbage = unsafe { self.garbage() };
-        let full = garbage.fresh.len() >= garbage.batch;
+        let full = self.counters.unreclaimed.get() >= self.full_at.get();
         if full {
             self.collect_now(domain);
         }
@@ -219,9 +181,12 @@ impl<K, V> Local<K, V> {
                 // SAFETY: owner; the borrow ends before user code (drops) runs.
                 let garbage = unsafe { self.garbage() };
                 // Once a call: what drops unlink meanwhile waits for the next one.
-                if !garbage.fresh.is_empty() && !std::mem::replace(&mut sealed, true) {
-                    let capacity = garbage.batch;
-                    let fresh = std::mem::replace(&mut garbage.fresh, Vec::with_capacity(capacity));
+                if garbage.fresh.len() > 0 && !std::mem::replace(&mut sealed, true) {
+                    let next = Batch {
+                        entries: Vec::with_capacity(garbage.batch),
+                        others: Vec::with_capacity(garbage.fresh.others.len().min(garbage.batch)),
+                    };
+                    let fresh = std::mem::replace(&mut garbage.fresh, next);
                     garbage.sealed.push_back((domain.seal(), fresh));
                 }
                 let elapsed = garbage
@@ -242,16 +207,11 @@ impl<K, V> Local<K, V> {
                     .wrapping_sub(batch.len() as u64),
             );
             if !std::mem::needs_drop::<(K, V)>() {
-                // SAFETY: the batch's grace period has elapsed, and each item was retired once.
-                unsafe {
-                    let entries = batch
-                        .into_iter()
-                        .filter_map(|retired| retired.without_drops());
-                    self.pool(entries);
-                }
+                // SAFETY: the batch's grace period has elapsed, each item was retired once, and there is nothing to drop.
+                unsafe { self.pool_all(batch) };
                 continue;
             }
-            for retired in batch {
+            for retired in batch.into_retired() {
                 // A panic in one `drop` must not keep the others from being dropped (I9).
                 // SAFETY: as above.
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { self.free(retired) }))
@@ -262,7 +222,14 @@ impl<K, V> Local<K, V> {
         }
         self.collecting.set(false);
         // SAFETY: owner; no user code runs while the borrow lasts.
-        let sealed = &mut unsafe { self.garbage() }.sealed;
+        let Garbage {
+            fresh,
+            sealed,
+            batch,
+            ..
+        } = unsafe { self.garbage() };
+        let waiting = self.counters.unreclaimed.get() - fresh.len() as u64;
+        self.full_at.set(waiting + *batch as u64);
         if sealed.capacity() > FEW_BATCHES.max(4 * sealed.len()) {
             // Grown while a reader was stalled.
             sealed.shrink_to(FEW_BATCHES.max(2 * sealed.len()));
@@ -273,29 +240,68 @@ impl<K, V> Local<K, V> {
         self.counters.unreclaimed.get() > 0
     }
 
+    /// Takes the memory of a batch of which nothing need be dropped into the pool, and gives up what it has too much of.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses what it holds any more.
+    unsafe fn pool_all(&self, batch: Batch<K, V>) {
+        let Batch {
+            mut entries,
+            others,
+        } = batch;
+        for entry in &entries {
+            // SAFETY: an entry of ours alone.
+            unsafe { entry.as_ref() }.witness.freed();
+        }
+        // SAFETY: owner; no user code runs while the borrow lasts.
+        let Garbage { pool, batch, .. } = unsafe { self.garbage() };
+        if pool.len() + entries.len() <= Self::most(*batch) && !self.looks_for_boxes() {
+            pool.append(&mut entries);
+        } else {
+            // SAFETY: by the contract.
+            unsafe { self.pool(entries.into_iter()) };
+        }
+        for other in others {
+            // SAFETY: by the contract.
+            unsafe { self.free(other) };
+        }
+    }
+
+    /// Whether memory that is not the slab's goes back to the allocator. (Models keep all: the checker must be able to tell
+    /// a use of what is free.)
+    fn looks_for_boxes(&self) -> bool {
+        !cfg!(tux_loom) && self.slab.has_spares()
+    }
+
+    /// How much memory a pool keeps, for batches of this size.
+    fn most(batch: usize) -> usize {
+        if cfg!(tux_loom) {
+            usize::MAX
+        } else if cfg!(tux_sanitize) {
+            0
+        } else {
+            2 * batch
+        }
+    }
+
     /// Takes the memory of entries into the pool, and gives up what it has too much of.
     ///
     /// # Safety
     ///
     /// Nobody uses the entries any more, and their drops are over. What makes the entries runs no user code.
-    #[inline(always)]
-    unsafe fn pool(&self, entries: impl Iterator<Item = *mut Entry<K, V>>) {
-        // The model checker must be able to tell a use after this.
-        let keeps_all = cfg!(tux_loom);
-        let may_be_box = !keeps_all && self.slab.has_spares();
+    unsafe fn pool(&self, entries: impl Iterator<Item = Memory<K, V>>) {
+        let may_be_box = self.looks_for_boxes();
         // SAFETY: owner; no user code runs while the borrow lasts.
         let Garbage { pool, batch, .. } = unsafe { self.garbage() };
-        let most = if cfg!(tux_sanitize) { 0 } else { 2 * *batch };
-        for entry in entries {
-            // SAFETY: the address of an entry is not null.
-            let memory = unsafe { Memory::new_unchecked(entry) };
+        for memory in entries {
             // SAFETY: by the contract it is ours to give up.
             if may_be_box && unsafe { self.slab.take_back_box(memory) } {
                 continue;
             }
             pool.push(memory);
             // Each time, and not for all of them at last: one call may have unlinked very many.
-            if pool.len() > most && !keeps_all {
+            if pool.len() > Self::most(*batch) {
                 let surplus = pool.drain(..pool.len().min(*batch));
                 // SAFETY: the pool's memory came from this slab; half of it is given up, the part that was used
                 // longest ago.
@@ -312,8 +318,8 @@ impl<K, V> Local<K, V> {
         struct Pool<'l, K, V>(&'l Local<K, V>, *mut Entry<K, V>);
         impl<K, V> Drop for Pool<'_, K, V> {
             fn drop(&mut self) {
-                // SAFETY: nobody uses the entry any more, and its drops are over.
-                unsafe { self.0.pool(std::iter::once(self.1)) };
+                // SAFETY: the address of an entry; nobody uses it any more, and its drops are over.
+                unsafe { self.0.pool(std::iter::once(Memory::new_unchecked(self.1))) };
             }
         }
         // SAFETY: by the contract the item is ours.
@@ -339,11 +345,12 @@ impl<K, V> Drop for Local<K, V> {
     /// The cache is going: nobody reads any more, so everything is free at once.
     fn drop(&mut self) {
         let garbage = self.garbage.get_mut();
-        let fresh = std::mem::take(&mut garbage.fresh);
+        let fresh = std::mem::replace(&mut garbage.fresh, Batch::new());
         let sealed = std::mem::take(&mut garbage.sealed);
         garbage.batch = usize::MAX / 2;
         let mut panicked = None;
-        for retired in sealed.into_iter().flat_map(|(_, batch)| batch).chain(fresh) {
+        let batches = sealed.into_iter().map(|(_, batch)| batch).chain([fresh]);
+        for retired in batches.flat_map(Batch::into_retired) {
             // SAFETY: exclusive access to the cache; each item was retired once.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { self.free(retired) })) {
                 panicked.get_or_insert(panic);

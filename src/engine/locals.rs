@@ -6,10 +6,39 @@ use super::slab::Slab;
 use crate::sync::{AtomicPtr, CachePadded, Ordering, StdArc as Arc};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+/// How many unlinked entries share one heavy fence: not too few, since it takes microseconds where another processor runs
+/// the program too (10 in a virtual machine); not too many, since they hold values, and each thread has its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batches {
+    /// Those of a thread among many.
+    least: usize,
+    /// Those of the first slot's thread; the second one has half as many, the third one a third.
+    first: usize,
+}
+
+impl Batches {
+    pub(crate) const fn all(of: usize) -> Self {
+        Self {
+            least: of,
+            first: of,
+        }
+    }
+
+    pub(crate) fn for_capacity(n: usize) -> Self {
+        Self {
+            least: (n / 16).clamp(8, 256).max((n / 128).min(512)),
+            first: (n / 64).min(4_096),
+        }
+    }
+
+    pub(super) fn of(self, slot: usize) -> usize {
+        self.least.max(self.first / (slot + 1))
+    }
+}
+
 /// What a thread's part is made with.
 pub(crate) struct Supply<K, V> {
-    /// How many unlinked entries share one heavy fence.
-    pub(crate) batch: usize,
+    pub(crate) batches: Batches,
     /// How many threads may have a victim's room in hand (see `bounded::room`).
     pub(crate) hands: usize,
     /// Where the memory of entries comes from.
@@ -218,8 +247,11 @@ mod tests {
     use crate::engine::reclaim::Domain;
 
     fn supply<K, V>(slab: Arc<Slab<K, V>>) -> Supply<K, V> {
-        let (batch, hands) = (8, 0);
-        Supply { batch, hands, slab }
+        Supply {
+            batches: Batches::all(8),
+            hands: 0,
+            slab,
+        }
     }
 
     fn locals(quick: bool) -> Locals<u64, u64> {

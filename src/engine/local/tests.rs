@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::entry::{Due, Hash, Phase, Standing};
+use crate::engine::locals::Batches;
 use crate::time::Deadline;
 use std::rc::Rc;
 
@@ -25,7 +26,7 @@ fn local(batch: usize) -> Rc<Part> {
     let slab = Arc::new(Slab::new(0));
     Rc::new(Local::new(
         &Supply {
-            batch,
+            batches: Batches::all(batch),
             hands: 0,
             slab,
         },
@@ -51,15 +52,28 @@ fn panics() -> Box<dyn Fn()> {
 #[test]
 fn a_full_batch_is_freed_and_a_part_of_one_is_not() {
     let (domain, local, values) = (Domain::new(|| false), local(3), Rc::new(()));
-    for left in [1, 2] {
+    for _ in 0..3 {
+        for left in [1, 2] {
+            retire(&local, &values, None);
+            assert!(!local.collect(&domain));
+            assert_eq!(local.counters.unreclaimed.get(), left);
+        }
         retire(&local, &values, None);
-        assert!(!local.collect(&domain));
-        assert_eq!(local.counters.unreclaimed.get(), left);
+        assert!(local.collect(&domain));
+        assert_eq!(local.counters.unreclaimed.get(), 0);
+        assert_eq!(Rc::strong_count(&values), 1);
     }
-    retire(&local, &values, None);
-    assert!(local.collect(&domain));
-    assert_eq!(local.counters.unreclaimed.get(), 0);
-    assert_eq!(Rc::strong_count(&values), 1);
+}
+
+/// What a reader holds back does not count for the next batch, which would else be one entry.
+#[test]
+fn a_batch_is_as_large_behind_a_stalled_reader() {
+    let (domain, local, values) = (Domain::new(|| false), local(3), Rc::new(()));
+    let _guard = domain.acquire().enter();
+    for n in 1..=12 {
+        retire(&local, &values, None);
+        assert_eq!(local.collect(&domain), n % 3 == 0, "{n}");
+    }
 }
 
 #[test]
@@ -83,6 +97,11 @@ fn what_drops_unlink_waits_for_the_next_call() {
     retire(&local, &values, Some(run));
     assert!(local.collect_now(&domain));
     assert_eq!(local.counters.unreclaimed.get(), 1);
+    // It is the first of the next batch.
+    for full in [false, true] {
+        retire(&local, &values, None);
+        assert_eq!(local.collect(&domain), full);
+    }
     assert!(!local.collect_now(&domain));
     assert_eq!(Rc::strong_count(&values), 1);
 }
@@ -139,7 +158,7 @@ fn a_pool_keeps_two_batches_at_most() {
     let domain = Domain::new(|| false);
     let local = Local::<u64, u64>::new(
         &Supply {
-            batch: 3,
+            batches: Batches::all(3),
             hands: 0,
             slab: Arc::new(Slab::new(1_000)),
         },
@@ -166,4 +185,67 @@ fn a_pool_keeps_two_batches_at_most() {
         pool.len(),
         pool.capacity()
     );
+}
+
+/// Many threads together must not hold back more than few did.
+#[test]
+fn the_later_a_slot_the_smaller_its_batch() {
+    let batches = Batches::for_capacity(100_000);
+    let of = |slot| batches.of(slot);
+    assert_eq!([0, 1, 2, 6, 99].map(of), [1_562, 781, 520, 512, 512]);
+    assert_eq!(
+        [0, 9].map(|slot| Batches::for_capacity(1_000).of(slot)),
+        [62; 2]
+    );
+    assert_eq!(Batches::for_capacity(1).of(0), 8);
+    let slab = Arc::new(Slab::new(0));
+    let (batches, hands) = (Batches::for_capacity(512), 0);
+    let supply = Supply {
+        batches,
+        hands,
+        slab,
+    };
+    let domain = Domain::new(|| false);
+    let local = Local::<u64, u64>::new(&supply, 0);
+    let due = Due {
+        deadline: Deadline::NEVER,
+        generation: 0,
+    };
+    let standing = || Standing::new(0, 0);
+    let full = (1..).find(|_| {
+        let entry = || Entry::new(Phase::Live, Hash::new(0), due, standing(), 1, 1);
+        local.retire(Retired::Entry(local.allocate(entry)));
+        local.collect(&domain)
+    });
+    assert_eq!(full, Some(32));
+}
+
+/// What came from the allocator while the slab had none goes back to it as soon as the slab has some again.
+#[test]
+fn no_box_stays_while_slots_lie_idle() {
+    let slab = Arc::new(Slab::<u64, u64>::new(8));
+    let supply = Supply {
+        batches: Batches::all(3),
+        hands: 0,
+        slab: Arc::clone(&slab),
+    };
+    let (domain, local) = (Domain::new(|| false), Local::new(&supply, 0));
+    let due = Due {
+        deadline: Deadline::NEVER,
+        generation: 0,
+    };
+    let retire_box = || {
+        let standing = Standing::new(0, 0);
+        let entry = Entry::new(Phase::Live, Hash::new(0), due, standing, 1, 1);
+        local.retire(Retired::Entry(Box::into_raw(Box::new(entry))));
+        assert!(!local.collect_now(&domain));
+        // SAFETY: the only borrow.
+        unsafe { local.garbage() }.pool.len()
+    };
+    assert_eq!(retire_box(), 1, "there are none");
+    let mut slots = Vec::new();
+    slab.fill(&mut slots);
+    // SAFETY: from this slab, and of no use.
+    unsafe { slab.take_back(slots.into_iter()) };
+    assert_eq!(retire_box(), 1, "not one more");
 }

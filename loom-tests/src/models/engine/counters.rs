@@ -1,7 +1,8 @@
 //! Counters: one thread writes, any thread reads.
 
 use super::super::check;
-use crate::engine::local::{Counter, Local};
+use crate::engine::local::Local;
+use crate::engine::local::counters::Counter;
 use crate::sync::{StdArc, thread};
 
 /// A reader sees them grow, never fall, and at rest sees all.

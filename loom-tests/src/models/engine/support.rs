@@ -4,7 +4,7 @@ use crate::engine::bounded::{Bounded, Instant, model::Stop};
 use crate::engine::entry::Hash;
 use crate::engine::lease::{Board, Lease};
 use crate::engine::local::Local;
-use crate::engine::locals::Supply;
+use crate::engine::locals::{Batches, Supply};
 use crate::engine::reclaim::{Domain, Guard, Slot};
 use crate::sync::{StdArc, Witness};
 use crate::time::Deadline;
@@ -112,7 +112,7 @@ pub(super) fn world_with_hands<const ACTORS: usize>(
     let domain = Box::new(Domain::new(|| false));
     let cache = Bounded::new(capacity, StdArc::clone(&board)).expect("memory");
     let supply = Supply {
-        batch,
+        batches: Batches::all(batch),
         hands,
         slab: cache.slab(),
     };

@@ -3,7 +3,7 @@
 use super::super::model::Stop;
 use super::super::*;
 use crate::engine::entry::Hash;
-use crate::engine::locals::Supply;
+use crate::engine::locals::{Batches, Supply};
 use crate::engine::reclaim::{Domain, Slot};
 use crate::time::Deadline;
 use std::cell::RefCell;
@@ -63,7 +63,7 @@ impl World {
     pub(super) fn new(capacity: usize) -> Rc<Self> {
         let cache = Bounded::new(capacity, Arc::new(Board::new(1))).unwrap();
         let supply = Supply {
-            batch: 1_000,
+            batches: Batches::all(1_000),
             hands: 0,
             slab: cache.slab(),
         };
@@ -149,7 +149,7 @@ impl World {
         lanes.iter().filter(|lane| lane.1 == Phase::Pending).count()
     }
 
-    pub(super) fn sum(&self, of: impl Fn(&crate::engine::local::Counters) -> u64) -> u64 {
+    pub(super) fn sum(&self, of: impl Fn(&crate::engine::local::counters::Counters) -> u64) -> u64 {
         self.locals.iter().map(|local| of(&local.counters)).sum()
     }
 
