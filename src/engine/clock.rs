@@ -16,7 +16,7 @@
 
 use super::bounded::Instant;
 use super::entry::{Entry, Hash, Phase, Usage};
-use super::ghost::{Dates, Ghost, Ghosts, REACH};
+use super::ghost::{Dates, Ghost, Ghosts, REACH, Stamp};
 use super::ring::Ring;
 use super::table::{Found, Lane, Table};
 use super::tour::Tour;
@@ -99,6 +99,8 @@ struct Mood {
     filled: AtomicBool,
     evictions: AtomicU64,
     s_evictions: AtomicU64,
+    /// Both, as ghosts have them.
+    stamp: AtomicU32,
     /// Target size of S, in tenths.
     s_target: AtomicI64,
     /// How many entries M may have: what is left of the capacity, at least one.
@@ -137,12 +139,6 @@ impl<K, V> Choice<K, V> {
 /// The candidate, or the last entry of M that was passed.
 type Turn<'g, K, V> = (Option<Found<'g, K, V>>, Option<Found<'g, K, V>>);
 
-#[inline]
-fn add(word: &AtomicU64, more: u32) {
-    let sum = word.load(Ordering::Relaxed).wrapping_add(more.into());
-    word.store(sum, Ordering::Relaxed);
-}
-
 impl Clock {
     /// `None` if the memory is not to be had.
     pub(crate) fn new(capacity: usize, buckets: usize) -> Option<Self> {
@@ -171,6 +167,7 @@ impl Clock {
                 filled: AtomicBool::new(false),
                 evictions: AtomicU64::new(0),
                 s_evictions: AtomicU64::new(0),
+                stamp: AtomicU32::new(0),
                 s_target: AtomicI64::new(s_target),
                 m_share: AtomicI64::new(Self::share(c, s_target)),
                 horizon: AtomicI64::new(REACH.cast_signed() * c * EVICTION),
@@ -254,14 +251,13 @@ impl Clock {
     /// Counts a miss and looks the key up among the ghosts.
     #[inline(always)]
     pub(crate) fn arrive(&self, hash: Hash, part: &Part) -> Arrival {
-        if let Some(misses) = part.misses.count(self.count) {
-            self.missed(misses);
+        if part.misses.count(self.count) {
+            self.missed(self.count);
         }
-        let reach = REACH * self.capacity.unsigned_abs() + 1;
         let ghost = self
             .ghosts
-            .take(hash, self.dates())
-            .filter(|ghost| ghost.age <= reach);
+            .take(hash, || self.dates())
+            .filter(|ghost| ghost.age <= REACH * self.capacity.unsigned_abs() + 1);
         Arrival {
             ghost,
             into_m: false,
@@ -290,13 +286,13 @@ impl Clock {
         arrival: &Arrival,
         part: &Part,
     ) {
-        let (lane, _, entry) = found;
+        let (lane, word, entry) = found;
         // Until the cache is full for the first time, entries go to M at once, so that the first eviction has not all
         // of them to promote.
         let filling = !self.mood.filled.load(Ordering::Relaxed);
         let has_place = self.m_len() < self.m_share() && (filling || arrival.ghost.is_some());
         if arrival.into_m || has_place {
-            self.promote(table, found, if arrival.old { OLD } else { 0 });
+            self.promote(table, lane, word, entry, if arrival.old { OLD } else { 0 });
         } else {
             entry.mark.store(self.epoch(), Ordering::Relaxed);
             self.ring.push(&part.taken, lane, |position| {
@@ -306,8 +302,14 @@ impl Clock {
     }
 
     #[inline(never)]
-    fn promote<K, V>(&self, table: &Table<K, V>, found: Found<'_, K, V>, old: u8) {
-        let (lane, word, entry) = found;
+    fn promote<K, V>(
+        &self,
+        table: &Table<K, V>,
+        lane: Lane,
+        word: Word<K, V>,
+        entry: &Entry<K, V>,
+        old: u8,
+    ) {
         let at = self.hand.at.load(Ordering::Relaxed);
         let ahead = self.tour.buckets_ahead(Lane(at), lane);
         let near = ahead * 100 < GRACE_PERCENT * self.tour.buckets;
@@ -351,19 +353,35 @@ impl Clock {
     #[inline(always)]
     pub(crate) fn evicted<K, V>(&self, entry: &Entry<K, V>, part: &Part) {
         let queue = self.leave(entry);
-        if let Some(evictions) = part.evictions.count(self.count) {
-            add(&self.mood.evictions, evictions);
+        if part.evictions.count(self.count) {
+            self.count_evictions(&self.mood.evictions);
         }
         if queue & IN_M == 0 {
-            if let Some(evictions) = part.s_evictions.count(self.count) {
-                add(&self.mood.s_evictions, evictions);
+            if part.s_evictions.count(self.count) {
+                self.count_evictions(&self.mood.s_evictions);
             }
         } else if queue & OLD != 0 {
             self.widen(-1);
         }
-        let idle = self.idle(entry.usage.last_access());
-        self.ghosts
-            .remember(entry.hash, queue & IN_M == 0, idle, self.dates());
+        let stamp = Stamp(self.mood.stamp.load(Ordering::Relaxed));
+        self.ghosts.remember(
+            entry.hash,
+            queue & IN_M == 0,
+            entry.usage.last_access(),
+            stamp,
+        );
+    }
+
+    /// A thread counts so many more.
+    #[inline(never)]
+    fn count_evictions(&self, word: &AtomicU64) {
+        let sum = word.load(Ordering::Relaxed).wrapping_add(self.count.into());
+        word.store(sum, Ordering::Relaxed);
+        let now = self.dates();
+        self.mood.stamp.store(
+            self.ghosts.stamp(now.evictions, now.s_evictions).0,
+            Ordering::Relaxed,
+        );
     }
 }
 

@@ -96,6 +96,19 @@ impl PhaseWord {
         }
     }
 
+    /// PENDING → LIVE; whether it is LIVE afterwards. As [`decide`](Self::decide).
+    #[inline(always)]
+    pub(crate) fn enliven(&self) -> bool {
+        const { assert!(Phase::Pending as u8 == 0 && Phase::Live as u8 == 1) };
+        let before = self.0.compare_exchange(
+            Phase::Pending as u8,
+            Phase::Live as u8,
+            Ordering::SeqCst,
+            Ordering::Acquire,
+        );
+        before.unwrap_or_else(|other| other) <= Phase::Live as u8
+    }
+
     /// PENDING → `to`; returns the phase that stands afterwards.
     ///
     /// SeqCst: the exchange is one half of the Dekker pair between two inserts of one key (table I2).

@@ -145,8 +145,13 @@ impl Expiry {
             // SAFETY: lanes and groups are those of this cache's table, for which there are as many words (`new`).
             let word = unsafe {
                 let nodes = self.levels.get_unchecked(0);
-                let node = nodes.get_unchecked(group / FANOUT);
-                node.0.get_unchecked(group % FANOUT)
+                if const { size_of::<Node>() == FANOUT * size_of::<AtomicU64>() } {
+                    // One word after the other: no node to find first.
+                    &*nodes.as_ptr().cast::<AtomicU64>().add(group)
+                } else {
+                    let node = nodes.get_unchecked(group / FANOUT);
+                    node.0.get_unchecked(group % FANOUT)
+                }
             };
             // Mostly something in the group expires earlier.
             if word.load(Ordering::SeqCst) < inverted {

@@ -45,7 +45,7 @@ unsafe impl Zeroed for Set {
 
 impl Set {
     /// The way that holds this fingerprint.
-    #[inline]
+    #[inline(always)]
     fn find(&self, fingerprint: u16) -> Option<usize> {
         let words = self.fingerprints.each_ref();
         let found = matching(words.map(|word| word.load(Ordering::Relaxed)), fingerprint);
@@ -129,6 +129,10 @@ pub(crate) struct Ghost {
     pub(crate) idle: u32,
 }
 
+/// The evictions of a [`Ghosts::remember`], as its date has them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp(pub(crate) u32);
+
 /// The clock's counters that ghosts are dated with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dates {
@@ -181,12 +185,13 @@ impl Ghosts {
     }
 
     /// Looks a key up and forgets it.
-    #[inline]
-    pub(crate) fn take(&self, hash: Hash, now: Dates) -> Option<Ghost> {
+    #[inline(always)]
+    pub(crate) fn take(&self, hash: Hash, now: impl FnOnce() -> Dates) -> Option<Ghost> {
         let set = self.set(hash);
         let way = set.find(Self::fingerprint(hash))?;
         set.set_fingerprint(way, 0);
         let date = set.dates[way].load(Ordering::Relaxed);
+        let now = now();
         let s_units = low(now.s_evictions >> self.s_unit).wrapping_sub(date >> S_SEQ) & 0xff;
         Some(Ghost {
             age: u64::from(self.units(date, now)) << self.unit,
@@ -196,15 +201,21 @@ impl Ghosts {
         })
     }
 
-    /// Remembers a key that was last used `idle` epochs ago; `now` may count its eviction already.
-    #[inline]
-    pub(crate) fn remember(&self, hash: Hash, from_s: bool, idle: u32, now: Dates) {
+    /// The part of a date that all ghosts have in common that are remembered after so many evictions.
+    pub(crate) fn stamp(&self, evictions: u64, s_evictions: u64) -> Stamp {
+        Stamp(
+            (low(evictions >> self.unit) & 0xff) << SEQ
+                | (low(s_evictions >> self.s_unit) & 0xff) << S_SEQ,
+        )
+    }
+
+    /// Remembers a key that was last used in the epoch `last_access`.
+    #[inline(always)]
+    pub(crate) fn remember(&self, hash: Hash, from_s: bool, last_access: u32, now: Stamp) {
+        debug_assert!(last_access <= EPOCH);
         let set = self.set(hash);
         let way = set.next_way();
-        let date = u32::from(from_s) << 31
-            | (low(now.evictions >> self.unit) & 0xff) << SEQ
-            | (low(now.s_evictions >> self.s_unit) & 0xff) << S_SEQ
-            | now.epoch.wrapping_sub(idle.min(EPOCH)) & EPOCH;
+        let date = u32::from(from_s) << 31 | now.0 | last_access;
         set.dates[way].store(date, Ordering::Relaxed);
         set.set_fingerprint(way, Self::fingerprint(hash));
     }
@@ -237,18 +248,22 @@ mod tests {
             s_evictions: 500_000,
             epoch: 70_000,
         };
-        ghosts.remember(hash, true, 10, then);
+        let remember = |hash, last_access, then: Dates| {
+            let stamp = ghosts.stamp(then.evictions, then.s_evictions);
+            ghosts.remember(hash, true, last_access & EPOCH, stamp);
+        };
+        remember(hash, then.epoch - 10, then);
         let now = Dates {
             evictions: 1_000_060,
             s_evictions: 500_002,
             epoch: 70_001,
         };
-        let ghost = ghosts.take(hash, now).unwrap();
+        let ghost = ghosts.take(hash, || now).unwrap();
         assert_eq!(
             (ghost.age, ghost.from_s, ghost.s_age, ghost.idle),
             (60, true, 2, 11)
         );
-        assert!(ghosts.take(hash, now).is_none());
+        assert!(ghosts.take(hash, || now).is_none());
     }
 
     /// In a large cache, where a unit is many evictions.
@@ -263,8 +278,14 @@ mod tests {
             epoch: 0,
         };
         let hash = Hash::new(1 << 32 | 7 << 16);
-        ghosts.remember(hash, true, 0, at(300, 700));
-        let ghost = ghosts.take(hash, at(305, 703)).unwrap();
+        let then = at(300, 700);
+        ghosts.remember(
+            hash,
+            true,
+            0,
+            ghosts.stamp(then.evictions, then.s_evictions),
+        );
+        let ghost = ghosts.take(hash, || at(305, 703)).unwrap();
         assert_eq!((ghost.age, ghost.s_age), (5 * unit, 3 * s_unit));
     }
 
@@ -278,9 +299,9 @@ mod tests {
             epoch: 0,
         };
         for n in 0..11 {
-            ghosts.remember(hash(n), false, 0, at(n));
+            ghosts.remember(hash(n), false, 0, ghosts.stamp(n, 0));
         }
-        assert!(ghosts.take(hash(0), at(11)).is_none());
-        assert!((1..11).all(|n| ghosts.take(hash(n), at(11)).is_some()));
+        assert!(ghosts.take(hash(0), || at(11)).is_none());
+        assert!((1..11).all(|n| ghosts.take(hash(n), || at(11)).is_some()));
     }
 }

@@ -57,7 +57,7 @@ impl Ring {
     }
 
     /// Takes the next position; `note` stores it in the entry before others can read it from the ring.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, taken: &Taken, lane: Lane, note: impl FnOnce(u32)) {
         let mut position = taken.tail.get();
         // One from long ago would pass for an old entry's, or would never be looked at.
@@ -75,10 +75,9 @@ impl Ring {
     }
 
     /// The oldest position and the lane it names; `None` if the ring is empty.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pop(&self, taken: &Taken) -> Option<(u32, Lane)> {
-        let position = taken.head.get();
-        if position == taken.head_end.get() && !self.take_heads(taken) {
+        if taken.head.get() == taken.head_end.get() && !self.take_heads(taken) {
             return None;
         }
         let position = taken.head.get();
@@ -121,16 +120,22 @@ impl Ring {
         }
     }
 
-    /// The lane that will be popped after so many others, if nobody else pops; whatever it is worth.
+    /// Tells the lane that will be popped after so many others, if nobody else pops; whatever it is worth.
     #[inline(always)]
-    pub(crate) fn ahead(&self, taken: &Taken, places: u32) -> Lane {
+    pub(crate) fn ahead(&self, taken: &Taken) -> impl Fn(u32) -> Lane {
         let (head, end) = (taken.head.get(), taken.head_end.get());
-        let left = end.wrapping_sub(head);
-        self.lane(if places < left {
-            head.wrapping_add(places)
-        } else {
-            (self.head.load(Ordering::Relaxed)).wrapping_add(places - left)
-        })
+        // What others have taken before this thread takes more.
+        let gap = self.head.load(Ordering::Relaxed).wrapping_sub(end);
+        move |places| {
+            let gap = if places < end.wrapping_sub(head) {
+                0
+            } else {
+                gap
+            };
+            let position = head.wrapping_add(places).wrapping_add(gap);
+            // Relaxed: whatever stands there, it is the number of a lane.
+            Lane(self.place(position).load(Ordering::Relaxed))
+        }
     }
 
     /// Whether a position has been popped already.

@@ -13,15 +13,18 @@
 //! Lanes number twice the capacity, seven entries to two buckets when full. What bounds the cache is not lanes but rooms (see `ledger`).
 
 use super::entry::{Entry, Hash};
-use super::memory::{Zeroed, Zeros, prefetch};
+use super::memory::{Zeros, prefetch};
 use super::word::{Kind, Word};
-use crate::sync::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
+use crate::sync::{AtomicU8, Ordering};
 
+mod bucket;
 mod find;
 mod hints;
 mod lane;
 mod size;
 
+pub(crate) use bucket::Home;
+use bucket::{Bucket, Place};
 use hints::matching;
 pub(crate) use lane::Lane;
 use size::buckets_for;
@@ -29,12 +32,6 @@ pub(crate) use size::{LANES, MAX_CAPACITY};
 
 /// How far along its path a search trusts hints before it compares the tags of all of it.
 const HINTED_BUCKETS: usize = 3;
-
-#[repr(C, align(64))]
-struct Bucket<K, V> {
-    hints: AtomicU64,
-    lanes: [AtomicPtr<Entry<K, V>>; LANES],
-}
 
 /// The table. Methods that hand out entries ask for an open guard in their safety contract or documentation.
 pub(crate) struct Table<K, V> {
@@ -72,6 +69,16 @@ impl<K, V> Table<K, V> {
         hash.share(self.buckets.len())
     }
 
+    /// Where the search path of `hash` begins. A write asks three times for it, and what is read of the table itself would
+    /// be read again each time.
+    #[inline(always)]
+    pub(crate) fn home_of(&self, hash: Hash) -> Home<'_, K, V> {
+        let at = self.home(hash);
+        // SAFETY: `home` is below the number of buckets.
+        let bucket = unsafe { self.buckets.get_unchecked(at) };
+        Home { hash, at, bucket }
+    }
+
     #[inline]
     fn after(&self, bucket: usize) -> usize {
         if bucket + 1 == self.buckets.len() {
@@ -94,12 +101,12 @@ impl<K, V> Table<K, V> {
     #[inline(always)]
     pub(crate) fn load(&self, lane: Lane) -> Word<K, V> {
         // Acquire pairs with the Release of the exchange that put the word there: the entry's fields are visible.
-        Word(self.lane(lane).load(Ordering::Acquire))
+        self.place(lane).load(Ordering::Acquire)
     }
 
     /// Numbers of lanes are those of this table: who keeps one in a shared word asks [`has`](Self::has).
     #[inline(always)]
-    fn lane(&self, lane: Lane) -> &AtomicPtr<Entry<K, V>> {
+    fn place(&self, lane: Lane) -> &Place<K, V> {
         debug_assert!(self.has(lane), "{lane:?} is not of this table");
         // SAFETY: see above.
         unsafe {
@@ -111,14 +118,14 @@ impl<K, V> Table<K, V> {
     /// Whether a lane still holds `word`. SeqCst: after what the caller has written SeqCst.
     #[inline]
     pub(crate) fn holds(&self, lane: Lane, word: Word<K, V>) -> bool {
-        Word(self.lane(lane).load(Ordering::SeqCst)) == word
+        self.place(lane).load(Ordering::SeqCst) == word
     }
 
     /// Changes a lane from `from` to `to`, if it still holds `from`. Words with an address are unique while the
     /// caller's guard is open, so there is no ABA.
     #[inline(always)]
     pub(crate) fn exchange(&self, lane: Lane, from: Word<K, V>, to: Word<K, V>) -> bool {
-        exchange(self.lane(lane), from, to)
+        self.place(lane).exchange(from, to)
     }
 
     /// Makes a lane free, if it still holds `from`.
@@ -143,7 +150,7 @@ impl<K, V> Table<K, V> {
     /// Asks the processor for the bucket of `lane`.
     #[inline(always)]
     pub(crate) fn prefetch_lane(&self, lane: Lane) {
-        prefetch(self.lane(lane));
+        prefetch(self.place(lane));
     }
 
     /// Asks the processor for the entries of a bucket.
@@ -151,7 +158,7 @@ impl<K, V> Table<K, V> {
     pub(crate) fn prefetch_entries(&self, bucket: usize) {
         for lane in &self.buckets[bucket].lanes {
             // The address is not followed, only handed to the processor, which ignores one that is none.
-            let word = Word(lane.load(Ordering::Relaxed));
+            let word = lane.load(Ordering::Relaxed);
             Entry::prefetch(word.address());
         }
     }
@@ -174,7 +181,7 @@ impl<K, V> Table<K, V> {
         let found = matching(bucket.hints.load(Ordering::Relaxed), hash.hints());
         (found != 0).then(|| {
             let lane = &bucket.lanes[found.trailing_zeros() as usize];
-            Word(lane.load(Ordering::Relaxed)).address().cast_const()
+            lane.load(Ordering::Relaxed).address().cast_const()
         })
     }
 
@@ -195,7 +202,7 @@ impl<K, V> Table<K, V> {
         for _ in 0..self.buckets.len() {
             for (position, lane) in self.buckets[at].lanes.iter().enumerate() {
                 // SeqCst: the loads of the Dekker pair of two inserts of one key; plain loads on x86.
-                let word = Word(lane.load(Ordering::SeqCst));
+                let word = lane.load(Ordering::SeqCst);
                 // SAFETY: loaded inside the caller's guard.
                 if let Some(entry) = unsafe { word.tagged(hash) }
                     && entry.hash == hash
@@ -211,20 +218,25 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// Puts `word` into the first free lane of its search path; `None` if there is none in the whole table.
+    /// Puts `word` into the first free lane of its search path, and its hint; `None` if there is none in the whole table.
     #[inline(always)]
-    pub(crate) fn claim(&self, hash: Hash, word: Word<K, V>) -> Option<Lane> {
-        let home = self.home(hash);
-        // SAFETY: `home` is below the number of buckets.
-        let bucket = unsafe { self.buckets.get_unchecked(home) };
+    pub(crate) fn claim(&self, home: Home<'_, K, V>, word: Word<K, V>) -> Option<Lane> {
+        let Home { hash, at, bucket } = home;
         let free = matching(bucket.hints.load(Ordering::Relaxed), 0);
         if free != 0 {
             let position = free.trailing_zeros() as usize;
-            if exchange(&bucket.lanes[position], Word::EMPTY, word) {
-                return Some(Lane::new(home, position));
+            // SAFETY: `matching` sets bits of the seven lanes only.
+            let lane = unsafe { bucket.lanes.get_unchecked(position) };
+            if lane.exchange(Word::EMPTY, word) {
+                bucket.set_hint(position, hash.hints());
+                return Some(Lane::new(at, position));
             }
         }
-        self.claim_anywhere(home, hash, word)
+        let lane = self.claim_anywhere(at, hash, word);
+        if let Some(lane) = lane {
+            self.hint(lane, hash);
+        }
+        lane
     }
 
     /// [`claim`](Self::claim) where hints show no free lane, or one that is not.
@@ -244,11 +256,11 @@ impl<K, V> Table<K, V> {
         let mut free = 0_u32;
         for (position, lane) in lanes.iter().enumerate() {
             // Relaxed: only a guess at a free lane; the exchange decides.
-            free |= u32::from(lane.load(Ordering::Relaxed).is_null()) << position;
+            free |= u32::from(lane.load(Ordering::Relaxed).is_empty()) << position;
         }
         while free != 0 {
             let position = free.trailing_zeros() as usize;
-            if exchange(&lanes[position], Word::EMPTY, word) {
+            if lanes[position].exchange(Word::EMPTY, word) {
                 return Some(Lane::new(at, position));
             }
             free &= free - 1;
@@ -304,18 +316,12 @@ impl<K, V> Table<K, V> {
         self.set_hints(lane, hash.hints());
     }
 
-    /// Plain load and store: a lost hint only costs a slower hit or insert.
     #[inline(always)]
     fn set_hints(&self, lane: Lane, of: u64) {
         debug_assert!(self.has(lane), "{lane:?} is not of this table");
-        // SAFETY: as in `lane`.
-        let hints = &unsafe { self.buckets.get_unchecked(lane.bucket()) }.hints;
-        let byte = 0xff << (lane.position() * 8);
-        let old = hints.load(Ordering::Relaxed);
-        let new = old & !byte | of & byte;
-        if new != old {
-            hints.store(new, Ordering::Relaxed);
-        }
+        // SAFETY: as in `place`.
+        let bucket = unsafe { self.buckets.get_unchecked(lane.bucket()) };
+        bucket.set_hint(lane.position(), of);
     }
 
     /// How many buckets all entries together stand from home.
@@ -354,34 +360,10 @@ impl<K, V> Table<K, V> {
         for (position, lane) in self.buckets[bucket].lanes.iter().enumerate() {
             // SeqCst: one half of two Dekker pairs, of a predicate invalidation with a leased publication (I8) and of a
             // sweep with the recording of a deadline (I6).
-            let word = Word(lane.load(Ordering::SeqCst));
+            let word = lane.load(Ordering::SeqCst);
             if word.kind() != Kind::Empty {
                 visit(Lane::new(bucket, position), word);
             }
-        }
-    }
-}
-
-#[inline(always)]
-fn exchange<K, V>(lane: &AtomicPtr<Entry<K, V>>, from: Word<K, V>, to: Word<K, V>) -> bool {
-    // SeqCst (which includes Release of the entry's fields): the Dekker pair of two inserts of one key.
-    let order = if cfg!(tux_fault = "publish-relaxed") {
-        Ordering::Relaxed
-    } else {
-        Ordering::SeqCst
-    };
-    lane.compare_exchange(from.0, to.0, order, Ordering::Relaxed)
-        .is_ok()
-}
-
-// SAFETY: zero hints and null pointers: an empty bucket.
-unsafe impl<K, V> Zeroed for Bucket<K, V> {
-    #[cfg(tux_loom)]
-    fn zero() -> Self {
-        let lanes = std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()));
-        Self {
-            hints: AtomicU64::new(0),
-            lanes,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::engine::clock::LEASED;
 use crate::engine::entry::{Entry, Hash, Phase, Standing};
 use crate::engine::lease::Lease;
 use crate::engine::local::{Local, Retired};
-use crate::engine::table::{Found, Lane};
+use crate::engine::table::{Home, Lane};
 use crate::engine::word::Word;
 use crate::sync::{Ordering, dekker_fence, spin_hint};
 use crate::time::Deadline;
@@ -80,13 +80,15 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     pub(super) fn insert(
         &self,
         local: &Local<K, V>,
-        hash: Hash,
+        home: Home<'_, K, V>,
         key: K,
         value: V,
         deadline: Deadline,
         tick: u64,
         lease: Option<&Lease>,
     ) -> End<K, V> {
+        let hash = home.hash();
+        self.clock.prefetch(hash);
         let mut now = self.at(tick);
         if let Some(lease) = lease {
             // Born in the lease's generation: if the cache was cleared since, it is dead at birth.
@@ -99,11 +101,11 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         let word = Word::entry(entry, hash);
         let lane = self
             .table
-            .claim(hash, word)
+            .claim(home, word)
             .unwrap_or_else(|| self.force_lane(local, hash, word));
-        self.table.hint(lane, hash);
         dekker_fence();
-        let published = Published {
+        // Made only where it may be needed.
+        let published = || Published {
             cache: self,
             local,
             entry,
@@ -113,20 +115,23 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         let clears = self.clears();
         if clears.wrapping_sub(now.era.clears()) >= CLEARS_PER_SWEEP {
             // Stopped for so many clears that its generation may come round again: begin anew.
+            let published = published();
             published.entry().phase.decide(Phase::Cancelled);
             return match lease {
                 Some(_) => published.bury(End::Void),
                 None => published.take_back(),
             };
         }
-        if let Some((lane, ..)) = self.overtake_rivals(hash, lane, &published.entry().key) {
-            // The key lives already, and is overwritten in place: a look-up must never miss it meanwhile.
-            self.table.hint(lane, hash);
-            published.entry().phase.decide(Phase::Cancelled);
+        // If the one is a rival's, since somebody has taken the own entry out already, then that is dead and stays so.
+        if !cfg!(tux_fault = "insert-no-rivals")
+            && !self.table.is_alone(home)
+            && let Some(published) = self.overtake_or_yield(hash, published())
+        {
             return published.take_back();
         }
         let is_void = lease.is_some_and(|lease| !lease.is_valid(self.clears()));
         if is_void && !cfg!(tux_fault = "lease-no-recheck") {
+            let published = published();
             published.entry().phase.decide(Phase::Cancelled);
             return published.bury(End::Void);
         }
@@ -134,11 +139,11 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             self.expiry.record(lane, deadline);
         }
         local.counters.insertions.add(1);
-        let mut arrival = self.clock.arrive(hash, &local.clock);
-        if self.find_room(local, published.entry(), entry, &mut arrival, now) {
-            std::mem::forget(published);
-            // SAFETY: live and perhaps gone again, but not freed while our guard is open.
-            let found = (lane, word, unsafe { &*entry });
+        let arrival = self.clock.arrive(hash, &local.clock);
+        // SAFETY: retired by this thread only, once it is live or dead, and not freed while our guard is open.
+        let newcomer = unsafe { &*entry };
+        if let Some(arrival) = self.find_room(local, newcomer, entry, arrival, now) {
+            let found = (lane, word, newcomer);
             self.clock.place(&self.table, found, &arrival, &local.clock);
             if !cfg!(tux_fault = "expiry-record-early") {
                 self.expiry.record(lane, deadline);
@@ -148,7 +153,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         }
         // It never had a room, or lost it, but it counts as inserted; so it counts as evicted.
         local.counters.evictions.add(1);
-        self.killed(published, hash)
+        self.killed(published(), hash)
     }
 
     /// Takes an entry out again that was born at `then`, before the last clear. That clear's sweep may have come by before
@@ -185,31 +190,25 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         }
     }
 
-    /// Kills every other PENDING entry of the key and returns its LIVE one, if there is one (I2).
-    #[inline(always)]
-    pub(super) fn overtake_rivals<'g>(
+    /// Kills every other PENDING entry of the key; if it has a LIVE one, the own one, and returns it (I2).
+    #[inline(never)]
+    fn overtake_or_yield<'a>(
         &self,
         hash: Hash,
-        own: Lane,
-        key: &K,
-    ) -> Option<Found<'g, K, V>>
-    where
-        K: 'g,
-        V: 'g,
-    {
-        // If the one is a rival's, since somebody has taken the own entry out already, then that is dead and stays so.
-        if cfg!(tux_fault = "insert-no-rivals") || self.table.is_alone(hash) {
+        published: Published<'a, K, V>,
+    ) -> Option<Published<'a, K, V>> {
+        let Some(lane) = self.overtake(hash, published.lane, &published.entry().key) else {
+            std::mem::forget(published);
             return None;
-        }
-        self.overtake(hash, own, key)
+        };
+        // The key lives already, and is overwritten in place: a look-up must never miss it meanwhile.
+        self.table.hint(lane, hash);
+        published.entry().phase.decide(Phase::Cancelled);
+        Some(published)
     }
 
-    #[inline(never)]
-    fn overtake<'g>(&self, hash: Hash, own: Lane, key: &K) -> Option<Found<'g, K, V>>
-    where
-        K: 'g,
-        V: 'g,
-    {
+    /// Kills every other PENDING entry of the key and returns the lane of its LIVE one, if there is one.
+    pub(super) fn overtake(&self, hash: Hash, own: Lane, key: &K) -> Option<Lane> {
         let mut live = None;
         // SAFETY: inside the guard that every caller of this type is in.
         unsafe {
@@ -218,7 +217,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                     && entry.phase.load() == Phase::Pending;
                 if lane != own && entry.key == *key && !spared {
                     match entry.phase.decide(Phase::Overtaken) {
-                        Phase::Live => live = Some((lane, word, entry)),
+                        Phase::Live => live = Some(lane),
                         _ => drop(self.unlink_dead(lane, word, entry)),
                     }
                 }

@@ -79,7 +79,7 @@ fn overtake_and_stop(world: &World, leased: bool) {
         entry.queue.fetch_or(LEASED, Ordering::Relaxed);
     }
     let _guard = world.slot().enter();
-    assert!(world.cache.overtake_rivals(HASH, lane, &Key(KEY)).is_none());
+    assert!(world.cache.overtake(HASH, lane, &Key(KEY)).is_none());
 }
 
 /// I3: overtaken by a set that will come through as soon as its thread goes on.

@@ -41,7 +41,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         let entry = local
             .allocate(|| Entry::new(Phase::Pending, hash, due, Standing::new(0, 0), key, value));
         let word = Word::entry(entry, hash);
-        let Some(lane) = self.table.claim(hash, word) else {
+        let Some(lane) = self.table.claim(self.table.home_of(hash), word) else {
             panic!("the model leaves a lane free");
         };
         dekker_fence();
@@ -50,7 +50,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         if stop == Stop::Published {
             return true;
         }
-        self.overtake_rivals(hash, lane, &shared.key);
+        self.overtake(hash, lane, &shared.key);
         match stop {
             Stop::Published => true,
             Stop::Admitting => self.ledger.admit_and_stop(entry, &self.table),

@@ -10,7 +10,8 @@ use crate::engine::word::{Kind, Word};
 use crate::sync::Ordering;
 
 impl<K, V> Bounded<K, V> {
-    /// Finds a room and brings the entry to life; false if somebody killed it meanwhile.
+    /// Finds a room and brings the entry to life: what the clock makes of its arrival, or nothing if somebody killed it
+    /// meanwhile.
     ///
     /// Lock-free: it starts again only when another thread took the room it had found.
     #[inline(always)]
@@ -19,55 +20,116 @@ impl<K, V> Bounded<K, V> {
         local: &Local<K, V>,
         newcomer: &Entry<K, V>,
         address: *mut Entry<K, V>,
-        arrival: &mut Arrival,
+        mut arrival: Arrival,
         now: Instant,
-    ) -> bool {
+    ) -> Option<Arrival> {
         // Past half of the rooms, each insert reclaims a group that is due. Left until the cache is full, the dead would be
         // swept group by group, an empty stretch behind the sweep and a crowded one ahead of it.
-        let mut reclaims = self.has_dead(now.tick);
+        let reclaims = self.has_dead(now.tick);
         if reclaims && self.ledger.count() > self.ledger.capacity() / 2 {
             self.reclaim_some(local, now.tick);
         }
-        loop {
-            if !self.ledger.is_full() {
-                match self
-                    .ledger
-                    .admit(address, &self.table, |r| local.retire(Retired::Record(r)))
-                {
-                    Admission::Granted => {
-                        // Release: who sees it knows that the ledger's record is resolved.
-                        newcomer.settled.store(true, Ordering::Release);
-                        return true;
-                    }
-                    Admission::Killed => return false,
-                    Admission::Full => {}
-                }
+        if reclaims {
+            return self.find_room_at_last(local, newcomer, address, arrival, now);
+        }
+        // Mostly the cache is full, and the clock's first victim is still there.
+        if self.ledger.is_full() {
+            self.clock.look_ahead(&self.table, &local.clock);
+            let choice = self
+                .clock
+                .choose(&self.table, &mut arrival, &local.clock, now);
+            if choice.is_somebody()
+                && let Some(live) = self.evict(local, newcomer, address, choice)
+            {
+                return live.then_some(arrival);
+            }
+        } else if self.admit(local, newcomer, address) {
+            return Some(arrival);
+        }
+        self.find_room_at_last(local, newcomer, address, arrival, now)
+    }
+
+    /// Asks the ledger for a room; false if there is none, or the newcomer has been killed.
+    #[inline(never)]
+    fn admit(
+        &self,
+        local: &Local<K, V>,
+        newcomer: &Entry<K, V>,
+        address: *mut Entry<K, V>,
+    ) -> bool {
+        let retire = |record| local.retire(Retired::Record(record));
+        match self.ledger.admit(address, &self.table, retire) {
+            Admission::Granted => {
+                // Release: who sees it knows that the ledger's record is resolved.
+                newcomer.settled.store(true, Ordering::Release);
+                true
+            }
+            Admission::Killed | Admission::Full => false,
+        }
+    }
+
+    /// The rest of [`find_room`](Self::find_room): in a cache that fills, or has dead entries, and after a lost race.
+    #[inline(never)]
+    fn find_room_at_last(
+        &self,
+        local: &Local<K, V>,
+        newcomer: &Entry<K, V>,
+        address: *mut Entry<K, V>,
+        mut arrival: Arrival,
+        now: Instant,
+    ) -> Option<Arrival> {
+        while newcomer.phase.load() == Phase::Pending {
+            if !self.ledger.is_full() && self.admit(local, newcomer, address) {
+                return Some(arrival);
             }
             // Expired and cleared entries make room before live ones (I6).
-            if reclaims && self.reclaim_some(local, now.tick) {
+            if self.has_dead(now.tick) && self.reclaim_some(local, now.tick) {
                 continue;
             }
             self.clock.look_ahead(&self.table, &local.clock);
-            let Choice { lane, word } = self.clock.choose(&self.table, arrival, &local.clock, now);
-            if word.is_empty() {
-                if let Some(live) = self.last_resort(local, newcomer, address) {
-                    return live;
-                }
+            let choice = self
+                .clock
+                .choose(&self.table, &mut arrival, &local.clock, now);
+            let live = if choice.is_somebody() {
+                self.evict_rarely(local, newcomer, address, choice)
             } else {
-                // SAFETY: an entry word, loaded inside the caller's guard.
-                let victim = unsafe { word.deref() };
-                if let Some(live) = self.take_room(local, newcomer, address, lane, word, victim) {
-                    self.clock.evicted(victim, &local.clock);
-                    local.counters.evictions.add(1);
-                    self.retire(local, victim);
-                    return live;
-                }
+                self.last_resort(local, newcomer, address)
+            };
+            if let Some(live) = live {
+                return live.then_some(arrival);
             }
-            if newcomer.phase.load() != Phase::Pending {
-                return false;
-            }
-            reclaims = self.has_dead(now.tick);
         }
+        None
+    }
+
+    /// Evicts the LIVE entry of a lane for the newcomer and brings that to life, as [`take_room`](Self::take_room) does.
+    #[inline(always)]
+    fn evict(
+        &self,
+        local: &Local<K, V>,
+        newcomer: &Entry<K, V>,
+        address: *mut Entry<K, V>,
+        Choice { lane, word }: Choice<K, V>,
+    ) -> Option<bool> {
+        // SAFETY: an entry word, loaded inside the caller's guard.
+        let victim = unsafe { word.deref() };
+        let live = self.take_room(local, newcomer, address, lane, word, victim)?;
+        self.clock.evicted(victim, &local.clock);
+        local.counters.evictions.add(1);
+        self.retire(local, victim);
+        Some(live)
+    }
+
+    /// [`evict`](Self::evict) where speed matters less than the size of the code.
+    #[inline(never)]
+    fn evict_rarely(
+        &self,
+        local: &Local<K, V>,
+        newcomer: &Entry<K, V>,
+        address: *mut Entry<K, V>,
+        choice: Choice<K, V>,
+    ) -> Option<bool> {
+        self.evict(local, newcomer, address, choice)
     }
 
     /// Passes the room of a LIVE `victim` on to the newcomer and brings that to life. `None`: the victim's lane had
@@ -84,8 +146,23 @@ impl<K, V> Bounded<K, V> {
         victim: &Entry<K, V>,
     ) -> Option<bool> {
         if local.has_hand {
-            return self.take_room_in_hand(local, newcomer, lane, word, victim);
+            self.take_room_in_hand(local, newcomer, lane, word, victim)
+        } else {
+            self.take_room_by_lane(local, newcomer, address, lane, word, victim)
         }
+    }
+
+    /// [`take_room`](Self::take_room) that leaves the room in the victim's lane until the newcomer lives.
+    #[inline(never)]
+    fn take_room_by_lane(
+        &self,
+        local: &Local<K, V>,
+        newcomer: &Entry<K, V>,
+        address: *mut Entry<K, V>,
+        lane: Lane,
+        word: Word<K, V>,
+        victim: &Entry<K, V>,
+    ) -> Option<bool> {
         let moved = Word::moved(address);
         // Before the exchange: whoever finds the newcomer live but unsettled looks there (see `settle`). Release for
         // the Acquire there.
@@ -94,7 +171,7 @@ impl<K, V> Bounded<K, V> {
             return None;
         }
         self.table.departed(victim.hash, lane);
-        if newcomer.phase.decide(Phase::Live) == Phase::Live {
+        if newcomer.phase.enliven() {
             self.table.free(lane, moved);
             // The number of a lane must not be taken for a place in the ring. Release: who sees the entry settled sees
             // the lane cleared and the number gone.
@@ -128,14 +205,13 @@ impl<K, V> Bounded<K, V> {
         word: Word<K, V>,
         victim: &Entry<K, V>,
     ) -> Option<bool> {
-        // Looked at first: `free` takes the hint away before it tries, and after a lost race that is somebody else's.
-        if self.table.load(lane) != word || !self.table.free(lane, word) {
+        if !self.table.free(lane, word) {
             return None;
         }
         self.table.departed(victim.hash, lane);
         // Nothing shared names the newcomer but its lane. Before it lives, so that whoever retires it sees it.
         newcomer.settled.store(true, Ordering::Release);
-        let live = newcomer.phase.decide(Phase::Live) == Phase::Live;
+        let live = newcomer.phase.enliven();
         if !live && !cfg!(tux_fault = "hand-keeps-room") {
             self.ledger
                 .give_back(&self.table, |r| local.retire(Retired::Record(r)));
@@ -163,17 +239,14 @@ impl<K, V> Bounded<K, V> {
                     // SAFETY: an entry word, loaded inside the caller's guard.
                     let entry: &Entry<K, V> = unsafe { word.deref() };
                     if entry.phase.load() == Phase::Live {
-                        found = Some((lane, word, entry));
+                        found = Some(Choice { lane, word });
                     }
                 }
             });
-            if let Some((lane, word, victim)) = found
+            if let Some(choice) = found
                 && !cfg!(tux_fault = "room-no-last-resort")
-                && let Some(live) = self.take_room(local, newcomer, address, lane, word, victim)
+                && let Some(live) = self.evict_rarely(local, newcomer, address, choice)
             {
-                self.clock.evicted(victim, &local.clock);
-                local.counters.evictions.add(1);
-                self.retire(local, victim);
                 return Some(live);
             }
         }
@@ -192,7 +265,7 @@ impl<K, V> Bounded<K, V> {
                     }
                     self.resolve(local, lane, other);
                 });
-                if let Some(lane) = self.table.claim(hash, word) {
+                if let Some(lane) = self.table.claim(self.table.home_of(hash), word) {
                     return lane;
                 }
             }

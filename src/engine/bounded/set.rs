@@ -45,13 +45,14 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         deadline: Deadline,
         tick: u64,
     ) {
-        self.clock.prefetch(hash);
         self.board.void(hash);
+        let home = self.table.home_of(hash);
         // A key that its hint hides is found by the insert when it looks for rivals.
         // SAFETY: inside the guard that every caller of this type is in.
-        let end = match unsafe { self.table.find_hinted(hash, |k| *k == key) } {
+        let end = match unsafe { self.table.find_at_home(home, |k| *k == key) } {
             Some(found) => self.overwrite_here(local, found, key, value, deadline, self.at(tick)),
-            None => self.insert(local, hash, key, value, deadline, tick, None),
+            None if self.table.passes(home) => End::Again(key, value),
+            None => self.insert(local, home, key, value, deadline, tick, None),
         };
         if let End::Again(key, value) = end {
             self.set_at_last(local, hash, key, value, deadline, tick);
@@ -59,8 +60,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         self.board.void(hash);
     }
 
-    /// [`set_now`](Self::set_now) after a lost race, or for a key that its hint hides: now every lane is looked at.
-    #[cold]
+    /// The rest of [`set_now`](Self::set_now): for a key that may stand behind its home bucket, or that its hint hides, and
+    /// after a lost race.
+    #[inline(never)]
     fn set_at_last(
         &self,
         local: &Local<K, V>,
@@ -147,7 +149,8 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         tick: u64,
         lease: Option<&Lease>,
     ) -> End<K, V> {
-        self.insert(local, hash, key, value, deadline, tick, lease)
+        let home = self.table.home_of(hash);
+        self.insert(local, home, key, value, deadline, tick, lease)
     }
 
     /// [`overwrite_here`](Self::overwrite_here) where speed matters less than the size of the code.

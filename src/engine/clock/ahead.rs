@@ -16,13 +16,14 @@ impl Clock {
         if !self.is_large || cfg!(tux_loom) {
             return;
         }
-        table.prefetch_lane(self.ring.ahead(&part.taken, 6));
+        let ahead = self.ring.ahead(&part.taken);
+        table.prefetch_lane(ahead(6));
         // SAFETY: eviction happens inside a guard, and nothing is kept.
         unsafe {
-            if let Some(entry) = table.occupant(self.ring.ahead(&part.taken, 3)) {
+            if let Some(entry) = table.occupant(ahead(3)) {
                 Entry::prefetch(entry);
             }
-            if let Some(entry) = table.occupant(self.ring.ahead(&part.taken, 1)) {
+            if let Some(entry) = table.occupant(ahead(1)) {
                 self.ghosts.prefetch(entry.hash);
             }
         }

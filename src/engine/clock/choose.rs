@@ -43,38 +43,78 @@ impl Clock {
         {
             return Choice { lane, word };
         }
-        let choice = self.head_of_s(table, part, now);
+        // Mostly the first head of S is there, was used less than twice, and M has its share.
+        let Some((position, lane)) = self.ring.pop(&part.taken) else {
+            return self.any(table, part, now);
+        };
+        let word = table.load(lane);
+        // SAFETY: inside the caller's guard.
+        if let Some(entry) = unsafe { Self::waiting(word, position) }
+            && self.m_len() >= self.m_share()
+            && entry.usage.uses() < Usage::MAX_USES
+        {
+            return Choice { lane, word };
+        }
+        self.choose_at_last(table, part, now, position, lane)
+    }
+
+    /// The rest of [`choose`](Self::choose), with the head of S that has been popped.
+    #[inline(never)]
+    fn choose_at_last<K, V>(
+        &self,
+        table: &Table<K, V>,
+        part: &Part,
+        now: Instant,
+        position: u32,
+        lane: Lane,
+    ) -> Choice<K, V> {
+        let choice = self.head_of_s(table, part, now, Some((position, lane)));
         if choice.is_somebody() {
             return choice;
         }
         self.any(table, part, now)
     }
 
-    /// The head of S that is to leave, or the candidate of M that lost its place to one. Nobody: S is empty.
-    #[inline]
-    fn head_of_s<K, V>(&self, table: &Table<K, V>, part: &Part, now: Instant) -> Choice<K, V> {
+    /// The entry of a lane that waits in S at this position.
+    ///
+    /// # Safety
+    ///
+    /// The word was loaded from a lane inside a guard that outlives `'g`.
+    #[inline(always)]
+    unsafe fn waiting<'g, K, V>(word: Word<K, V>, position: u32) -> Option<&'g Entry<K, V>> {
+        // SAFETY: by the contract.
+        unsafe { word.occupant() }.filter(|entry| {
+            // Unsettled: its number is that of a lane.
+            entry.phase.load() == Phase::Live
+                && entry.settled.load(Ordering::Acquire)
+                && entry.queue.load(Ordering::Relaxed) & IN_M == 0
+                && entry.aux.load(Ordering::Acquire) == position
+        })
+    }
+
+    /// The head of S that is to leave, or the candidate of M that lost its place to one; `first` has been popped already.
+    /// Nobody: S is empty.
+    fn head_of_s<K, V>(
+        &self,
+        table: &Table<K, V>,
+        part: &Part,
+        now: Instant,
+        mut first: Option<(u32, Lane)>,
+    ) -> Choice<K, V> {
         let (mut promotions, mut duels) = (0, 0);
         for _ in 0..MAX_PLACES {
-            let Some((position, lane)) = self.ring.pop(&part.taken) else {
+            let popped = first.take().or_else(|| self.ring.pop(&part.taken));
+            let Some((position, lane)) = popped else {
                 break;
             };
             let word = table.load(lane);
-            if word.kind() != Kind::Entry {
+            // SAFETY: inside the caller's guard.
+            let Some(entry) = (unsafe { Self::waiting(word, position) }) else {
                 continue;
-            }
-            // SAFETY: an entry word, loaded inside the caller's guard.
-            let entry = unsafe { word.deref() };
-            // Unsettled: its number is that of a lane.
-            if entry.phase.load() != Phase::Live
-                || !entry.settled.load(Ordering::Acquire)
-                || entry.queue.load(Ordering::Relaxed) & IN_M != 0
-                || entry.aux.load(Ordering::Acquire) != position
-            {
-                continue;
-            }
+            };
             if self.m_len() < self.m_share() && promotions < MAX_PROMOTIONS && now.sees(entry) {
                 promotions += 1;
-                self.promote(table, (lane, word, entry), 0);
+                self.promote(table, lane, word, entry, 0);
                 continue;
             }
             if entry.usage.uses() < Usage::MAX_USES || duels == MAX_DUELS || !now.sees(entry) {
@@ -86,7 +126,7 @@ impl Clock {
                     if self.idle(entry.mark.load(Ordering::Relaxed))
                         < self.idle(candidate.usage.last_access()) =>
                 {
-                    self.promote(table, (lane, word, entry), 0);
+                    self.promote(table, lane, word, entry, 0);
                     if self.m_len() > self.m_share() {
                         return Choice {
                             lane: m_lane,
@@ -116,7 +156,7 @@ impl Clock {
             if let Some((lane, word, _)) = candidate.or(last) {
                 return Choice { lane, word };
             }
-            let choice = self.head_of_s(table, part, now);
+            let choice = self.head_of_s(table, part, now, None);
             if choice.is_somebody() {
                 return choice;
             }

@@ -3,28 +3,28 @@
 use crate::engine::ring::Taken;
 use std::cell::Cell;
 
-/// Places of the ring that are taken, and what is counted but not told: a line that each miss writes would go back and forth
-/// between the processors. Touched by its thread only; what a thread that ends has not told is told by the next one with
-/// its slot.
+/// Places of the ring that are taken, and what has been told before it was counted: a line that each miss writes would go back
+/// and forth between the processors. Touched by its thread only; what a thread that ends has told and not counted, the next
+/// one with its slot counts.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     pub(crate) taken: Taken,
-    pub(super) misses: Untold,
-    pub(super) evictions: Untold,
-    pub(super) s_evictions: Untold,
+    pub(super) misses: Told,
+    pub(super) evictions: Told,
+    pub(super) s_evictions: Told,
 }
 
+/// How many have been told and not counted yet.
 #[derive(Debug, Default)]
-pub(super) struct Untold(Cell<u32>);
+pub(super) struct Told(Cell<u32>);
 
-impl Untold {
-    /// Counts one more: all that are to be told now, if they are `enough`.
+impl Told {
+    /// Counts one more; true if `more` are to be told now, of which it is the first.
     #[inline(always)]
-    pub(super) fn count(&self, enough: u32) -> Option<u32> {
-        let untold = self.0.get() + 1;
-        let tell = untold >= enough;
-        self.0.set(if tell { 0 } else { untold });
-        tell.then_some(untold)
+    pub(super) fn count(&self, more: u32) -> bool {
+        let told = self.0.get().checked_sub(1);
+        self.0.set(told.unwrap_or(more - 1));
+        told.is_none()
     }
 }
 
@@ -33,12 +33,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_count_is_told_once() {
-        for enough in [1, 2, 7, 32] {
-            let counts = Untold::default();
-            let told: Vec<_> = (1..=100).map(|n| (n, counts.count(enough))).collect();
-            for (n, told) in told {
-                assert_eq!(told, (n % enough == 0).then_some(enough));
+    fn every_count_is_told_once_and_not_late() {
+        for more in [1, 2, 7, 32] {
+            let counts = Told::default();
+            for n in 0..100 {
+                assert_eq!(counts.count(more), n % more == 0);
             }
         }
     }

@@ -69,7 +69,10 @@ impl Placed {
 
     fn of(standing: Standing) -> Self {
         let (table, mut entry) = (Table::new(8).unwrap(), Box::new(entry_of(standing)));
-        let lane = table.claim(entry.hash, Word::entry(&raw mut *entry, entry.hash));
+        let lane = table.claim(
+            table.home_of(entry.hash),
+            Word::entry(&raw mut *entry, entry.hash),
+        );
         Self {
             table,
             lane: lane.unwrap(),
@@ -82,7 +85,7 @@ impl Placed {
     }
 
     fn promote(&self, clock: &Clock) {
-        clock.promote(&self.table, (self.lane, self.word(), &self.entry), 0);
+        clock.promote(&self.table, self.lane, self.word(), &self.entry, 0);
     }
 
     /// It has left its lane, but nobody has told the clock yet.

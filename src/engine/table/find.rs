@@ -1,10 +1,9 @@
 //! Look-ups: where hints say, then by the tags of all lanes.
 
 use super::hints::matching;
-use super::{Found, HINTED_BUCKETS, Lane, Table};
+use super::{Bucket, Found, HINTED_BUCKETS, Home, Lane, Place, Table};
 use crate::engine::entry::{Entry, Hash, Phase};
-use crate::engine::word::Word;
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::Ordering;
 
 impl<K, V> Table<K, V> {
     /// The live entry with this hash whose key `is_it`, and its place. O(1); O(keys with the same hash) at worst.
@@ -48,7 +47,7 @@ impl<K, V> Table<K, V> {
         // SAFETY: `matching` sets bits of the seven lanes only.
         let lane = unsafe { bucket.lanes.get_unchecked(found.trailing_zeros() as usize) };
         // SAFETY: loaded inside the caller's guard.
-        match unsafe { Word(lane.load(Ordering::Acquire)).tagged(hash) } {
+        match unsafe { lane.load(Ordering::Acquire).tagged(hash) } {
             Some(entry) if is_it(entry) => Some(entry),
             _ => None,
         }
@@ -87,25 +86,25 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// [`find`](Self::find) that may overlook a key whose hint is lost.
+    /// [`find`](Self::find) in the home bucket alone, and by its hints.
     ///
     /// # Safety
     ///
     /// As for `find`.
     #[inline(always)]
-    pub(crate) unsafe fn find_hinted<'g>(
+    pub(crate) unsafe fn find_at_home<'g>(
         &self,
-        hash: Hash,
+        home: Home<'_, K, V>,
         is_it: impl Fn(&K) -> bool + Copy,
     ) -> Option<Found<'g, K, V>> {
         // SAFETY: the same contract.
-        unsafe {
-            match self.find_at(self.home(hash), hash, is_it, Entry::is_live) {
-                Some(found) => Some(found),
-                None if self.is_passed(self.home(hash)) => self.find_behind(hash, is_it),
-                None => None,
-            }
-        }
+        unsafe { Self::find_in(home.bucket, home.at, home.hash, is_it, Entry::is_live) }
+    }
+
+    /// Whether entries may have gone past the home bucket.
+    #[inline(always)]
+    pub(crate) fn passes(&self, home: Home<'_, K, V>) -> bool {
+        self.is_passed(home.at)
     }
 
     /// Whether entries may have gone past a bucket.
@@ -123,7 +122,7 @@ impl<K, V> Table<K, V> {
         let home = self.home(hash);
         // SAFETY: `home` is below the number of buckets.
         let lanes = &unsafe { self.buckets.get_unchecked(home) }.lanes;
-        let has_tag = |lane: &AtomicPtr<_>| Word(lane.load(Ordering::SeqCst)).has_tag(hash);
+        let has_tag = |lane: &Place<_, _>| lane.load(Ordering::SeqCst).has_tag(hash);
         !lanes.iter().any(has_tag)
             && (!self.is_passed(home) || cfg!(tux_fault = "lacks-at-home-only"))
     }
@@ -131,11 +130,11 @@ impl<K, V> Table<K, V> {
     /// Whether only one lane on the path of this hash has its tag: its own entry's, if it has one there. A short form of
     /// [`scan`](Self::scan), with the same orderings.
     #[inline(always)]
-    pub(crate) fn is_alone(&self, hash: Hash) -> bool {
-        let home = self.home(hash);
-        let tagged = self.tagged_in(home, hash);
-        if self.is_passed(home) {
-            self.is_alone_behind(home, hash, tagged)
+    pub(crate) fn is_alone(&self, home: Home<'_, K, V>) -> bool {
+        let Home { hash, at, bucket } = home;
+        let tagged = Self::tagged_in(bucket, hash);
+        if self.is_passed(at) {
+            self.is_alone_behind(at, hash, tagged)
         } else {
             tagged == 1
         }
@@ -146,7 +145,7 @@ impl<K, V> Table<K, V> {
         let mut at = home;
         for _ in 1..self.buckets.len() {
             at = self.after(at);
-            tagged += self.tagged_in(at, hash);
+            tagged += Self::tagged_in(&self.buckets[at], hash);
             if tagged > 1 || !self.is_passed(at) {
                 break;
             }
@@ -156,13 +155,9 @@ impl<K, V> Table<K, V> {
 
     /// How many lanes of a bucket have the tag of this hash.
     #[inline(always)]
-    fn tagged_in(&self, bucket: usize, hash: Hash) -> u32 {
-        debug_assert!(bucket < self.buckets.len());
-        // SAFETY: callers pass the number of a bucket.
-        let lanes = &unsafe { self.buckets.get_unchecked(bucket) }.lanes;
-        let tagged =
-            |lane: &AtomicPtr<_>| u32::from(Word(lane.load(Ordering::SeqCst)).has_tag(hash));
-        lanes.iter().map(tagged).sum()
+    fn tagged_in(bucket: &Bucket<K, V>, hash: Hash) -> u32 {
+        let tagged = |lane: &Place<_, _>| u32::from(lane.load(Ordering::SeqCst).has_tag(hash));
+        bucket.lanes.iter().map(tagged).sum()
     }
 
     /// Looks where the hints of one bucket say, for an entry that `is_live`.
@@ -180,13 +175,28 @@ impl<K, V> Table<K, V> {
     ) -> Option<Found<'g, K, V>> {
         debug_assert!(at < self.buckets.len());
         // SAFETY: by the contract.
-        let bucket = unsafe { self.buckets.get_unchecked(at) };
+        unsafe { Self::find_in(self.buckets.get_unchecked(at), at, hash, is_it, is_live) }
+    }
+
+    /// [`find_at`](Self::find_at), where the bucket is at hand.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`.
+    #[inline(always)]
+    unsafe fn find_in<'g>(
+        bucket: &Bucket<K, V>,
+        at: usize,
+        hash: Hash,
+        is_it: impl Fn(&K) -> bool + Copy,
+        is_live: impl Fn(&Entry<K, V>) -> bool,
+    ) -> Option<Found<'g, K, V>> {
         let mut found = matching(bucket.hints.load(Ordering::Relaxed), hash.hints());
         while found != 0 {
             let position = found.trailing_zeros() as usize;
             // SAFETY: `matching` sets bits of the seven lanes only.
             let lane = unsafe { bucket.lanes.get_unchecked(position) };
-            let word = Word(lane.load(Ordering::Acquire));
+            let word = lane.load(Ordering::Acquire);
             // SAFETY: loaded inside the caller's guard.
             if let Some(entry) = unsafe { word.tagged(hash) }
                 && is_it(&entry.key)

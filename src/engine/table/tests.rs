@@ -7,14 +7,14 @@ fn a_full_table_refuses_and_forgets_the_paths_it_counted() {
     let table = Table::<u64, u64>::new(1).unwrap();
     let hash = Hash::new(0);
     let fake = Word::entry(std::ptr::without_provenance_mut(64), hash);
-    let lanes: Vec<_> = std::iter::from_fn(|| table.claim(hash, fake)).collect();
+    let lanes: Vec<_> = std::iter::from_fn(|| table.claim(table.home_of(hash), fake)).collect();
     assert_eq!(lanes.len(), table.buckets() * LANES);
     let first: u32 = table
         .passed
         .iter()
         .map(|p| u32::from(p.load(Ordering::Relaxed)))
         .sum();
-    assert_eq!(table.claim(hash, fake), None);
+    assert_eq!(table.claim(table.home_of(hash), fake), None);
     let again: u32 = table
         .passed
         .iter()
@@ -50,7 +50,7 @@ fn each_hint_leads_to_its_lane() {
     for (at, &hash) in hashes.iter().enumerate() {
         assert!(table.first_guess(hash).is_none());
         assert_eq!(
-            table.claim(hash, fake(64 * (at + 1), hash)),
+            table.claim(table.home_of(hash), fake(64 * (at + 1), hash)),
             Some(Lane::new(0, at))
         );
         table.hint(Lane::new(0, at), hash);
@@ -103,21 +103,24 @@ fn distances_go_round_the_end() {
 fn alone_is_who_has_no_rival_on_its_path() {
     let (one, other) = (Hash::new(0x7_0001), Hash::new(0x7_0003));
     let table = Table::<u64, u64>::new(1).unwrap();
-    let own = table.claim(one, fake(64, one)).unwrap();
-    assert!(table.is_alone(one) && !table.is_alone(other));
-    let stranger = table.claim(other, fake(128, other)).unwrap();
-    assert!(table.is_alone(one) && table.is_alone(other), "another tag");
-    let rival = table.claim(one, fake(192, one)).unwrap();
-    assert!(!table.is_alone(one), "the same tag");
+    let own = table.claim(table.home_of(one), fake(64, one)).unwrap();
+    assert!(table.is_alone(table.home_of(one)) && !table.is_alone(table.home_of(other)));
+    let stranger = table.claim(table.home_of(other), fake(128, other)).unwrap();
+    assert!(
+        table.is_alone(table.home_of(one)) && table.is_alone(table.home_of(other)),
+        "another tag"
+    );
+    let rival = table.claim(table.home_of(one), fake(192, one)).unwrap();
+    assert!(!table.is_alone(table.home_of(one)), "the same tag");
     assert!(table.exchange(rival, fake(192, one), Word::EMPTY));
-    assert!(table.is_alone(one));
+    assert!(table.is_alone(table.home_of(one)));
     assert!(table.exchange(Lane::new(1, 3), Word::EMPTY, fake(192, one)));
-    assert!(table.is_alone(one), "not on its path");
+    assert!(table.is_alone(table.home_of(one)), "not on its path");
     table.count(0);
-    assert!(!table.is_alone(one), "on its path");
-    assert!(table.is_alone(other));
+    assert!(!table.is_alone(table.home_of(one)), "on its path");
+    assert!(table.is_alone(table.home_of(other)));
     assert!(table.exchange(own, fake(64, one), Word::EMPTY));
-    assert!(table.is_alone(one), "behind its home bucket");
+    assert!(table.is_alone(table.home_of(one)), "behind its home bucket");
     assert!(table.exchange(stranger, fake(128, other), Word::EMPTY));
     assert!(table.is_passed(0) && !table.is_passed(1));
 }
@@ -129,14 +132,14 @@ fn a_rival_further_on_is_no_less_a_rival() {
     let table = Table::<u64, u64>::new(5).unwrap();
     assert!(table.exchange(Lane::new(1, 0), Word::EMPTY, fake(64, one)));
     table.count(0);
-    assert!(table.is_alone(one));
+    assert!(table.is_alone(table.home_of(one)));
     let rival = Lane::new(2, 5);
     assert!(table.exchange(rival, Word::EMPTY, fake(128, one)));
-    assert!(table.is_alone(one), "not on its path");
+    assert!(table.is_alone(table.home_of(one)), "not on its path");
     table.count(1);
-    assert!(!table.is_alone(one));
+    assert!(!table.is_alone(table.home_of(one)));
     assert!(table.exchange(Lane::new(1, 0), fake(64, one), Word::EMPTY));
-    assert!(table.is_alone(one), "two buckets from home");
+    assert!(table.is_alone(table.home_of(one)), "two buckets from home");
 }
 
 /// A key is taken for missing only if neither its tag nor a path shows.

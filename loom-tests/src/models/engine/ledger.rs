@@ -49,7 +49,10 @@ impl World {
             (),
         )));
         let word = Word::entry(entry, hash);
-        let lane = self.table.claim(hash, word).expect("a free lane");
+        let lane = self
+            .table
+            .claim(self.table.home_of(hash), word)
+            .expect("a free lane");
         (Address(entry), lane, word)
     }
 
