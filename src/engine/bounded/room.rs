@@ -79,8 +79,12 @@ impl<K, V> Bounded<K, V> {
         now: Instant,
     ) -> Option<Arrival> {
         while newcomer.phase.load() == Phase::Pending {
-            if !self.ledger.is_full() && self.admit(local, newcomer, address) {
-                return Some(arrival);
+            if !self.ledger.is_full() {
+                if self.admit(local, newcomer, address) {
+                    return Some(arrival);
+                }
+                // Killed, and nobody is to be evicted for it; or full by now.
+                continue;
             }
             // Expired and cleared entries make room before live ones (I6).
             if self.has_dead(now.tick) && self.reclaim_some(local, now.tick) {
