@@ -34,14 +34,24 @@ fn local(batch: usize) -> Rc<Part> {
     ))
 }
 
-fn retire(local: &Part, values: &Rc<()>, run: Option<Box<dyn Fn()>>) {
+fn entry<V>(value: V) -> Entry<u64, V> {
     let due = Due {
         deadline: Deadline::NEVER,
         generation: 0,
     };
+    Entry::new(
+        Phase::Live,
+        Hash::new(0),
+        due,
+        Standing::new(0, 0),
+        1,
+        value,
+    )
+}
+
+fn retire(local: &Part, values: &Rc<()>, run: Option<Box<dyn Fn()>>) {
     let value = Value(Rc::clone(values), run);
-    let standing = Standing::new(0, 0);
-    let entry = local.allocate(|| Entry::new(Phase::Live, Hash::new(0), due, standing, 1, value));
+    let entry = local.allocate(|| entry(value));
     local.retire(Retired::Entry(entry));
 }
 
@@ -164,15 +174,7 @@ fn a_pool_keeps_two_batches_at_most() {
         },
         0,
     );
-    let due = Due {
-        deadline: Deadline::NEVER,
-        generation: 0,
-    };
-    let entry = |_| {
-        let standing = Standing::new(0, 0);
-        local.allocate(|| Entry::new(Phase::Live, Hash::new(0), due, standing, 1, 1))
-    };
-    let entries: Vec<_> = (0..1_000).map(entry).collect();
+    let entries: Vec<_> = (0..1_000).map(|_| local.allocate(|| entry(1))).collect();
     entries
         .into_iter()
         .for_each(|entry| local.retire(Retired::Entry(entry)));
@@ -207,14 +209,8 @@ fn the_later_a_slot_the_smaller_its_batch() {
     };
     let domain = Domain::new(|| false);
     let local = Local::<u64, u64>::new(&supply, 0);
-    let due = Due {
-        deadline: Deadline::NEVER,
-        generation: 0,
-    };
-    let standing = || Standing::new(0, 0);
     let full = (1..).find(|_| {
-        let entry = || Entry::new(Phase::Live, Hash::new(0), due, standing(), 1, 1);
-        local.retire(Retired::Entry(local.allocate(entry)));
+        local.retire(Retired::Entry(local.allocate(|| entry(1))));
         local.collect(&domain)
     });
     assert_eq!(full, Some(32));
@@ -232,14 +228,8 @@ fn no_box_stays_while_slots_lie_idle() {
         slab: Arc::clone(&slab),
     };
     let (domain, local) = (Domain::new(|| false), Local::new(&supply, 0));
-    let due = Due {
-        deadline: Deadline::NEVER,
-        generation: 0,
-    };
     let retire_box = || {
-        let standing = Standing::new(0, 0);
-        let entry = Entry::new(Phase::Live, Hash::new(0), due, standing, 1, 1);
-        local.retire(Retired::Entry(Box::into_raw(Box::new(entry))));
+        local.retire(Retired::Entry(Box::into_raw(Box::new(entry(1)))));
         assert!(!local.collect_now(&domain));
         // SAFETY: the only borrow.
         unsafe { local.garbage() }.pool.len()
