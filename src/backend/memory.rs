@@ -134,7 +134,8 @@ impl InMemoryBackend {
             TailRef::None => cache.get_at_home(&head),
             TailRef::Text(text) => cache.get_at_home(&Named { head, text }),
             TailRef::Roles(roles) => cache.get_at_home(&Ranked { head, roles }),
-        }?;
+        }
+        .ok()?;
         AtHand::of(lent)
     }
 
@@ -148,9 +149,9 @@ impl InMemoryBackend {
         let (cache, head) = (&self.shared.cache, key.head());
         let f = |value: &Value| value.with(f);
         let found = match key.tail() {
-            TailRef::None => cache.get_elsewhere(&head, f),
-            TailRef::Text(text) => cache.get_elsewhere(&Named { head, text }, f),
-            TailRef::Roles(roles) => cache.get_elsewhere(&Ranked { head, roles }, f),
+            TailRef::None => cache.get_elsewhere(None, &head, f),
+            TailRef::Text(text) => cache.get_elsewhere(None, &Named { head, text }, f),
+            TailRef::Roles(roles) => cache.get_elsewhere(None, &Ranked { head, roles }, f),
         }?;
         if found.is_none() {
             self.shared.counters.undecodable();

@@ -54,8 +54,8 @@ mod remove;
 mod room;
 mod set;
 
-/// A cache of at most `capacity` entries. Every method but [`lacks`](Self::lacks) must be called inside a guard of the calling
-/// thread's slot, with that thread's [`Local`].
+/// A cache of at most `capacity` entries. Every method must be called inside a guard of the calling thread's slot, with
+/// that thread's [`Local`].
 pub(crate) struct Bounded<K, V> {
     table: Table<K, V>,
     ledger: Ledger<K, V>,

@@ -20,6 +20,7 @@ mod index;
 mod life;
 mod upkeep;
 
+pub(super) use elsewhere::Inside;
 pub(super) use index::{Index, Short, hash_of};
 pub(super) use life::Life;
 
@@ -143,13 +144,15 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        if let Some(lent) = self.get_at_home(key) {
-            let value = read(lent.value());
-            lent.count();
-            return Some(value);
+        match self.get_at_home(key) {
+            Ok(lent) => {
+                let value = read(lent.value());
+                lent.count();
+                Some(value)
+            }
+            // The guard goes with the call, so that nothing of the above need be kept.
+            Err(inside) => self.get_elsewhere(inside, key, read),
         }
-        // From here on nothing of the above is needed, so that it needs no registers to be saved.
-        self.get_elsewhere(key, read)
     }
 
     /// Whether a live entry is there. Neither a use nor a hit or miss. O(1).

@@ -15,6 +15,7 @@
 
 use super::clock::membership::{IN_M, inherited};
 use super::memory::prefetch;
+use super::short::holds;
 use crate::sync::{AtomicBool, AtomicU8, AtomicU32, Ordering, Witness, advice};
 use crate::time::Deadline;
 use std::mem::ManuallyDrop;
@@ -285,6 +286,9 @@ pub(crate) struct Entry<K, V> {
     pub(crate) witness: Witness,
 }
 
+/// Where an entry of any key and value has its [`Usage`].
+const USAGE: usize = std::mem::offset_of!(Entry<(), ()>, usage);
+
 impl<K, V> Entry<K, V> {
     /// All at once: fields that are changed before the entry is moved to its place are written twice, and the processor waits
     /// for those that are moved in larger pieces than they were written in.
@@ -337,13 +341,21 @@ impl<K, V> Entry<K, V> {
     /// look at the phase; nor at the generation, by U1.
     #[inline(always)]
     pub(crate) fn use_if_live(&self, steady: u32) -> bool {
-        self.usage.is_steady(steady) || {
+        self.is_steady(steady) || {
             let live = self.is_of(Usage::generation_of(steady)) && self.is_live();
             if live {
                 self.usage.touch(steady);
             }
             live
         }
+    }
+
+    /// [`Usage::is_steady`].
+    #[inline(always)]
+    fn is_steady(&self, steady: u32) -> bool {
+        const { assert!(std::mem::offset_of!(Self, usage) == USAGE) };
+        // SAFETY: the word of `usage` stands there.
+        unsafe { holds::<_, USAGE>(self, steady, || self.usage.is_steady(steady)) }
     }
 
     /// Drops key and value, the key also when the drop of the value panics; the memory stays.

@@ -1,6 +1,6 @@
 //! Hits that lend the value: what is read often and copied by its reader straight to where it is wanted.
 
-use super::cache::{TtlCache, hash_of};
+use super::cache::{Inside, Short, TtlCache, hash_of};
 use super::local::Local;
 use super::reclaim::TurnGuard;
 use papaya::Equivalent;
@@ -34,29 +34,28 @@ where
     V: Send + Sync + 'static,
     S: BuildHasher + Send + Sync + 'static,
 {
-    /// The value, if it stands where it is looked for first; `None` says nothing. A use, but counted as a hit only by
-    /// [`Lent::count`].
+    /// The value, if it stands where it is looked for first. A use, but counted as a hit only by [`Lent::count`]. Otherwise what
+    /// [`get_elsewhere`](TtlCache::get_elsewhere) needs to go on, if the look-up has come so far.
     #[inline(always)]
-    pub(crate) fn get_at_home<Q>(&self, key: &Q) -> Option<Lent<'_, K, V>>
+    pub(crate) fn get_at_home<Q>(&self, key: &Q) -> Result<Lent<'_, K, V>, Option<Inside<'_, K, V>>>
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        if let Some(short) = self.enter_turn() {
-            let hash = hash_of(short.hasher, key);
-            // SAFETY: the guard goes with the entry, which is lent only for as long as it is open.
-            let entry = unsafe {
-                short
-                    .bounded
-                    .get_at_home(hash, || self.clock.quick_tick(), |k| key.equivalent(k))
-            };
-            if let Some(entry) = entry {
-                return Some(Lent {
-                    value: &entry.value,
-                    local: short.local,
-                    _guard: short.guard,
-                });
-            }
+        let Some(short) = self.enter_turn() else {
+            return Err(None);
+        };
+        let Short { local, guard, .. } = short;
+        let hash = hash_of(short.hasher, key);
+        let tick = || self.clock.quick_tick();
+        // SAFETY: the guard goes with the entry, which is lent only for as long as it is open.
+        let entry = unsafe { short.bounded.get_at_home(hash, tick, |k| key.equivalent(k)) };
+        match entry {
+            Some(entry) => Ok(Lent {
+                value: &entry.value,
+                local,
+                _guard: guard,
+            }),
+            None => Err(Some(Inside { local, guard, hash })),
         }
-        None
     }
 }

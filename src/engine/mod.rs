@@ -14,6 +14,7 @@
 //! | [`lease`] | whether a load may still publish |
 //! | [`reclaim`], [`local`], [`locals`], [`thread`] | when memory may be freed; what each thread keeps |
 //! | [`slab`], [`memory`] | where entries and tables lie |
+//! | [`short`] | two steps of a hit in assembly |
 
 pub(crate) mod bounded;
 pub(crate) mod clock;
@@ -27,6 +28,7 @@ pub(crate) mod locals;
 pub(crate) mod memory;
 pub(crate) mod reclaim;
 pub(crate) mod ring;
+mod short;
 pub(crate) mod slab;
 pub(crate) mod table;
 pub(crate) mod tour;

@@ -5,6 +5,7 @@ use super::cache::{Index, TtlCache, hash_of};
 use super::entry::Hash;
 use super::local::Local;
 use super::reclaim::Guard;
+use super::table::Near;
 use super::thread::{Here, here, quick};
 use crate::sync::MapGuard;
 use std::borrow::Borrow;
@@ -71,6 +72,7 @@ where
 
     /// What the view has of a thread that is new to this cache or inside its turn, and of caches that are not bounded. (Not
     /// the view itself: that would come back in memory.)
+    #[cold]
     #[inline(never)]
     fn pin_rarely(&self) -> (&Local<K, V>, Box<Rare<'_>>) {
         let unbounded = match &self.index {
@@ -160,8 +162,8 @@ where
             self.local.counters.hits.add(1);
             return Some(&entry.value);
         }
-        // The hash is not handed on, so that no register is needed for it.
-        self.look_up_elsewhere(key)
+        // SAFETY: as above.
+        unsafe { self.cache.view_near(self.local, hash, key) }
     }
 
     #[inline(always)]
@@ -181,11 +183,38 @@ where
     V: Send + Sync + 'static,
     S: BuildHasher + Send + Sync + 'static,
 {
+    /// Looks near its home for what a view of a bounded cache wants, and then everywhere, and counts.
+    ///
+    /// # Safety
+    ///
+    /// A guard of the calling thread is open for as long as the value is used, and the cache is bounded.
+    #[cold]
+    #[inline(never)]
+    unsafe fn view_near<'v, Q>(&'v self, local: &Local<K, V>, hash: Hash, key: &Q) -> Option<&'v V>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        // SAFETY: the same contract.
+        unsafe {
+            let (_, bounded) = self.index.bounded();
+            let tick = || self.clock.quick_tick();
+            let value = match bounded.get_near(hash, tick, |k| k.borrow() == key) {
+                Near::Found(entry) => Some(&*entry.value),
+                Near::Missing => None,
+                Near::Unsure => return self.view(local, None, key),
+            };
+            local.counters.looked_up(value.is_some());
+            value
+        }
+    }
+
     /// Looks everywhere for what a view wants, and counts.
     ///
     /// # Safety
     ///
     /// A guard of the calling thread is open for as long as the value is used.
+    #[cold]
     #[inline(never)]
     unsafe fn view<'v, Q>(
         &'v self,

@@ -25,7 +25,8 @@ mod size;
 
 pub(crate) use bucket::Home;
 use bucket::{Bucket, Place};
-use hints::matching;
+pub(crate) use find::Near;
+pub(super) use hints::matching;
 pub(crate) use lane::Lane;
 use size::buckets_for;
 pub(crate) use size::{LANES, MAX_CAPACITY};

@@ -108,7 +108,7 @@ impl<K, V> Word<K, V> {
     /// Whether this is the place of an entry whose hash has this tag.
     #[inline(always)]
     pub(crate) fn has_tag(self, hash: Hash) -> bool {
-        self.0.addr() & TAG == usize::from(hash.tag())
+        self.0.addr() as u16 == hash.tag()
     }
 
     /// The entry this word is the place of, if its hash has this tag.

@@ -3,6 +3,7 @@
 use super::{Bounded, Instant};
 use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::expiry::Expiry;
+use crate::engine::table::Near;
 use crate::engine::word::Kind;
 
 impl<K, V> Bounded<K, V> {
@@ -68,10 +69,23 @@ impl<K, V> Bounded<K, V> {
         unsafe { self.table.first_at_home(hash, used) }
     }
 
-    /// Whether no entry has this hash, as far as can be seen at once: false says nothing. Needs no guard.
+    /// [`get_at_home`](Self::get_at_home) that looks at all that is near, and sees whether the key is missing.
+    ///
+    /// # Safety
+    ///
+    /// As for `peek`.
     #[inline(always)]
-    pub(crate) fn lacks(&self, hash: Hash) -> bool {
-        self.table.lacks(hash)
+    pub(crate) unsafe fn get_near<'g>(
+        &self,
+        hash: Hash,
+        tick: impl Fn() -> u64 + Copy,
+        is_it: impl Fn(&K) -> bool + Copy,
+    ) -> Near<'g, K, V> {
+        let steady = self.clock.era.load().steady();
+        let used =
+            |entry: &Entry<K, V>| !entry.deadline.has_passed(tick()) && entry.use_if_live(steady);
+        // SAFETY: the same contract.
+        unsafe { self.table.find_near(hash, is_it, used) }
     }
 
     /// Brings the cache line of the hash's bucket on its way.

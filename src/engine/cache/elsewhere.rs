@@ -1,10 +1,21 @@
 //! Look-ups that the short way does not answer.
 
 use super::{Index, TtlCache, hash_of};
+use crate::engine::entry::Hash;
+use crate::engine::local::Local;
+use crate::engine::reclaim::TurnGuard;
+use crate::engine::table::Near;
 use crate::engine::thread::{here, quick};
 use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash as StdHash};
 use std::mem::MaybeUninit;
+
+/// A look-up inside the turn.
+pub(crate) struct Inside<'c, K, V> {
+    pub(in crate::engine) local: &'c Local<K, V>,
+    pub(in crate::engine) guard: TurnGuard<'static>,
+    pub(in crate::engine) hash: Hash,
+}
 
 impl<K, V, S> TtlCache<K, V, S>
 where
@@ -12,76 +23,128 @@ where
     V: Send + Sync + 'static,
     S: BuildHasher + Send + Sync + 'static,
 {
-    /// [`get_with`](Self::get_with) for what is not at home, of a thread that is new to this cache, and of caches that are
-    /// not bounded.
+    /// [`get_with`](Self::get_with) for what does not stand where it is looked for first, of a thread that is new to this
+    /// cache, and of caches that are not bounded.
     #[inline(always)]
-    pub(crate) fn get_elsewhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    pub(crate) fn get_elsewhere<Q, R>(
+        &self,
+        inside: Option<Inside<'_, K, V>>,
+        key: &Q,
+        read: impl FnOnce(&V) -> R,
+    ) -> Option<R>
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        // Of what is small not an `Option` from the function that is called: then the compiler would make one of
-        // what was found at home too, and ask it, where the two ways meet, whether there is something in it. (What is
-        // large would be copied.)
-        if const { size_of::<R>() > size_of::<[usize; 2]>() } {
-            return self.look_elsewhere(key, read);
+        // What is in registers stays there, and both ways here end in one call.
+        let (local, hash) = match inside {
+            None => (None, Hash::new(0)),
+            Some(Inside { local, guard, hash }) => {
+                guard.hand_over();
+                (Some(local), hash)
+            }
+        };
+        // SAFETY: with a part goes the turn.
+        unsafe {
+            // Of what is small not an `Option` from the function that is called: then the compiler would make one of
+            // what was found at home too, and ask it, where the two ways meet, whether there is something in it. (What is
+            // large would be copied.)
+            if const { size_of::<R>() > size_of::<[usize; 2]>() } {
+                return self.look_elsewhere(local, hash, key, read);
+            }
+            let (found, value) = self.look_elsewhere_apart(local, hash, key, read);
+            // Found, so there is a value.
+            found.then(|| value.assume_init())
         }
-        let (found, value) = self.look_elsewhere_apart(key, read);
-        // SAFETY: found, so there is a value.
-        found.then(|| unsafe { value.assume_init() })
-    }
-
-    #[inline(never)]
-    fn look_elsewhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
-    where
-        Q: Equivalent<K> + StdHash + ?Sized,
-    {
-        if self.misses(key) {
-            return None;
-        }
-        self.look_everywhere(key, read)
     }
 
     /// Returns whether there is a value, and the value.
+    ///
+    /// # Safety
+    ///
+    /// As for `look_elsewhere`.
+    #[cold]
     #[inline(never)]
-    fn look_elsewhere_apart<Q, R>(
+    unsafe fn look_elsewhere_apart<Q, R>(
         &self,
+        local: Option<&Local<K, V>>,
+        hash: Hash,
         key: &Q,
         read: impl FnOnce(&V) -> R,
     ) -> (bool, MaybeUninit<R>)
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        if self.misses(key) {
-            return (false, MaybeUninit::uninit());
-        }
-        match self.look_everywhere(key, read) {
+        // SAFETY: the same contract.
+        match unsafe { self.look_elsewhere(local, hash, key, read) } {
             Some(value) => (true, MaybeUninit::new(value)),
             None => (false, MaybeUninit::uninit()),
         }
     }
 
-    /// Whether the key is seen to be missing at once; then it counts as a miss. False says nothing.
-    #[inline(always)]
-    fn misses<Q>(&self, key: &Q) -> bool
+    /// # Safety
+    ///
+    /// With a part of the cache, it is the calling thread's, which hands its turn over, and the hash is the key's.
+    #[inline]
+    unsafe fn look_elsewhere<Q, R>(
+        &self,
+        local: Option<&Local<K, V>>,
+        hash: Hash,
+        key: &Q,
+        read: impl FnOnce(&V) -> R,
+    ) -> Option<R>
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        let Some(local) = self.locals.made(quick()) else {
-            return false;
-        };
-        // SAFETY: only the parts of bounded caches are quick (see `build`).
-        let (hasher, bounded) = unsafe { self.index.bounded() };
-        let hash = hash_of(hasher, key);
-        let lacks = bounded.lacks(hash);
-        if lacks {
-            // Most misses are followed by a set.
-            bounded.prefetch_insert(hash);
-            local.counters.misses.add(1);
+        if let Some(local) = local {
+            // SAFETY: by the contract.
+            let guard = unsafe { quick().take_over_turn() };
+            return self.look_near(local, guard, hash, key, read);
         }
-        lacks
+        match self.enter_turn() {
+            Some(short) => {
+                let hash = hash_of(short.hasher, key);
+                self.look_near(short.local, short.guard, hash, key, read)
+            }
+            None => self.look_everywhere(key, read),
+        }
     }
 
-    /// The rest of [`get_elsewhere`](Self::get_elsewhere), apart so that misses have no registers to save.
+    #[inline]
+    fn look_near<Q, R>(
+        &self,
+        local: &Local<K, V>,
+        guard: TurnGuard<'static>,
+        hash: Hash,
+        key: &Q,
+        read: impl FnOnce(&V) -> R,
+    ) -> Option<R>
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
+        // SAFETY: only the parts of bounded caches are quick (see `build`), and only with one is there a turn to enter.
+        let (_, bounded) = unsafe { self.index.bounded() };
+        let tick = || self.clock.quick_tick();
+        // SAFETY: the guard is open for as long as the entry is used.
+        match unsafe { bounded.get_near(hash, tick, |k| key.equivalent(k)) } {
+            Near::Found(entry) => {
+                let value = read(&entry.value);
+                local.counters.hits.add(1);
+                Some(value)
+            }
+            Near::Missing => {
+                // Most misses are followed by a set.
+                bounded.prefetch_insert(hash);
+                local.counters.misses.add(1);
+                None
+            }
+            Near::Unsure => {
+                drop(guard);
+                self.look_everywhere(key, read)
+            }
+        }
+    }
+
+    /// The rest of all look-ups, apart so that misses have no registers to save.
     #[inline(never)]
     fn look_everywhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
     where

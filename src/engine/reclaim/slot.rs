@@ -254,6 +254,20 @@ impl Quick {
         self.0.activity.turn.own()
     }
 
+    /// The short guard that the calling thread is in.
+    ///
+    /// # Safety
+    ///
+    /// It was [handed over](TurnGuard::hand_over), and is taken over once.
+    #[inline(always)]
+    pub(crate) unsafe fn take_over_turn(self) -> TurnGuard<'static> {
+        debug_assert!(self.0.activity.turn.own() & Turn::INSIDE != 0);
+        TurnGuard {
+            turn: &self.0.activity.turn,
+            not_send: PhantomData,
+        }
+    }
+
     /// Enters the short guard, if its [`place`](Self::place) is below [`QUICK_SLOTS`].
     ///
     /// # Safety
@@ -273,6 +287,14 @@ impl Quick {
 pub(crate) struct TurnGuard<'s> {
     turn: &'s Turn,
     not_send: PhantomData<*const ()>,
+}
+
+impl TurnGuard<'_> {
+    /// Stays inside, for who [takes it over](Quick::take_over_turn).
+    #[inline(always)]
+    pub(crate) fn hand_over(self) {
+        std::mem::forget(self);
+    }
 }
 
 impl Drop for TurnGuard<'_> {

@@ -1,9 +1,18 @@
 //! Look-ups: where hints say, then by the tags of all lanes.
 
 use super::hints::matching;
-use super::{Bucket, Found, HINTED_BUCKETS, Home, Lane, Place, Table};
+use super::{Bucket, Found, HINTED_BUCKETS, Home, LANES, Lane, Place, Table};
 use crate::engine::entry::{Entry, Hash, Phase};
+use crate::engine::short::equal_bytes;
 use crate::sync::Ordering;
+use std::num::NonZeroU32;
+
+/// What can be said of a key without looking at all of its path.
+pub(crate) enum Near<'g, K, V> {
+    Found(&'g Entry<K, V>),
+    Missing,
+    Unsure,
+}
 
 impl<K, V> Table<K, V> {
     /// The live entry with this hash whose key `is_it`, and its place. O(1); O(keys with the same hash) at worst.
@@ -40,16 +49,44 @@ impl<K, V> Table<K, V> {
     ) -> Option<&'g Entry<K, V>> {
         // SAFETY: `home` is below the number of buckets.
         let bucket = unsafe { self.buckets.get_unchecked(self.home(hash)) };
-        let found = matching(bucket.hints.load(Ordering::Relaxed), hash.hints());
-        if found == 0 {
+        // SAFETY: a bucket is a whole cache line, and its hints are the first word.
+        let found = unsafe { equal_bytes(&bucket.hints, hash.hints()) };
+        if found & ((1 << LANES) - 1) == 0 {
             return None;
         }
-        // SAFETY: `matching` sets bits of the seven lanes only.
-        let lane = unsafe { bucket.lanes.get_unchecked(found.trailing_zeros() as usize) };
+        // SAFETY: not zero, and the lowest bit is one of the seven lanes'.
+        let lane = unsafe {
+            let first = NonZeroU32::new_unchecked(found).trailing_zeros();
+            bucket.lanes.get_unchecked(first as usize)
+        };
         // SAFETY: loaded inside the caller's guard.
         match unsafe { lane.load(Ordering::Acquire).tagged(hash) } {
             Some(entry) if is_it(entry) => Some(entry),
             _ => None,
+        }
+    }
+
+    /// What [`first_at_home`](Self::first_at_home) has not found: by all hints of the home bucket, by its tags, and by the hints of the
+    /// buckets behind it.
+    ///
+    /// # Safety
+    ///
+    /// As for `find`.
+    #[inline(always)]
+    pub(crate) unsafe fn find_near<'g>(
+        &self,
+        hash: Hash,
+        is_it: impl Fn(&K) -> bool + Copy,
+        is_current: impl Fn(&Entry<K, V>) -> bool + Copy,
+    ) -> Near<'g, K, V> {
+        // SAFETY: the same contract.
+        unsafe {
+            let found = match self.find_at(self.home(hash), hash, is_it, is_current) {
+                None if self.lacks(hash) => return Near::Missing,
+                None => self.find_behind(hash, is_it, is_current),
+                found => found,
+            };
+            found.map_or(Near::Unsure, |(.., entry)| Near::Found(entry))
         }
     }
 
@@ -115,8 +152,8 @@ impl<K, V> Table<K, V> {
         unsafe { self.passed.get_unchecked(bucket) }.load(Ordering::SeqCst) != 0
     }
 
-    /// Whether the key is not here, as can be seen in its home bucket alone: false says nothing. Asks tags, no entry, so it needs
-    /// no guard; in the order of [`scan`](Self::scan), of which it is a short form.
+    /// Whether the key is not here, as can be seen in its home bucket alone: false says nothing. Asks tags, no
+    /// entry, in the order of [`scan`](Self::scan), of which it is a short form.
     #[inline(always)]
     pub(crate) fn lacks(&self, hash: Hash) -> bool {
         let home = self.home(hash);
@@ -214,11 +251,12 @@ impl<K, V> Table<K, V> {
     /// # Safety
     ///
     /// As for `find`.
-    #[inline(never)]
+    #[inline]
     unsafe fn find_behind<'g>(
         &self,
         hash: Hash,
         is_it: impl Fn(&K) -> bool + Copy,
+        is_live: impl Fn(&Entry<K, V>) -> bool + Copy,
     ) -> Option<Found<'g, K, V>> {
         let mut at = self.home(hash);
         for _ in 1..HINTED_BUCKETS {
@@ -227,7 +265,7 @@ impl<K, V> Table<K, V> {
             }
             at = self.after(at);
             // SAFETY: the same contract.
-            if let Some(found) = unsafe { self.find_at(at, hash, is_it, Entry::is_live) } {
+            if let Some(found) = unsafe { self.find_at(at, hash, is_it, is_live) } {
                 return Some(found);
             }
         }
@@ -251,7 +289,7 @@ impl<K, V> Table<K, V> {
         }
         // SAFETY: the same contract.
         unsafe {
-            let found = self.find_behind(hash, is_it);
+            let found = self.find_behind(hash, is_it, Entry::is_live);
             if found.is_some() || cfg!(tux_fault = "hint-trusted") {
                 return found;
             }

@@ -5,7 +5,7 @@ use super::LANES;
 /// A mask with bit i set where byte i of both words is equal. The top byte is no lane.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-pub(super) fn matching(hints: u64, hash: u64) -> u32 {
+pub(crate) fn matching(hints: u64, hash: u64) -> u32 {
     use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_cvtsi64_si128, _mm_movemask_epi8};
     // SAFETY: every x86-64 processor has SSE2.
     let equal = unsafe {
@@ -19,7 +19,7 @@ pub(super) fn matching(hints: u64, hash: u64) -> u32 {
 
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-pub(super) fn matching(hints: u64, hash: u64) -> u32 {
+pub(crate) fn matching(hints: u64, hash: u64) -> u32 {
     matching_without_simd(hints, hash)
 }
 

@@ -6,6 +6,7 @@ use crate::engine::lease::{Board, Lease};
 use crate::engine::local::Local;
 use crate::engine::locals::{Batches, Supply};
 use crate::engine::reclaim::{Domain, Guard, Slot};
+use crate::engine::table::Near;
 use crate::sync::{StdArc, Witness};
 use crate::time::Deadline;
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
@@ -211,7 +212,11 @@ impl Actor {
         // SAFETY: the guard is open for as long as the entry is used.
         let entry = unsafe {
             let at_home = self.cache().get_at_home(key.hash, || tick, |k| k == key);
-            at_home.or_else(|| self.cache().get(key.hash, self.now(tick), |k| k == key))
+            at_home.or_else(|| match self.cache().get_near(key.hash, || tick, |k| k == key) {
+                Near::Found(entry) => Some(entry),
+                Near::Missing => None,
+                Near::Unsure => self.cache().get(key.hash, self.now(tick), |k| k == key),
+            })
         };
         entry.map(|entry| entry.value.read())
     }

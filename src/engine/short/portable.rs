@@ -1,0 +1,24 @@
+//! In Rust. What each does is said in `x86_64.rs`.
+
+use crate::engine::table::matching;
+use crate::sync::{AtomicU64, Ordering};
+
+/// # Safety
+///
+/// None is needed here.
+#[inline(always)]
+pub(in crate::engine) unsafe fn equal_bytes(word: &AtomicU64, hash: u64) -> u32 {
+    matching(word.load(Ordering::Relaxed), hash)
+}
+
+/// # Safety
+///
+/// None is needed here.
+#[inline(always)]
+pub(in crate::engine) unsafe fn holds<T, const AT: usize>(
+    _start: &T,
+    _word: u32,
+    in_rust: impl FnOnce() -> bool,
+) -> bool {
+    in_rust()
+}
