@@ -195,7 +195,8 @@ pub(crate) struct Ticks(u64);
 impl Ticks {
     pub(crate) fn of(ttl: Duration) -> Self {
         let part = u64::from(ttl.subsec_nanos()).div_ceil(NANOS_PER_TICK);
-        Self(ttl.as_secs().saturating_mul(1_000).saturating_add(part))
+        let ticks = ttl.as_secs().saturating_mul(1_000).saturating_add(part);
+        Self(ticks.min(Deadline::NEVER.0))
     }
 }
 
@@ -211,11 +212,7 @@ impl Deadline {
     /// rounding; saturates to [`Self::NEVER`] (T28).
     #[inline]
     pub(crate) fn after(now: u64, ttl: Ticks) -> Self {
-        Self(
-            now.saturating_add(ttl.0)
-                .saturating_add(1)
-                .min(Self::NEVER.0),
-        )
+        Self(now.saturating_add(ttl.0 + 1).min(Self::NEVER.0))
     }
 
     #[inline(always)]

@@ -149,9 +149,9 @@ impl InMemoryBackend {
         let (cache, head) = (&self.shared.cache, key.head());
         let f = |value: &Value| value.with(f);
         let found = match key.tail() {
-            TailRef::None => cache.get_elsewhere(None, &head, f),
-            TailRef::Text(text) => cache.get_elsewhere(None, &Named { head, text }, f),
-            TailRef::Roles(roles) => cache.get_elsewhere(None, &Ranked { head, roles }, f),
+            TailRef::None => cache.get_anew(&head, f),
+            TailRef::Text(text) => cache.get_anew(&Named { head, text }, f),
+            TailRef::Roles(roles) => cache.get_anew(&Ranked { head, roles }, f),
         }?;
         if found.is_none() {
             self.shared.counters.undecodable();

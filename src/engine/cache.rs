@@ -151,7 +151,8 @@ where
                 Some(value)
             }
             // The guard goes with the call, so that nothing of the above need be kept.
-            Err(inside) => self.get_elsewhere(inside, key, read),
+            // SAFETY: of this cache and key.
+            Err(inside) => unsafe { self.get_elsewhere(inside, key, read) },
         }
     }
 
@@ -252,10 +253,10 @@ where
                 bounded,
                 guard,
             } = short;
-            let hash = hash_of(hasher, &key);
+            let home = bounded.home_of(hash_of(hasher, &key));
             let tick = self.tick_for_write(local);
             let deadline = Deadline::after(tick, ticks);
-            bounded.set_now(local, hash, key, value, deadline, tick);
+            bounded.set_now(local, home, key, value, deadline, tick);
             drop(guard);
             self.collect(&slot.into(), local);
         } else {

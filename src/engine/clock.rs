@@ -125,7 +125,7 @@ pub(crate) struct Choice<K, V> {
 }
 
 impl<K, V> Choice<K, V> {
-    const NOBODY: Self = Self {
+    pub(crate) const NOBODY: Self = Self {
         lane: Lane(0),
         word: Word::EMPTY,
     };
@@ -349,27 +349,46 @@ impl Clock {
         self.leave(entry);
     }
 
-    /// An entry was evicted: it becomes a ghost.
+    /// An entry is about to be evicted: if it is of S it becomes a ghost. (Mostly nobody else has chosen it too, as several
+    /// threads may choose one of M. If it stays nevertheless, its ghost is one too many.)
     #[inline(always)]
-    pub(crate) fn evicted<K, V>(&self, entry: &Entry<K, V>, part: &Part) {
-        let queue = self.leave(entry);
-        if part.evictions.count(self.count) {
-            self.count_evictions(&self.mood.evictions);
-        }
-        if queue & IN_M == 0 {
+    pub(crate) fn remember<K, V>(&self, entry: &Entry<K, V>, part: &Part) {
+        if entry.queue.load(Ordering::Relaxed) & IN_M == 0 {
+            if part.evictions.count(self.count) {
+                self.count_evictions(&self.mood.evictions);
+            }
             if part.s_evictions.count(self.count) {
                 self.count_evictions(&self.mood.s_evictions);
             }
-        } else if queue & OLD != 0 {
+            self.haunt(entry, true);
+        }
+    }
+
+    /// An entry was evicted: if it was of M it becomes a ghost.
+    #[inline(always)]
+    pub(crate) fn evicted<K, V>(&self, entry: &Entry<K, V>, part: &Part) {
+        let flags = self.leave(entry);
+        if flags & IN_M != 0 {
+            self.evicted_from_m(entry, flags, part);
+        }
+    }
+
+    #[inline(never)]
+    fn evicted_from_m<K, V>(&self, entry: &Entry<K, V>, flags: u8, part: &Part) {
+        if part.evictions.count(self.count) {
+            self.count_evictions(&self.mood.evictions);
+        }
+        if flags & OLD != 0 {
             self.widen(-1);
         }
+        self.haunt(entry, false);
+    }
+
+    #[inline(always)]
+    fn haunt<K, V>(&self, entry: &Entry<K, V>, from_s: bool) {
         let stamp = Stamp(self.mood.stamp.load(Ordering::Relaxed));
-        self.ghosts.remember(
-            entry.hash,
-            queue & IN_M == 0,
-            entry.usage.last_access(),
-            stamp,
-        );
+        self.ghosts
+            .remember(entry.hash, from_s, entry.usage.last_access(), stamp);
     }
 
     /// A thread counts so many more.

@@ -22,7 +22,7 @@
 //! - **X4** *A word may be too great*: the entry has gone, or somebody swept the group without a search. A search that comes
 //!   to it ends there and puts right what it passed. No step is repeated: a search is one way down and one way up.
 
-use super::memory::{Zeroed, Zeros};
+use super::memory::{Zeroed, Zeros, prefetch};
 use super::table::Lane;
 use crate::sync::{AtomicU64, CachePadded, Ordering, dekker_fence};
 use crate::time::Deadline;
@@ -143,21 +143,40 @@ impl Expiry {
             let inverted = invert(deadline);
             debug_assert!(group < self.groups);
             // SAFETY: lanes and groups are those of this cache's table, for which there are as many words (`new`).
-            let word = unsafe {
-                let nodes = self.levels.get_unchecked(0);
-                if const { size_of::<Node>() == FANOUT * size_of::<AtomicU64>() } {
-                    // One word after the other: no node to find first.
-                    &*nodes.as_ptr().cast::<AtomicU64>().add(group)
-                } else {
-                    let node = nodes.get_unchecked(group / FANOUT);
-                    node.0.get_unchecked(group % FANOUT)
-                }
-            };
+            let word = unsafe { self.group(group) };
             // Mostly something in the group expires earlier.
             if word.load(Ordering::SeqCst) < inverted {
                 self.note(0, group, inverted);
             }
         }
+    }
+
+    /// The word of a group.
+    ///
+    /// # Safety
+    ///
+    /// There is such a group.
+    #[inline(always)]
+    unsafe fn group(&self, group: usize) -> &AtomicU64 {
+        // SAFETY: there is a first level, and it has a word for each group (`new`).
+        unsafe {
+            let nodes = self.levels.get_unchecked(0);
+            if const { size_of::<Node>() == FANOUT * size_of::<AtomicU64>() } {
+                // One word after the other: no node to find first.
+                &*nodes.as_ptr().cast::<AtomicU64>().add(group)
+            } else {
+                let node = nodes.get_unchecked(group / FANOUT);
+                node.0.get_unchecked(group % FANOUT)
+            }
+        }
+    }
+
+    /// Asks the processor for the word of the group that a bucket belongs to.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, bucket: usize) {
+        debug_assert!(bucket / BUCKETS < self.groups);
+        // SAFETY: a bucket of this cache's table.
+        prefetch(unsafe { self.group(bucket / BUCKETS) });
     }
 
     /// Raises word `at` of `level` and those above it, up to the first that is great enough (X2).

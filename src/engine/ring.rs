@@ -124,17 +124,17 @@ impl Ring {
     #[inline(always)]
     pub(crate) fn ahead(&self, taken: &Taken) -> impl Fn(u32) -> Lane {
         let (head, end) = (taken.head.get(), taken.head_end.get());
+        let left = end.wrapping_sub(head);
         // What others have taken before this thread takes more.
         let gap = self.head.load(Ordering::Relaxed).wrapping_sub(end);
-        move |places| {
-            let gap = if places < end.wrapping_sub(head) {
-                0
-            } else {
-                gap
-            };
-            let position = head.wrapping_add(places).wrapping_add(gap);
-            // Relaxed: whatever stands there, it is the number of a lane.
-            Lane(self.place(position).load(Ordering::Relaxed))
+        // Not through `self`, of which everything would be read again after each load of a lane.
+        let places = &*self.places;
+        move |behind| {
+            let gap = if behind < left { 0 } else { gap };
+            let position = head.wrapping_add(behind).wrapping_add(gap);
+            // SAFETY: as in `place`. Relaxed: whatever stands there, it is the number of a lane.
+            let place = unsafe { places.get_unchecked(position as usize & (places.len() - 1)) };
+            Lane(place.load(Ordering::Relaxed))
         }
     }
 

@@ -2,8 +2,8 @@
 //! comparison, where a comparison can read memory itself.
 //!
 //! A processor overlaps as many hits as there is room for between those that have begun and those that have ended, and each
-//! instruction takes a place there (`DESIGN.md`, "What a hit does"). Both steps read words that others write, as atomic loads
-//! do: aligned, in one piece, Relaxed. The portable forms are what the model checker and the counting builds see, and
+//! instruction takes a place there (`DESIGN.md`, "What a hit does"). Both steps read words that others write, as Relaxed atomic
+//! loads do. The portable forms are what the model checker and the counting builds see, and
 //! processors other than x86-64 run.
 
 #[cfg(all(target_arch = "x86_64", not(any(tux_loom, tux_count, miri))))]
@@ -28,8 +28,8 @@ mod tests {
         const HASH: u64 = 0x0706_0504_0302_0101;
         let of = |word, next| {
             let line = Line([AtomicU64::new(word), AtomicU64::new(next)]);
-            // SAFETY: the first of two words. The eighth byte is no lane's, and may be left out.
-            unsafe { super::equal_bytes(&line.0[0], HASH) & 0x7f }
+            // SAFETY: two words, aligned so. The eighth byte is no lane's, and may be left out.
+            unsafe { super::equal_bytes(line.0.as_ptr(), HASH) & 0x7f }
         };
         for next in [0, u64::MAX, HASH] {
             assert_eq!(of(HASH, next), 0x7f);

@@ -2,7 +2,7 @@
 
 use super::remove::CLEARS_PER_SWEEP;
 use super::{Bounded, Instant};
-use crate::engine::clock::LEASED;
+use crate::engine::clock::{Choice, LEASED};
 use crate::engine::entry::{Entry, Hash, Phase, Standing};
 use crate::engine::lease::Lease;
 use crate::engine::local::{Local, Retired};
@@ -89,6 +89,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     ) -> End<K, V> {
         let hash = home.hash();
         self.clock.prefetch(hash);
+        self.expiry.prefetch(home.at());
         let mut now = self.at(tick);
         if let Some(lease) = lease {
             // Born in the lease's generation: if the cache was cleared since, it is dead at birth.
@@ -97,6 +98,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         let due = now.due(deadline);
         let queue = if lease.is_some() { LEASED } else { 0 };
         let standing = Standing::new(queue, now.era.epoch());
+        // Before the first exchange, which waits for the home bucket: all of this can be done meanwhile.
+        let mut arrival = self.clock.arrive(hash, &local.clock);
+        let mut choice = self.foresee(local, &mut arrival, now);
         let entry = local.allocate(|| Entry::new(Phase::Pending, hash, due, standing, key, value));
         let word = Word::entry(entry, hash);
         let lane = self
@@ -115,6 +119,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         let clears = self.clears();
         if clears.wrapping_sub(now.era.clears()) >= CLEARS_PER_SWEEP {
             // Stopped for so many clears that its generation may come round again: begin anew.
+            self.clock.put_back(choice, &local.clock);
             let published = published();
             published.entry().phase.decide(Phase::Cancelled);
             return match lease {
@@ -123,14 +128,20 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             };
         }
         // If the one is a rival's, since somebody has taken the own entry out already, then that is dead and stays so.
-        if !cfg!(tux_fault = "insert-no-rivals")
-            && !self.table.is_alone(home)
-            && let Some(published) = self.overtake_or_yield(hash, published())
-        {
-            return published.take_back();
+        if !cfg!(tux_fault = "insert-no-rivals") && !self.table.is_alone(home) {
+            if let Some(published) = self.overtake_or_yield(hash, published()) {
+                self.clock.put_back(choice, &local.clock);
+                return published.take_back();
+            }
+            // Keys were compared, which may have taken a while, and may have called the cache: perhaps there is room now.
+            if !self.ledger.is_full() {
+                self.clock.put_back(choice, &local.clock);
+                choice = Choice::NOBODY;
+            }
         }
         let is_void = lease.is_some_and(|lease| !lease.is_valid(self.clears()));
         if is_void && !cfg!(tux_fault = "lease-no-recheck") {
+            self.clock.put_back(choice, &local.clock);
             let published = published();
             published.entry().phase.decide(Phase::Cancelled);
             return published.bury(End::Void);
@@ -139,10 +150,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             self.expiry.record(lane, deadline);
         }
         local.counters.insertions.add(1);
-        let arrival = self.clock.arrive(hash, &local.clock);
         // SAFETY: retired by this thread only, once it is live or dead, and not freed while our guard is open.
         let newcomer = unsafe { &*entry };
-        if let Some(arrival) = self.find_room(local, newcomer, entry, arrival, now) {
+        if self.find_room(local, newcomer, entry, &mut arrival, choice, now) {
             let found = (lane, word, newcomer);
             self.clock.place(&self.table, found, &arrival, &local.clock);
             if !cfg!(tux_fault = "expiry-record-early") {

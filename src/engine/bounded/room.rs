@@ -10,7 +10,29 @@ use crate::engine::word::{Kind, Word};
 use crate::sync::Ordering;
 
 impl<K, V> Bounded<K, V> {
-    /// Finds a room and brings the entry to life: what the clock makes of its arrival, or nothing if somebody killed it
+    /// Whom the clock would have leave for a newcomer, its ghost made already if it is of S, if the cache is full and nobody in it is dead, as it
+    /// mostly is.
+    #[inline(always)]
+    pub(super) fn foresee(
+        &self,
+        local: &Local<K, V>,
+        arrival: &mut Arrival,
+        now: Instant,
+    ) -> Choice<K, V> {
+        if self.has_dead(now.tick) || !self.ledger.is_full() {
+            return Choice::NOBODY;
+        }
+        self.clock.look_ahead(&self.table, &local.clock);
+        let choice = self.clock.choose(&self.table, arrival, &local.clock, now);
+        if choice.is_somebody() {
+            // SAFETY: an entry word, loaded inside the caller's guard.
+            let victim = unsafe { choice.word.deref() };
+            self.clock.remember(victim, &local.clock);
+        }
+        choice
+    }
+
+    /// Finds a room, mostly that of the entry [foreseen](Self::foresee), and brings the entry to life; false if somebody killed it
     /// meanwhile.
     ///
     /// Lock-free: it starts again only when another thread took the room it had found.
@@ -20,31 +42,23 @@ impl<K, V> Bounded<K, V> {
         local: &Local<K, V>,
         newcomer: &Entry<K, V>,
         address: *mut Entry<K, V>,
-        mut arrival: Arrival,
+        arrival: &mut Arrival,
+        choice: Choice<K, V>,
         now: Instant,
-    ) -> Option<Arrival> {
+    ) -> bool {
+        if choice.is_somebody()
+            && let Some(live) = self.evict(local, newcomer, address, choice)
+        {
+            return live;
+        }
         // Past half of the rooms, each insert reclaims a group that is due. Left until the cache is full, the dead would be
         // swept group by group, an empty stretch behind the sweep and a crowded one ahead of it.
         let reclaims = self.has_dead(now.tick);
         if reclaims && self.ledger.count() > self.ledger.capacity() / 2 {
             self.reclaim_some(local, now.tick);
         }
-        if reclaims {
-            return self.find_room_at_last(local, newcomer, address, arrival, now);
-        }
-        // Mostly the cache is full, and the clock's first victim is still there.
-        if self.ledger.is_full() {
-            self.clock.look_ahead(&self.table, &local.clock);
-            let choice = self
-                .clock
-                .choose(&self.table, &mut arrival, &local.clock, now);
-            if choice.is_somebody()
-                && let Some(live) = self.evict(local, newcomer, address, choice)
-            {
-                return live.then_some(arrival);
-            }
-        } else if self.admit(local, newcomer, address) {
-            return Some(arrival);
+        if !reclaims && !self.ledger.is_full() && self.admit(local, newcomer, address) {
+            return true;
         }
         self.find_room_at_last(local, newcomer, address, arrival, now)
     }
@@ -75,13 +89,13 @@ impl<K, V> Bounded<K, V> {
         local: &Local<K, V>,
         newcomer: &Entry<K, V>,
         address: *mut Entry<K, V>,
-        mut arrival: Arrival,
+        arrival: &mut Arrival,
         now: Instant,
-    ) -> Option<Arrival> {
+    ) -> bool {
         while newcomer.phase.load() == Phase::Pending {
             if !self.ledger.is_full() {
                 if self.admit(local, newcomer, address) {
-                    return Some(arrival);
+                    return true;
                 }
                 // Killed, and nobody is to be evicted for it; or full by now.
                 continue;
@@ -91,22 +105,21 @@ impl<K, V> Bounded<K, V> {
                 continue;
             }
             self.clock.look_ahead(&self.table, &local.clock);
-            let choice = self
-                .clock
-                .choose(&self.table, &mut arrival, &local.clock, now);
+            let choice = self.clock.choose(&self.table, arrival, &local.clock, now);
             let live = if choice.is_somebody() {
                 self.evict_rarely(local, newcomer, address, choice)
             } else {
                 self.last_resort(local, newcomer, address)
             };
             if let Some(live) = live {
-                return live.then_some(arrival);
+                return live;
             }
         }
-        None
+        false
     }
 
-    /// Evicts the LIVE entry of a lane for the newcomer and brings that to life, as [`take_room`](Self::take_room) does.
+    /// Evicts the LIVE entry of a lane, which has its ghost if it is of S, for the newcomer and brings that to life, as
+    /// [`take_room`](Self::take_room) does.
     #[inline(always)]
     fn evict(
         &self,
@@ -124,7 +137,7 @@ impl<K, V> Bounded<K, V> {
         Some(live)
     }
 
-    /// [`evict`](Self::evict) where speed matters less than the size of the code.
+    /// [`evict`](Self::evict) of one that has no ghost yet, where speed matters less than the size of the code.
     #[inline(never)]
     fn evict_rarely(
         &self,
@@ -133,6 +146,9 @@ impl<K, V> Bounded<K, V> {
         address: *mut Entry<K, V>,
         choice: Choice<K, V>,
     ) -> Option<bool> {
+        // SAFETY: an entry word, loaded inside the caller's guard.
+        let victim = unsafe { choice.word.deref() };
+        self.clock.remember(victim, &local.clock);
         self.evict(local, newcomer, address, choice)
     }
 
@@ -172,6 +188,8 @@ impl<K, V> Bounded<K, V> {
         // the Acquire there.
         newcomer.aux.store(lane.0, Ordering::Release);
         if !self.table.exchange(lane, word, moved) {
+            // Its room may come from elsewhere: then the number would be taken for a place in the ring.
+            newcomer.aux.store(u32::MAX, Ordering::Release);
             return None;
         }
         self.table.departed(victim.hash, lane);
@@ -209,7 +227,8 @@ impl<K, V> Bounded<K, V> {
         word: Word<K, V>,
         victim: &Entry<K, V>,
     ) -> Option<bool> {
-        if !self.table.free(lane, word) {
+        // Looked at first, so that a lost race takes nobody's hint away.
+        if self.table.load(lane) != word || !self.table.free(lane, word) {
             return None;
         }
         self.table.departed(victim.hash, lane);

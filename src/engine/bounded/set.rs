@@ -5,7 +5,7 @@ use super::{Bounded, Instant};
 use crate::engine::entry::{Entry, Hash, Phase, Standing};
 use crate::engine::lease::Lease;
 use crate::engine::local::Local;
-use crate::engine::table::Found;
+use crate::engine::table::{Found, Home};
 use crate::engine::word::Word;
 use crate::time::Deadline;
 
@@ -27,11 +27,19 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     ) -> bool {
         match lease {
             None => {
-                self.set_now(local, hash, key, value, deadline, tick);
+                self.set_now(local, self.home_of(hash), key, value, deadline, tick);
                 true
             }
             Some(lease) => self.set_leased(local, hash, key, value, deadline, tick, lease),
         }
+    }
+
+    /// Where [`set_now`](Self::set_now) begins; asks the processor for it, so the sooner the better.
+    #[inline(always)]
+    pub(crate) fn home_of(&self, hash: Hash) -> Home<'_, K, V> {
+        let home = self.table.home_of(hash);
+        home.prefetch();
+        home
     }
 
     /// Stores a value.
@@ -39,19 +47,21 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     pub(crate) fn set_now(
         &self,
         local: &Local<K, V>,
-        hash: Hash,
+        home: Home<'_, K, V>,
         key: K,
         value: V,
         deadline: Deadline,
         tick: u64,
     ) {
+        let hash = home.hash();
         self.board.void(hash);
-        let home = self.table.home_of(hash);
         // A key that its hint hides is found by the insert when it looks for rivals.
         // SAFETY: inside the guard that every caller of this type is in.
         let end = match unsafe { self.table.find_at_home(home, |k| *k == key) } {
             Some(found) => self.overwrite_here(local, found, key, value, deadline, self.at(tick)),
-            None if self.table.passes(home) => End::Again(key, value),
+            None if self.table.passes(home) && self.table.may_be_behind(home) => {
+                End::Again(key, value)
+            }
             None => self.insert(local, home, key, value, deadline, tick, None),
         };
         if let End::Again(key, value) = end {

@@ -23,10 +23,24 @@ where
     V: Send + Sync + 'static,
     S: BuildHasher + Send + Sync + 'static,
 {
+    /// [`get_with`](Self::get_with) that looks everywhere.
+    #[inline(always)]
+    pub(crate) fn get_anew<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
+        // SAFETY: there is nothing to go on with.
+        unsafe { self.get_elsewhere(None, key, read) }
+    }
+
     /// [`get_with`](Self::get_with) for what does not stand where it is looked for first, of a thread that is new to this
     /// cache, and of caches that are not bounded.
+    ///
+    /// # Safety
+    ///
+    /// What there is to go on with is from [`get_at_home`](Self::get_at_home) of this cache and of this key.
     #[inline(always)]
-    pub(crate) fn get_elsewhere<Q, R>(
+    pub(crate) unsafe fn get_elsewhere<Q, R>(
         &self,
         inside: Option<Inside<'_, K, V>>,
         key: &Q,
@@ -96,7 +110,8 @@ where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
         if let Some(local) = local {
-            // SAFETY: by the contract.
+            // SAFETY: by the contract. The thread's slot is still the one whose turn was entered: it changes when the thread gets
+            // one, before, and when it gives it back, which does not come in between.
             let guard = unsafe { quick().take_over_turn() };
             return self.look_near(local, guard, hash, key, read);
         }
@@ -172,3 +187,6 @@ where
         value
     }
 }
+
+#[cfg(test)]
+mod tests;

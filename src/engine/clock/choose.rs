@@ -81,7 +81,10 @@ impl Clock {
     ///
     /// The word was loaded from a lane inside a guard that outlives `'g`.
     #[inline(always)]
-    unsafe fn waiting<'g, K, V>(word: Word<K, V>, position: u32) -> Option<&'g Entry<K, V>> {
+    pub(super) unsafe fn waiting<'g, K, V>(
+        word: Word<K, V>,
+        position: u32,
+    ) -> Option<&'g Entry<K, V>> {
         // SAFETY: by the contract.
         unsafe { word.occupant() }.filter(|entry| {
             // Unsettled: its number is that of a lane.
@@ -223,6 +226,21 @@ impl Clock {
             }
         }
         (None, last)
+    }
+
+    /// Takes a choice back that was not made use of. (Who is not settled yet has the number of a lane where the position would be,
+    /// by which it is settled, R1; its owner or the hand gives it a place.)
+    #[cold]
+    pub(crate) fn put_back<K, V>(&self, Choice { lane, word }: Choice<K, V>, part: &Part) {
+        // SAFETY: an entry word or empty, and the guard is open in which it was loaded.
+        if let Some(entry) = unsafe { word.occupant() }
+            && entry.settled.load(Ordering::Acquire)
+            && entry.queue.load(Ordering::Relaxed) & IN_M == 0
+        {
+            self.ring.push(&part.taken, lane, |position| {
+                entry.aux.store(position, Ordering::Release)
+            });
+        }
     }
 
     /// Puts an entry of S that fell out of the ring back into it (I4).

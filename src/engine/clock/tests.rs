@@ -216,3 +216,39 @@ fn the_hand_takes_a_use_and_the_marks_of_those_it_passes() {
         );
     }
 }
+
+/// I4: one that was chosen and not evicted after all is chosen again, before the hand comes; one of M stays where it is.
+#[test]
+fn a_choice_that_is_put_back_comes_again() {
+    let (clock, placed, part) = (clock(8), Placed::new(), Part::default());
+    placed.entry.settled.store(true, Ordering::Relaxed);
+    clock.ring.push(&part.taken, placed.lane, |position| {
+        placed.entry.aux.store(position, Ordering::Relaxed);
+    });
+    let chosen = || {
+        let popped = clock.ring.pop(&part.taken);
+        popped.filter(|&(position, _)| {
+            // SAFETY: nothing is freed here.
+            unsafe { Clock::waiting(placed.word(), position) }.is_some()
+        })
+    };
+    assert_eq!(chosen().map(|(_, lane)| lane), Some(placed.lane));
+    assert_eq!(chosen(), None);
+    let choice = || Choice {
+        lane: placed.lane,
+        word: placed.word(),
+    };
+    clock.put_back(choice(), &part);
+    assert_eq!(chosen().map(|(_, lane)| lane), Some(placed.lane));
+    // Unsettled: `aux` is the number of a lane.
+    placed.entry.settled.store(false, Ordering::Relaxed);
+    placed.entry.aux.store(5, Ordering::Relaxed);
+    clock.put_back(choice(), &part);
+    assert_eq!(placed.entry.aux.load(Ordering::Relaxed), 5);
+    assert_eq!(clock.ring.pop(&part.taken), None);
+    placed.entry.settled.store(true, Ordering::Relaxed);
+    clock.put_back(Choice::<u64, u64>::NOBODY, &part);
+    placed.promote(&clock);
+    clock.put_back(choice(), &part);
+    assert_eq!(clock.ring.pop(&part.taken), None);
+}

@@ -5,10 +5,11 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// # Safety
 ///
-/// None is needed here.
+/// There is the line.
 #[inline(always)]
-pub(in crate::engine) unsafe fn equal_bytes(word: &AtomicU64, hash: u64) -> u32 {
-    matching(word.load(Ordering::Relaxed), hash)
+pub(in crate::engine) unsafe fn equal_bytes(line: *const AtomicU64, hash: u64) -> u32 {
+    // SAFETY: by the contract.
+    matching(unsafe { &*line }.load(Ordering::Relaxed), hash)
 }
 
 /// # Safety

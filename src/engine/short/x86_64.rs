@@ -6,23 +6,36 @@ use std::arch::{
     x86_64::{_mm_cvtsi64_si128, _mm_movemask_epi8},
 };
 
-/// A mask whose bit i is set where byte i of the word equals that of `hash`, for the low seven; the others say nothing.
+/// A mask whose bit i is set where byte i of the first word of a line equals that of `hash`, for the low seven; the others
+/// say nothing.
 ///
 /// # Safety
 ///
-/// The word is the first of two that are aligned together.
+/// It is a line of at least two atomic words, aligned to two.
 #[inline(always)]
-pub(in crate::engine) unsafe fn equal_bytes(word: &AtomicU64, hash: u64) -> u32 {
-    // SAFETY: every x86-64 processor has SSE2; the assembly reads the two words, and the second one's bytes are not looked at.
+pub(in crate::engine) unsafe fn equal_bytes(line: *const AtomicU64, hash: u64) -> u32 {
+    // The second word is read because the instruction reads two; nothing is made of it. Each byte of the first is judged for
+    // itself, so it would not matter if a processor read them in pieces.
+    macro_rules! compare {
+        ($instruction:literal) => {{
+            let mut equal = _mm_cvtsi64_si128(hash.cast_signed());
+            asm!(
+                $instruction,
+                equal = inout(xmm_reg) equal,
+                line = in(reg) line,
+                options(readonly, nostack, preserves_flags),
+            );
+            _mm_movemask_epi8(equal).cast_unsigned()
+        }};
+    }
+    // SAFETY: by the contract, and every x86-64 processor has SSE2. Where the program is compiled for AVX its form is used: the
+    // other one would have to keep the upper halves of registers.
     unsafe {
-        let mut equal = _mm_cvtsi64_si128(hash.cast_signed());
-        asm!(
-            "pcmpeqb {equal}, xmmword ptr [{word}]",
-            equal = inout(xmm_reg) equal,
-            word = in(reg) word.as_ptr(),
-            options(readonly, nostack, preserves_flags),
-        );
-        _mm_movemask_epi8(equal).cast_unsigned()
+        if cfg!(target_feature = "avx") {
+            compare!("vpcmpeqb {equal}, {equal}, xmmword ptr [{line}]")
+        } else {
+            compare!("pcmpeqb {equal}, xmmword ptr [{line}]")
+        }
     }
 }
 

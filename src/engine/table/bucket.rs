@@ -2,7 +2,7 @@
 
 use super::LANES;
 use crate::engine::entry::{Entry, Hash};
-use crate::engine::memory::Zeroed;
+use crate::engine::memory::{Zeroed, prefetch};
 use crate::engine::word::Word;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
@@ -81,5 +81,17 @@ impl<K, V> Home<'_, K, V> {
     #[inline(always)]
     pub(crate) fn hash(self) -> Hash {
         self.hash
+    }
+
+    /// Asks the processor for the bucket.
+    #[inline(always)]
+    pub(crate) fn prefetch(self) {
+        prefetch(self.bucket);
+    }
+
+    /// The number of the bucket.
+    #[inline(always)]
+    pub(crate) fn at(self) -> usize {
+        self.at
     }
 }

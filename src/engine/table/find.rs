@@ -49,8 +49,8 @@ impl<K, V> Table<K, V> {
     ) -> Option<&'g Entry<K, V>> {
         // SAFETY: `home` is below the number of buckets.
         let bucket = unsafe { self.buckets.get_unchecked(self.home(hash)) };
-        // SAFETY: a bucket is a whole cache line, and its hints are the first word.
-        let found = unsafe { equal_bytes(&bucket.hints, hash.hints()) };
+        // SAFETY: a bucket is a cache line of atomic words, and its hints are the first.
+        let found = unsafe { equal_bytes(std::ptr::from_ref(bucket).cast(), hash.hints()) };
         if found & ((1 << LANES) - 1) == 0 {
             return None;
         }
@@ -66,8 +66,8 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// What [`first_at_home`](Self::first_at_home) has not found: by all hints of the home bucket, by its tags, and by the hints of the
-    /// buckets behind it.
+    /// What [`first_at_home`](Self::first_at_home) has not found: by the tags of the home bucket, which show most of what is missing;
+    /// then by all its hints, and by those of the buckets behind it.
     ///
     /// # Safety
     ///
@@ -79,15 +79,15 @@ impl<K, V> Table<K, V> {
         is_it: impl Fn(&K) -> bool + Copy,
         is_current: impl Fn(&Entry<K, V>) -> bool + Copy,
     ) -> Near<'g, K, V> {
-        // SAFETY: the same contract.
-        unsafe {
-            let found = match self.find_at(self.home(hash), hash, is_it, is_current) {
-                None if self.lacks(hash) => return Near::Missing,
-                None => self.find_behind(hash, is_it, is_current),
-                found => found,
-            };
-            found.map_or(Near::Unsure, |(.., entry)| Near::Found(entry))
+        if self.lacks(hash) {
+            return Near::Missing;
         }
+        // SAFETY: the same contract.
+        let found = unsafe {
+            self.find_at(self.home(hash), hash, is_it, is_current)
+                .or_else(|| self.find_behind(hash, is_it, is_current))
+        };
+        found.map_or(Near::Unsure, |(.., entry)| Near::Found(entry))
     }
 
     /// [`find`](Self::find) that counts a use of what `is_current`.
@@ -175,6 +175,22 @@ impl<K, V> Table<K, V> {
         } else {
             tagged == 1
         }
+    }
+
+    /// Whether a bucket behind home has the hash's tag. Advice: keys that come later are found as rivals.
+    #[inline(never)]
+    pub(crate) fn may_be_behind(&self, home: Home<'_, K, V>) -> bool {
+        let mut at = home.at;
+        for _ in 1..self.buckets.len() {
+            at = self.after(at);
+            if Self::tagged_in(&self.buckets[at], home.hash) > 0 {
+                return true;
+            }
+            if !self.is_passed(at) {
+                break;
+            }
+        }
+        false
     }
 
     #[inline(never)]

@@ -142,6 +142,27 @@ fn a_rival_further_on_is_no_less_a_rival() {
     assert!(table.is_alone(table.home_of(one)), "two buckets from home");
 }
 
+/// What a set asks before it looks behind home: tags there, as far as entries have gone.
+#[test]
+fn what_may_be_behind_has_its_tag_there() {
+    let (one, other) = (Hash::new(0x7_0001), Hash::new(0x7_0003));
+    let table = Table::<u64, u64>::new(16).unwrap();
+    let behind = |hash| table.may_be_behind(table.home_of(hash));
+    for (bucket, lane) in [(0, 2), (1, 6), (2, 0)] {
+        let lane = Lane::new(bucket, lane);
+        assert!(table.exchange(lane, Word::EMPTY, fake(64, one)));
+        assert_eq!(behind(one), bucket == 1, "at {bucket} from home");
+        assert!(!behind(other));
+        table.exchange(lane, fake(64, one), Word::EMPTY);
+    }
+    table.count(1);
+    assert!(table.exchange(Lane::new(2, 0), Word::EMPTY, fake(64, one)));
+    assert!(
+        behind(one) && !behind(other),
+        "some have gone past the next"
+    );
+}
+
 /// A key is taken for missing only if neither its tag nor a path shows.
 #[test]
 fn lacking_is_what_shows_neither_tag_nor_path() {

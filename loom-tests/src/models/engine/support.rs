@@ -212,11 +212,13 @@ impl Actor {
         // SAFETY: the guard is open for as long as the entry is used.
         let entry = unsafe {
             let at_home = self.cache().get_at_home(key.hash, || tick, |k| k == key);
-            at_home.or_else(|| match self.cache().get_near(key.hash, || tick, |k| k == key) {
-                Near::Found(entry) => Some(entry),
-                Near::Missing => None,
-                Near::Unsure => self.cache().get(key.hash, self.now(tick), |k| k == key),
-            })
+            at_home.or_else(
+                || match self.cache().get_near(key.hash, || tick, |k| k == key) {
+                    Near::Found(entry) => Some(entry),
+                    Near::Missing => None,
+                    Near::Unsure => self.cache().get(key.hash, self.now(tick), |k| k == key),
+                },
+            )
         };
         entry.map(|entry| entry.value.read())
     }
