@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     Timing,
-    keys::{OPERATIONS, Order, difference, filled, key, right, value_of, warm_up},
+    keys::{OPERATIONS, Order, differences, filled, key, right, value_of, warm_up},
 };
 use crate::peers::{Papaya, Peer, Tux};
 
@@ -13,10 +13,7 @@ pub(super) fn hit<C: Peer<u64, u64> + 'static>(size: usize) -> Result<Timing, St
     let mut order = Order::new(keys);
     Ok(Box::new(move || {
         let mut wrong = 0;
-        let ns = order.timed(|keys| {
-            keys.iter()
-                .for_each(|key| wrong |= difference(*key, cache.get(key)))
-        });
+        let ns = order.timed(|keys| wrong |= differences(keys, |key| cache.get(key)));
         right(wrong, ns)
     }))
 }
@@ -29,8 +26,7 @@ pub(super) fn pin_tux(size: usize) -> Result<Timing, String> {
         let ns = order.timed(|keys| {
             for four in keys.chunks(4) {
                 let view = cache.0.pin();
-                four.iter()
-                    .for_each(|key| wrong |= difference(*key, view.get(key).copied()));
+                wrong |= differences(four, |key| view.get(key).copied());
             }
         });
         right(wrong, ns)
@@ -45,8 +41,7 @@ pub(super) fn pin_papaya(size: usize) -> Result<Timing, String> {
         let ns = order.timed(|keys| {
             for four in keys.chunks(4) {
                 let view = cache.0.pin();
-                four.iter()
-                    .for_each(|key| wrong |= difference(*key, view.get(key).copied()));
+                wrong |= differences(four, |key| view.get(key).copied());
             }
         });
         right(wrong, ns)

@@ -105,6 +105,14 @@ pub(super) fn difference(key: u64, found: Option<u64>) -> u64 {
     found.map_or(u64::MAX, |value| value ^ value_of(key))
 }
 
+/// [`difference`] of all these keys. Collected in a register: a caller's variable would be written for each key wherever the
+/// look-up has something that the compiler moves no access across.
+#[inline(always)]
+pub(super) fn differences(keys: &[u64], mut get: impl FnMut(&u64) -> Option<u64>) -> u64 {
+    keys.iter()
+        .fold(0, |wrong, key| wrong | difference(*key, get(key)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

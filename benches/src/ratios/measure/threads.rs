@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Timing,
-    keys::{OPERATIONS, THREADED, TTL, difference, filled, key, right, value_of, warm_up},
+    keys::{OPERATIONS, THREADED, TTL, differences, filled, key, right, value_of, warm_up},
 };
 use crate::peers::Peer;
 
@@ -75,9 +75,7 @@ pub(super) fn read<C: Peer<u64, u64> + Send + Sync + 'static>(
             let mut from = start;
             while left > 0 {
                 let to = (from + left).min(keys.len());
-                keys[from..to]
-                    .iter()
-                    .for_each(|key| wrong |= difference(*key, cache.get(key)));
+                wrong |= differences(&keys[from..to], |key| cache.get(key));
                 left -= to - from;
                 from = if to == keys.len() { 0 } else { to };
             }
