@@ -24,6 +24,7 @@ where
     S: BuildHasher + Send + Sync + 'static,
 {
     /// [`get_with`](Self::get_with) that looks everywhere.
+    #[cfg(feature = "backend")]
     #[inline(always)]
     pub(crate) fn get_anew<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
     where
