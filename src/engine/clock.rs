@@ -27,6 +27,7 @@ use crate::sync::{CachePadded, Ordering};
 mod ahead;
 mod choose;
 mod era;
+mod ghosts;
 pub(crate) mod membership;
 mod part;
 
@@ -347,60 +348,6 @@ impl Clock {
     /// An entry left by other means than eviction.
     pub(crate) fn gone<K, V>(&self, entry: &Entry<K, V>) {
         self.leave(entry);
-    }
-
-    /// An entry is about to be evicted: if it is of S it becomes a ghost. (Mostly nobody else has chosen it too, as several
-    /// threads may choose one of M. If it stays nevertheless, its ghost is one too many.)
-    #[inline(always)]
-    pub(crate) fn remember<K, V>(&self, entry: &Entry<K, V>, part: &Part) {
-        if entry.queue.load(Ordering::Relaxed) & IN_M == 0 {
-            if part.evictions.count(self.count) {
-                self.count_evictions(&self.mood.evictions);
-            }
-            if part.s_evictions.count(self.count) {
-                self.count_evictions(&self.mood.s_evictions);
-            }
-            self.haunt(entry, true);
-        }
-    }
-
-    /// An entry was evicted: if it was of M it becomes a ghost.
-    #[inline(always)]
-    pub(crate) fn evicted<K, V>(&self, entry: &Entry<K, V>, part: &Part) {
-        let flags = self.leave(entry);
-        if flags & IN_M != 0 {
-            self.evicted_from_m(entry, flags, part);
-        }
-    }
-
-    #[inline(never)]
-    fn evicted_from_m<K, V>(&self, entry: &Entry<K, V>, flags: u8, part: &Part) {
-        if part.evictions.count(self.count) {
-            self.count_evictions(&self.mood.evictions);
-        }
-        if flags & OLD != 0 {
-            self.widen(-1);
-        }
-        self.haunt(entry, false);
-    }
-
-    #[inline(always)]
-    fn haunt<K, V>(&self, entry: &Entry<K, V>, from_s: bool) {
-        let stamp = Stamp(self.mood.stamp.load(Ordering::Relaxed));
-        self.ghosts
-            .remember(entry.hash, from_s, entry.usage.last_access(), stamp);
-    }
-
-    /// A thread counts so many more.
-    #[inline(never)]
-    fn count_evictions(&self, word: &AtomicU64) {
-        let sum = word.load(Ordering::Relaxed).wrapping_add(self.count.into());
-        word.store(sum, Ordering::Relaxed);
-        let now = self.dates();
-        self.mood.stamp.store(
-            self.ghosts.stamp(now.evictions, now.s_evictions).0,
-            Ordering::Relaxed,
-        );
     }
 }
 
