@@ -146,7 +146,7 @@ impl<K, V> Bounded<K, V> {
     #[inline(always)]
     fn settle(&self, entry: &Entry<K, V>) {
         // Acquire pairs with the owner's Release: the owner has cleared the source itself.
-        if !entry.settled.load(Ordering::Acquire) {
+        if !entry.phase.is_settled() {
             self.settle_for_owner(entry);
         }
     }
@@ -154,7 +154,7 @@ impl<K, V> Bounded<K, V> {
     #[cold]
     fn settle_for_owner(&self, entry: &Entry<K, V>) {
         self.ledger.settle(entry, &self.table);
-        let source = Lane(entry.aux.load(Ordering::Acquire));
+        let source = Lane(entry.aside().aux.load(Ordering::Acquire));
         if self.table.has(source) {
             self.table
                 .free(source, Word::moved(std::ptr::from_ref(entry).cast_mut()));
@@ -205,7 +205,7 @@ impl<K, V> Bounded<K, V> {
     fn unlink_dead(&self, lane: Lane, word: Word<K, V>, entry: &Entry<K, V>) -> bool {
         let unlinked = self.table.free(lane, word);
         if unlinked {
-            self.table.departed(entry.hash, lane);
+            self.table.departed(entry.hash(), lane);
         }
         unlinked
     }

@@ -14,8 +14,9 @@
 //!
 //! [1] Jiang, Zhang: *LIRS: An Efficient Low Inter-reference Recency Set Replacement Policy*, SIGMETRICS 2002.
 
+use super::blocks::Aside;
 use super::bounded::Instant;
-use super::entry::{Entry, Hash, Phase, Usage};
+use super::entry::{Entry, Hash, Usage};
 use super::ghost::{Dates, Ghost, Ghosts, REACH, Stamp};
 use super::ring::Ring;
 use super::table::{Found, Lane, Table};
@@ -193,6 +194,13 @@ impl Clock {
         self.era.load().epoch()
     }
 
+    /// The same, as entries keep it.
+    #[inline]
+    fn stamp(&self) -> u16 {
+        const { assert!(Usage::MAX_EPOCH <= u16::MAX as u32) };
+        self.epoch() as u16
+    }
+
     /// Epochs since `then`.
     #[inline]
     fn idle(&self, then: u32) -> u32 {
@@ -284,6 +292,7 @@ impl Clock {
         &self,
         table: &Table<K, V>,
         found: Found<'_, K, V>,
+        aside: &Aside,
         arrival: &Arrival,
         part: &Part,
     ) {
@@ -295,9 +304,9 @@ impl Clock {
         if arrival.into_m || has_place {
             self.promote(table, lane, word, entry, if arrival.old { OLD } else { 0 });
         } else {
-            entry.mark.store(self.epoch(), Ordering::Relaxed);
+            entry.mark.store(self.stamp(), Ordering::Relaxed);
             self.ring.push(&part.taken, lane, |position| {
-                entry.aux.store(position, Ordering::Release)
+                aside.aux.store(position, Ordering::Release)
             });
         }
     }
@@ -320,7 +329,7 @@ impl Clock {
             0
         };
         entry.usage.set_uses(0);
-        entry.mark.store(self.epoch(), Ordering::Relaxed);
+        entry.mark.store(self.stamp(), Ordering::Relaxed);
         let more = membership::enter(&entry.queue, old | grace, || table.holds(lane, word));
         self.hand.in_m.fetch_add(more, Ordering::Relaxed);
     }

@@ -11,12 +11,18 @@
 //! ```
 //!
 //! The phase decides between PENDING → LIVE and PENDING → dead with one exchange, by whichever thread. Readers see
-//! LIVE entries only. A LIVE entry stays LIVE for ever; it dies when its lane word changes.
+//! LIVE entries only. A LIVE entry stays LIVE for ever; it dies when its lane word changes. LIVE is in two parts: an entry is
+//! *settled* as soon as the source of its room does not name it any longer (see `bounded::settle`).
 
+mod phase;
+
+pub(crate) use self::phase::{Phase, PhaseWord};
+
+use super::blocks::{Aside, Blocks};
 use super::clock::membership::{IN_M, inherited};
 use super::memory::prefetch;
 use super::short::holds;
-use crate::sync::{AtomicBool, AtomicU8, AtomicU32, Ordering, Witness, advice};
+use crate::sync::{Ordering, Witness, advice};
 use crate::time::Deadline;
 use std::mem::ManuallyDrop;
 
@@ -59,73 +65,6 @@ impl Hash {
     #[inline(always)]
     pub(crate) fn hints(self) -> u64 {
         self.0
-    }
-}
-
-/// Where an entry stands between its publication and its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Phase {
-    /// In a lane, without a room of its own; any thread may kill it.
-    Pending = 0,
-    /// Readers may return it.
-    Live = 1,
-    /// Killed by another insert of the same key, which may itself not have come through.
-    Overtaken = 2,
-    /// Killed by an invalidation, for its lane, or by its owner.
-    Cancelled = 3,
-}
-
-/// The word of an entry that decides its life.
-#[derive(Debug)]
-pub(crate) struct PhaseWord(AtomicU8);
-
-impl PhaseWord {
-    #[inline]
-    pub(crate) fn new(phase: Phase) -> Self {
-        Self(AtomicU8::new(phase as u8))
-    }
-
-    /// Acquire: pairs with the Release half of the exchange that ended PENDING.
-    #[inline(always)]
-    pub(crate) fn load(&self) -> Phase {
-        match self.0.load(Ordering::Acquire) {
-            0 => Phase::Pending,
-            1 => Phase::Live,
-            2 => Phase::Overtaken,
-            _ => Phase::Cancelled,
-        }
-    }
-
-    /// PENDING → LIVE; whether it is LIVE afterwards. As [`decide`](Self::decide).
-    #[inline(always)]
-    pub(crate) fn enliven(&self) -> bool {
-        const { assert!(Phase::Pending as u8 == 0 && Phase::Live as u8 == 1) };
-        let before = self.0.compare_exchange(
-            Phase::Pending as u8,
-            Phase::Live as u8,
-            Ordering::SeqCst,
-            Ordering::Acquire,
-        );
-        before.unwrap_or_else(|other| other) <= Phase::Live as u8
-    }
-
-    /// PENDING → `to`; returns the phase that stands afterwards.
-    ///
-    /// SeqCst: the exchange is one half of the Dekker pair between two inserts of one key (table I2).
-    #[inline]
-    pub(crate) fn decide(&self, to: Phase) -> Phase {
-        match self.0.compare_exchange(
-            Phase::Pending as u8,
-            to as u8,
-            Ordering::SeqCst,
-            Ordering::Acquire,
-        ) {
-            Ok(_) => to,
-            Err(1) => Phase::Live,
-            Err(2) => Phase::Overtaken,
-            Err(_) => Phase::Cancelled,
-        }
     }
 }
 
@@ -216,7 +155,7 @@ impl Usage {
 pub(crate) struct Standing {
     pub(crate) queue: u8,
     recent: u16,
-    mark: u32,
+    mark: u16,
     aux: u32,
 }
 
@@ -241,13 +180,14 @@ impl Standing {
     /// That of the entry that another one overwrites.
     #[inline(always)]
     pub(crate) fn of<K, V>(old: &Entry<K, V>) -> Self {
+        let queue = inherited(old.queue.load(Ordering::Relaxed));
         Self {
-            queue: inherited(old.queue.load(Ordering::Relaxed)),
+            queue,
             recent: old.usage.get_recent(),
             mark: old.mark.load(Ordering::Relaxed),
-            // Acquire: an unsettled entry's number is that of the lane its room came from, not a place in the ring.
-            aux: if old.settled.load(Ordering::Acquire) {
-                old.aux.load(Ordering::Acquire)
+            // An entry of M has no place in the ring; and an unsettled entry's number is that of the lane its room came from.
+            aux: if queue & IN_M == 0 && old.phase.is_settled() {
+                old.aside().aux.load(Ordering::Acquire)
             } else {
                 u32::MAX
             },
@@ -262,34 +202,33 @@ pub(crate) struct Due {
     pub(crate) generation: u16,
 }
 
-/// A key and its value with what the table, the clock and the expiry index know of them (32 bytes).
-///
-/// What a hit reads stands together at the end: for small keys and values it is 32 bytes, mostly in one cache line.
+/// A key and its value, with what a hit asks of them and what the clock asks most (16 bytes). The rest is its [`Aside`].
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Entry<K, V> {
-    /// The clock's time stamp: when it entered its queue, or began its lap.
-    pub(crate) mark: advice::AtomicU32,
-    /// Until settled: the lane the room comes from, if it comes by way of a lane. Afterwards: the position in the ring of new entries.
-    pub(crate) aux: AtomicU32,
-    pub(crate) hash: Hash,
     pub(crate) phase: PhaseWord,
-    /// The source of this entry's room does not name it, or no longer (see `bounded::settle`).
-    pub(crate) settled: AtomicBool,
     /// Queue and ghost flags of the clock.
     pub(crate) queue: advice::AtomicU8,
+    /// The clock's time stamp: when it entered its queue, or began its lap. An epoch.
+    pub(crate) mark: advice::AtomicU16,
     pub(crate) usage: Usage,
     pub(crate) deadline: Deadline,
     pub(crate) key: K,
     /// Dropped with the entry, unless its owner took it out again before it ever went live.
     pub(crate) value: ManuallyDrop<V>,
     pub(crate) witness: Witness,
+    #[cfg(tux_loom)]
+    aside: Aside,
 }
 
-/// Where an entry of any key and value has its [`Usage`].
-const USAGE: usize = std::mem::offset_of!(Entry<(), ()>, usage);
+/// An entry that has no place yet.
+pub(crate) struct Newcomer<K, V> {
+    entry: Entry<K, V>,
+    #[cfg(not(tux_loom))]
+    aside: Aside,
+}
 
-impl<K, V> Entry<K, V> {
+impl<K, V> Newcomer<K, V> {
     /// All at once: fields that are changed before the entry is moved to its place are written twice, and the processor waits
     /// for those that are moved in larger pieces than they were written in.
     #[inline(always)]
@@ -301,31 +240,81 @@ impl<K, V> Entry<K, V> {
         key: K,
         value: V,
     ) -> Self {
-        Self {
-            mark: advice::AtomicU32::new(standing.mark),
-            aux: AtomicU32::new(standing.aux),
-            hash,
+        let aside = Aside::new(hash, standing.aux);
+        let entry = Entry {
             phase: PhaseWord::new(phase),
-            settled: AtomicBool::new(phase == Phase::Live),
             queue: advice::AtomicU8::new(standing.queue),
+            mark: advice::AtomicU16::new(standing.mark),
             usage: Usage::new(standing.recent, due.generation),
             deadline: due.deadline,
             key,
             value: ManuallyDrop::new(value),
             witness: Witness::new(),
+            #[cfg(tux_loom)]
+            aside,
+        };
+        Self {
+            entry,
+            #[cfg(not(tux_loom))]
+            aside,
+        }
+    }
+
+    /// Puts it there.
+    ///
+    /// # Safety
+    ///
+    /// It is memory for an entry, from the [slab](super::slab) or of [`Blocks::alone`], and the caller's alone.
+    #[inline(always)]
+    pub(crate) unsafe fn write(self, memory: *mut Entry<K, V>) {
+        // SAFETY: by the contract; such memory has room for the aside, too.
+        unsafe {
+            #[cfg(not(tux_loom))]
+            Blocks::aside(memory).cast_mut().write(self.aside);
+            memory.write(self.entry);
+        }
+    }
+}
+
+/// Where an entry of any key and value has its [`Usage`].
+const USAGE: usize = std::mem::offset_of!(Entry<(), ()>, usage);
+
+impl<K, V> Entry<K, V> {
+    /// The rest of the entry. (No entry is ever shared that lies elsewhere than where [`Newcomer::write`] has put it.)
+    #[inline(always)]
+    pub(crate) fn aside(&self) -> &Aside {
+        #[cfg(tux_loom)]
+        return &self.aside;
+        // SAFETY: written before the entry could be shared, and there as long as it is.
+        #[cfg(not(tux_loom))]
+        unsafe {
+            &*Blocks::aside(self)
         }
     }
 
     #[inline(always)]
+    pub(crate) fn hash(&self) -> Hash {
+        self.aside().hash()
+    }
+
+    #[inline(always)]
     pub(crate) fn is_live(&self) -> bool {
-        self.phase.load() == Phase::Live
+        self.phase.is_live()
     }
 
     /// Asks the processor for what look-ups and the clock read of an entry.
     #[inline(always)]
     pub(crate) fn prefetch(entry: *const Self) {
-        // Not the first bytes: with many keys and values they lie in another cache line. The address is only a guess.
-        prefetch(entry.wrapping_byte_add(std::mem::offset_of!(Self, usage)));
+        // The address is only a guess.
+        prefetch(entry);
+    }
+
+    /// Asks the processor for what the clock reads of one that is to leave.
+    #[inline(always)]
+    pub(crate) fn prefetch_all(entry: *const Self) {
+        Self::prefetch(entry);
+        #[cfg(not(tux_loom))]
+        Blocks::prefetch(entry);
     }
 
     /// Whether no clear has ended the entry.
@@ -386,3 +375,6 @@ impl<K, V> Entry<K, V> {
         unsafe { std::ptr::drop_in_place(&raw mut (*entry).key) }
     }
 }
+
+#[cfg(all(test, not(tux_loom)))]
+mod tests;

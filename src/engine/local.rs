@@ -4,7 +4,7 @@
 //! so nothing here is a shared write on a hit. Other threads read the counters.
 
 use super::clock::Part;
-use super::entry::Entry;
+use super::entry::{Entry, Newcomer};
 use super::ledger::Record;
 use super::locals::Supply;
 use super::reclaim::{Domain, GracePeriod};
@@ -115,7 +115,7 @@ impl<K, V> Local<K, V> {
 
     /// Memory with the entry that `make` makes; that must not panic.
     #[inline(always)]
-    pub(crate) fn allocate(&self, make: impl FnOnce() -> Entry<K, V>) -> *mut Entry<K, V> {
+    pub(crate) fn allocate(&self, make: impl FnOnce() -> Newcomer<K, V>) -> *mut Entry<K, V> {
         // SAFETY: owner; no user code runs while the borrow lasts.
         let pool = &mut unsafe { self.garbage() }.pool;
         let memory = loop {
@@ -125,7 +125,7 @@ impl<K, V> Local<K, V> {
             }
         };
         // SAFETY: memory for an entry, ours alone (P1).
-        unsafe { memory.write(make()) };
+        unsafe { make().write(memory) };
         memory
     }
 
@@ -256,7 +256,7 @@ impl<K, V> Local<K, V> {
         }
         // SAFETY: owner; no user code runs while the borrow lasts.
         let Garbage { pool, batch, .. } = unsafe { self.garbage() };
-        if pool.len() + entries.len() <= Self::most(*batch) && !self.looks_for_boxes() {
+        if pool.len() + entries.len() <= Self::most(*batch) && !self.looks_for_alone() {
             pool.append(&mut entries);
         } else {
             // SAFETY: by the contract.
@@ -270,7 +270,7 @@ impl<K, V> Local<K, V> {
 
     /// Whether memory that is not the slab's goes back to the allocator. (Models keep all: the checker must be able to tell
     /// a use of what is free.)
-    fn looks_for_boxes(&self) -> bool {
+    fn looks_for_alone(&self) -> bool {
         !cfg!(tux_loom) && self.slab.has_spares()
     }
 
@@ -291,12 +291,12 @@ impl<K, V> Local<K, V> {
     ///
     /// Nobody uses the entries any more, and their drops are over. What makes the entries runs no user code.
     unsafe fn pool(&self, entries: impl Iterator<Item = Memory<K, V>>) {
-        let may_be_box = self.looks_for_boxes();
+        let may_be_alone = self.looks_for_alone();
         // SAFETY: owner; no user code runs while the borrow lasts.
         let Garbage { pool, batch, .. } = unsafe { self.garbage() };
         for memory in entries {
             // SAFETY: by the contract it is ours to give up.
-            if may_be_box && unsafe { self.slab.take_back_box(memory) } {
+            if may_be_alone && unsafe { self.slab.take_back_alone(memory) } {
                 continue;
             }
             pool.push(memory);

@@ -313,7 +313,7 @@ mod tests {
     /// I9: a drop that panics in one thread's part is not hidden when the cache goes.
     #[test]
     fn a_drop_that_panics_is_not_hidden() {
-        use crate::engine::entry::{Due, Entry, Hash, Phase, Standing};
+        use crate::engine::entry::{Due, Hash, Newcomer, Phase, Standing};
         struct Panics;
         impl Drop for Panics {
             fn drop(&mut self) {
@@ -329,7 +329,7 @@ mod tests {
         let local = locals.of(domain.acquire());
         let standing = Standing::new(0, 0);
         let entry =
-            local.allocate(|| Entry::new(Phase::Live, Hash::new(0), due, standing, 1, Panics));
+            local.allocate(|| Newcomer::new(Phase::Live, Hash::new(0), due, standing, 1, Panics));
         local.retire(crate::engine::local::Retired::Entry(entry));
         assert!(catch_unwind(AssertUnwindSafe(|| drop(locals))).is_err());
     }

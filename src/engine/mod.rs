@@ -16,6 +16,7 @@
 //! | [`slab`], [`memory`] | where entries and tables lie |
 //! | [`short`] | two steps of a hit in assembly |
 
+pub(crate) mod blocks;
 pub(crate) mod bounded;
 pub(crate) mod clock;
 pub(crate) mod entry;

@@ -1,7 +1,7 @@
 //! The memory of a bounded cache's entries.
 //!
 //! Entries are of one size and there are hardly ever more of them than the cache may hold, so they live in one array:
-//! close together, in huge pages where the system has them, and without a call to the allocator per `set`. Each thread
+//! close together ([`blocks`](super::blocks)), in huge pages where the system has them, and without a call to the allocator per `set`. Each thread
 //! keeps a pool of free slots (`local`); this is where pools are filled from and where what they have too much of goes:
 //!
 //! - *fresh* slots, handed out in blocks, in the order of their addresses;
@@ -16,12 +16,12 @@
 //! - **P2** Whoever gets a slot from a chain sees all that was done in it before (Release of the push, Acquire of the take).
 //! - **P3** Nobody waits: who finds no slot, since a stopped thread has all the spares in hand, asks the allocator.
 
+use super::blocks::Blocks;
 use super::entry::Entry;
 use super::memory::prefer_huge_pages;
 use super::word::Word;
 use crate::sync::{AtomicPtr, AtomicUsize, CachePadded, Ordering};
-use std::alloc::Layout;
-use std::mem::ManuallyDrop;
+use std::alloc::handle_alloc_error;
 use std::ptr::{NonNull, null_mut};
 
 /// Memory for one entry, owned by whoever has it; what it holds is not looked at and not dropped.
@@ -42,6 +42,8 @@ pub(crate) struct Slab<K, V> {
     /// Dangling if there are no slots.
     start: Memory<K, V>,
     slots: usize,
+    /// How many bytes there are.
+    size: usize,
     block: usize,
     /// How many slots have been handed out for the first time; may go beyond `slots`.
     fresh: CachePadded<AtomicUsize>,
@@ -60,29 +62,32 @@ impl<K, V> Slab<K, V> {
         const { assert!(align_of::<Entry<K, V>>() >= align_of::<Spare>()) };
         // Under a sanitizer the allocator must see each entry come and go.
         let slots = if cfg!(tux_sanitize) { 0 } else { slots };
-        let start = Self::layout(slots).and_then(|layout| {
-            // SAFETY: the layout has a size: entries do, and there is at least one.
+        let array = Blocks::<K, V>::layout(slots).and_then(|layout| {
+            // SAFETY: the layout has a size.
             let start = NonNull::new(unsafe { std::alloc::alloc(layout) })?;
             prefer_huge_pages(start.as_ptr(), layout.size());
-            let start = start.cast::<Entry<K, V>>();
-            // SAFETY: the last of what was allocated.
-            Word::assert_fits(unsafe { start.add(slots - 1) });
-            Some(start)
+            // Exposed: see `Blocks::aside`.
+            start.as_ptr().expose_provenance();
+            // SAFETY: the end of what was allocated.
+            Word::<K, V>::assert_fits(unsafe { start.add(layout.size()) });
+            Some((start.cast(), layout.size()))
         });
+        let (start, size) = array.unwrap_or((NonNull::dangling(), 0));
         Self {
-            start: start.unwrap_or(NonNull::dangling()),
-            slots: if start.is_some() { slots } else { 0 },
+            start,
+            slots: if size > 0 { slots } else { 0 },
+            size,
             block: (slots / 8).clamp(1, BLOCK),
             fresh: CachePadded::new(AtomicUsize::new(0)),
             spare: CachePadded::new(AtomicPtr::new(null_mut())),
         }
     }
 
-    /// `None`: no slots, or more than can be addressed.
-    fn layout(slots: usize) -> Option<Layout> {
-        Layout::array::<Entry<K, V>>(slots)
-            .ok()
-            .filter(|layout| layout.size() > 0)
+    /// The memory of a slot; its number is below `slots`.
+    fn at(&self, slot: usize) -> Memory<K, V> {
+        debug_assert!(slot < self.slots);
+        // SAFETY: within the array, which has room for so many.
+        unsafe { self.start.byte_add(Blocks::<K, V>::offset(slot)) }
     }
 
     /// Whether slots that pools gave up lie idle. A guess.
@@ -98,27 +103,33 @@ impl<K, V> Slab<K, V> {
     ///
     /// As for [`take_back`](Self::take_back), if true is returned.
     #[inline(always)]
-    pub(crate) unsafe fn take_back_box(&self, memory: Memory<K, V>) -> bool {
-        let is_box = !self.is_slot(memory);
-        if is_box {
-            // SAFETY: not of the array, so it was made by `Box` (see `fill`), and given up by the caller.
-            unsafe { Self::free_box(memory) };
+    pub(crate) unsafe fn take_back_alone(&self, memory: Memory<K, V>) -> bool {
+        let is_alone = !self.is_slot(memory);
+        if is_alone {
+            // SAFETY: not of the array, so it came from the allocator (see `fill`), and given up by the caller.
+            unsafe { Self::free_alone(memory) };
         }
-        is_box
+        is_alone
     }
 
     /// Whether the memory is one of the array.
     #[inline(always)]
     fn is_slot(&self, memory: Memory<K, V>) -> bool {
-        let offset = memory.addr().get().wrapping_sub(self.start.addr().get());
-        offset < self.slots * size_of::<Entry<K, V>>()
+        self.offset(memory) < self.size
+    }
+
+    #[inline(always)]
+    fn offset(&self, memory: Memory<K, V>) -> usize {
+        memory.addr().get().wrapping_sub(self.start.addr().get())
     }
 
     /// The number of the slot, if the memory is one of the array.
+    #[inline]
     pub(crate) fn slot(&self, memory: Memory<K, V>) -> Option<usize> {
-        let offset = memory.addr().get().wrapping_sub(self.start.addr().get());
-        let slot = offset / size_of::<Entry<K, V>>();
-        (slot < self.slots).then_some(slot)
+        let slot = || Blocks::<K, V>::number(self.offset(memory));
+        self.is_slot(memory)
+            .then(slot)
+            .filter(|slot| *slot < self.slots)
     }
 
     /// Puts some memory into an empty pool.
@@ -155,19 +166,26 @@ impl<K, V> Slab<K, V> {
             let from = self.fresh.fetch_add(self.block, Ordering::Relaxed);
             let end = self.slots.min(from.saturating_add(self.block));
             // The last is taken first.
-            // SAFETY: numbers below `slots`, which is how many entries the array has room for.
-            pool.extend(
-                (from..end)
-                    .rev()
-                    .map(|slot| unsafe { self.start.add(slot) }),
-            );
+            pool.extend((from..end).rev().map(|slot| self.at(slot)));
             if from < end {
                 return;
             }
         }
-        let memory = NonNull::from(Box::leak(Box::<Entry<K, V>>::new_uninit())).cast();
-        Word::assert_fits(memory);
-        pool.push(memory);
+        pool.push(Self::alone());
+    }
+
+    /// Memory for one entry, from the allocator.
+    fn alone() -> Memory<K, V> {
+        let (layout, start) = Blocks::<K, V>::alone();
+        // SAFETY: the layout has a size.
+        let Some(memory) = NonNull::new(unsafe { std::alloc::alloc(layout) }) else {
+            handle_alloc_error(layout)
+        };
+        Word::<K, V>::assert_fits(memory);
+        // Exposed: see `Blocks::aside`.
+        memory.as_ptr().expose_provenance();
+        // SAFETY: within what was allocated.
+        unsafe { memory.add(start) }.cast()
     }
 
     /// Takes back what a pool has too much of.
@@ -190,8 +208,8 @@ impl<K, V> Slab<K, V> {
                 };
                 chain = slot.as_ptr();
             } else {
-                // SAFETY: not of the array, so it was made by `Box` (see `fill`), and given up by the caller.
-                unsafe { Self::free_box(memory) };
+                // SAFETY: not of the array, so it came from the allocator (see `fill`), and given up by the caller.
+                unsafe { Self::free_alone(memory) };
             }
         }
         if !chain.is_null() {
@@ -201,11 +219,12 @@ impl<K, V> Slab<K, V> {
 
     /// # Safety
     ///
-    /// The memory came from a `Box` and nobody uses it any more.
+    /// The memory came from [`alone`](Self::alone) and nobody uses it any more.
     #[cold]
-    unsafe fn free_box(memory: Memory<K, V>) {
-        // SAFETY: by the contract; `ManuallyDrop` keeps what it held from being dropped again.
-        drop(unsafe { Box::from_raw(memory.as_ptr().cast::<ManuallyDrop<Entry<K, V>>>()) });
+    unsafe fn free_alone(memory: Memory<K, V>) {
+        let (layout, start) = Blocks::<K, V>::alone();
+        // SAFETY: by the contract there begins what was allocated, with this layout.
+        unsafe { std::alloc::dealloc(memory.cast::<u8>().sub(start).as_ptr(), layout) };
     }
 
     /// Puts a list of chains that the caller owns on top of the spares. O(1) if there are none, as whoever has just taken
@@ -254,14 +273,58 @@ impl<K, V> Slab<K, V> {
     pub(crate) unsafe fn discard(&self, memory: Memory<K, V>) {
         if self.slot(memory).is_none() {
             // SAFETY: as in `take_back`.
-            unsafe { Self::free_box(memory) };
+            unsafe { Self::free_alone(memory) };
+        }
+    }
+}
+
+/// An entry that belongs to no cache, for tests of parts.
+#[cfg(any(test, tux_loom))]
+pub(crate) struct Lone<K, V>(Memory<K, V>);
+
+#[cfg(any(test, tux_loom))]
+impl<K, V> Lone<K, V> {
+    pub(crate) fn new(entry: super::entry::Newcomer<K, V>) -> Self {
+        let memory = Slab::alone();
+        // SAFETY: from the allocator, and its only use.
+        unsafe { entry.write(memory.as_ptr()) };
+        Self(memory)
+    }
+
+    pub(crate) fn address(&self) -> *mut Entry<K, V> {
+        self.0.as_ptr()
+    }
+
+    /// Leaves it to whoever has its address.
+    pub(crate) fn into_raw(self) -> *mut Entry<K, V> {
+        std::mem::ManuallyDrop::new(self).address()
+    }
+}
+
+#[cfg(any(test, tux_loom))]
+impl<K, V> std::ops::Deref for Lone<K, V> {
+    type Target = Entry<K, V>;
+
+    fn deref(&self) -> &Entry<K, V> {
+        // SAFETY: it is there, and shared only from here on.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+#[cfg(any(test, tux_loom))]
+impl<K, V> Drop for Lone<K, V> {
+    fn drop(&mut self) {
+        // SAFETY: the only owner; nobody else has borrowed it.
+        unsafe {
+            Entry::drop_parts(self.address());
+            Slab::free_alone(self.0);
         }
     }
 }
 
 impl<K, V> Drop for Slab<K, V> {
     fn drop(&mut self) {
-        if let Some(layout) = Self::layout(self.slots) {
+        if let Some(layout) = Blocks::<K, V>::layout(self.slots) {
             // SAFETY: made with this layout; entries keep their slab alive, so none is left in it.
             unsafe { std::alloc::dealloc(self.start.as_ptr().cast(), layout) };
         }
@@ -303,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn p1_spares_come_back_chain_by_chain_and_boxes_go() {
+    fn p1_spares_come_back_chain_by_chain_and_the_others_go() {
         let slab = Slab::<u64, u64>::new(40);
         let mut all = drain(&slab, 42);
         // SAFETY: all of it came from this slab and is given up.
@@ -327,7 +390,7 @@ mod tests {
 
     /// What the allocator had to give goes back to it as soon as there are slots.
     #[test]
-    fn boxes_go_while_slots_are_idle() {
+    fn what_lies_alone_goes_while_slots_are_idle() {
         let slab = Slab::<u64, u64>::new(40);
         let mut all = drain(&slab, 42);
         assert!(!slab.has_spares());
@@ -335,7 +398,7 @@ mod tests {
         unsafe {
             slab.take_back(all.drain(..1));
             assert!(slab.has_spares());
-            all.retain(|memory| !slab.take_back_box(*memory));
+            all.retain(|memory| !slab.take_back_alone(*memory));
         }
         assert_eq!(all.len(), 39);
         assert!(all.iter().all(|memory| slab.slot(*memory).is_some()));
@@ -354,11 +417,12 @@ mod tests {
     fn memory_behind_the_array_is_not_its_own() {
         let slab = Slab::<u64, u64>::new(3);
         let at = |slot: usize| {
-            let address = slab.start.as_ptr().wrapping_add(slot);
+            let offset = Blocks::<u64, u64>::offset(slot);
+            let address = slab.start.as_ptr().wrapping_byte_add(offset);
             slab.slot(NonNull::new(address).unwrap())
         };
         assert_eq!(
-            (at(0), at(2), at(3), at(usize::MAX)),
+            (at(0), at(2), at(3), at(1_000)),
             (Some(0), Some(2), None, None)
         );
     }

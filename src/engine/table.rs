@@ -206,7 +206,7 @@ impl<K, V> Table<K, V> {
                 let word = lane.load(Ordering::SeqCst);
                 // SAFETY: loaded inside the caller's guard.
                 if let Some(entry) = unsafe { word.tagged(hash) }
-                    && entry.hash == hash
+                    && entry.hash() == hash
                     && !visit(Lane::new(at, position), word, entry)
                 {
                     return;
@@ -305,7 +305,8 @@ impl<K, V> Table<K, V> {
         let mut at = self.home(hash);
         for _ in 0..buckets {
             let _ = self.passed[at].fetch_update(Ordering::SeqCst, Ordering::Relaxed, |n| {
-                if n == u8::MAX { None } else { Some(n - 1) }
+                // Zero: a key that equals another one, but whose hash does not, has taken that one's place.
+                if n == u8::MAX { None } else { n.checked_sub(1) }
             });
             at = self.after(at);
         }
@@ -342,7 +343,7 @@ impl<K, V> Table<K, V> {
             self.each_in(bucket, |lane, word| {
                 assert_eq!(word.kind(), Kind::Entry);
                 // SAFETY: at rest nothing is freed.
-                let hash = unsafe { word.deref() }.hash;
+                let hash = unsafe { word.deref() }.hash();
                 let mut at = self.home(hash);
                 for _ in 0..self.distance(hash, lane) {
                     expected[at] += 1;

@@ -51,7 +51,7 @@ impl<K, V> Word<K, V> {
     /// # Panics
     /// If a word has no room for the address: user addresses above 48 bits appear only where a program asks the kernel for
     /// them.
-    pub(crate) fn assert_fits(memory: NonNull<Entry<K, V>>) {
+    pub(crate) fn assert_fits(memory: NonNull<u8>) {
         assert!(
             memory.addr().get() >> (usize::BITS - ADDRESS) == 0,
             "entry allocated outside the 48-bit address space"

@@ -3,7 +3,7 @@
 use super::remove::CLEARS_PER_SWEEP;
 use super::{Bounded, Instant};
 use crate::engine::clock::{Choice, LEASED};
-use crate::engine::entry::{Entry, Hash, Phase, Standing};
+use crate::engine::entry::{Entry, Hash, Newcomer, Phase, Standing};
 use crate::engine::lease::Lease;
 use crate::engine::local::{Local, Retired};
 use crate::engine::table::{Home, Lane};
@@ -98,16 +98,22 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         let due = now.due(deadline);
         let queue = if lease.is_some() { LEASED } else { 0 };
         let standing = Standing::new(queue, now.era.epoch());
-        // Before the first exchange, which waits for the home bucket: all of this can be done meanwhile.
+        // Before the first exchange, which waits for the home bucket: this can be done meanwhile. What nothing waits for is done behind
+        // it: there it takes the place of waiting, here it would keep the exchange from beginning.
         let mut arrival = self.clock.arrive(hash, &local.clock);
-        let mut choice = self.foresee(local, &mut arrival, now);
-        let entry = local.allocate(|| Entry::new(Phase::Pending, hash, due, standing, key, value));
+        let (mut choice, gone) = self.foresee(local, &mut arrival, now);
+        let entry =
+            local.allocate(|| Newcomer::new(Phase::Pending, hash, due, standing, key, value));
         let word = Word::entry(entry, hash);
+        // SAFETY: retired by this thread only, once it is live or dead, and not freed while our guard is open.
+        let newcomer = unsafe { &*entry };
+        let aside = newcomer.aside();
         let lane = self
             .table
             .claim(home, word)
             .unwrap_or_else(|| self.force_lane(local, hash, word));
         dekker_fence();
+        self.prepare(local, &choice, gone);
         // Made only where it may be needed.
         let published = || Published {
             cache: self,
@@ -150,11 +156,10 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             self.expiry.record(lane, deadline);
         }
         local.counters.insertions.add(1);
-        // SAFETY: retired by this thread only, once it is live or dead, and not freed while our guard is open.
-        let newcomer = unsafe { &*entry };
-        if self.find_room(local, newcomer, entry, &mut arrival, choice, now) {
+        if self.find_room(local, newcomer, entry, &mut arrival, choice, gone, now) {
             let found = (lane, word, newcomer);
-            self.clock.place(&self.table, found, &arrival, &local.clock);
+            self.clock
+                .place(&self.table, found, aside, &arrival, &local.clock);
             if !cfg!(tux_fault = "expiry-record-early") {
                 self.expiry.record(lane, deadline);
             }

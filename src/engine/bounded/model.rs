@@ -4,7 +4,7 @@
 //! one after which it stops, with the operation's own parts; what is left to do is left to whoever comes next (I7).
 
 use super::Bounded;
-use crate::engine::entry::{Entry, Hash, Phase, Standing};
+use crate::engine::entry::{Entry, Hash, Newcomer, Phase, Standing};
 use crate::engine::local::Local;
 use crate::engine::table::{Found, Lane};
 use crate::engine::word::{Kind, Word};
@@ -39,7 +39,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     ) -> bool {
         let due = self.at(0).due(Deadline::NEVER);
         let entry = local
-            .allocate(|| Entry::new(Phase::Pending, hash, due, Standing::new(0, 0), key, value));
+            .allocate(|| Newcomer::new(Phase::Pending, hash, due, Standing::new(0, 0), key, value));
         let word = Word::entry(entry, hash);
         let Some(lane) = self.table.claim(self.table.home_of(hash), word) else {
             panic!("the model leaves a lane free");
@@ -61,7 +61,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             Stop::Holding => self.any_live().is_some_and(|(lane, word, victim)| {
                 // The victim is never retired: its thread has stopped.
                 self.table.free(lane, word) && {
-                    self.table.departed(victim.hash, lane);
+                    self.table.departed(victim.hash(), lane);
                     true
                 }
             }),
@@ -69,9 +69,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                 let Some((lane, word, victim)) = self.any_live() else {
                     return false;
                 };
-                shared.aux.store(lane.0, Ordering::Release);
+                shared.aside().aux.store(lane.0, Ordering::Release);
                 self.table.exchange(lane, word, Word::moved(entry)) && {
-                    self.table.departed(victim.hash, lane);
+                    self.table.departed(victim.hash(), lane);
                     // The victim is never retired: its thread has stopped.
                     stop == Stop::Moving || shared.phase.decide(Phase::Live) == Phase::Live
                 }

@@ -26,7 +26,7 @@ impl<K, V> Bounded<K, V> {
     ) -> bool {
         let removed = self.release(local, lane, word, entry);
         if removed {
-            self.table.departed(entry.hash, lane);
+            self.table.departed(entry.hash(), lane);
             self.clock.gone(entry);
             self.retire(local, entry);
         }

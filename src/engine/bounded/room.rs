@@ -10,32 +10,45 @@ use crate::engine::word::{Kind, Word};
 use crate::sync::Ordering;
 
 impl<K, V> Bounded<K, V> {
-    /// Whom the clock would have leave for a newcomer, its ghost made already if it is of S, if the cache is full and nobody in it is dead, as it
-    /// mostly is.
+    /// Whom the clock would have leave for a newcomer, if the cache is full and nobody in it is dead, as it mostly is; and that one's
+    /// hash.
     #[inline(always)]
     pub(super) fn foresee(
         &self,
         local: &Local<K, V>,
         arrival: &mut Arrival,
         now: Instant,
-    ) -> Choice<K, V> {
+    ) -> (Choice<K, V>, Hash) {
         if self.has_dead(now.tick) || !self.ledger.is_full() {
-            return Choice::NOBODY;
+            return (Choice::NOBODY, Hash::new(0));
         }
-        self.clock.look_ahead(&self.table, &local.clock);
         let choice = self.clock.choose(&self.table, arrival, &local.clock, now);
-        if choice.is_somebody() {
-            // SAFETY: an entry word, loaded inside the caller's guard.
-            let victim = unsafe { choice.word.deref() };
-            self.clock.remember(victim, &local.clock);
+        // SAFETY: an entry word or empty, loaded inside the caller's guard.
+        let Some(victim) = (unsafe { choice.word.occupant() }) else {
+            return (Choice::NOBODY, Hash::new(0));
+        };
+        let hash = victim.hash();
+        (choice, hash)
+    }
+
+    /// Makes the ghost of the entry [foreseen](Self::foresee), if it is of S, and asks the processor for what the next ones need.
+    #[inline(always)]
+    pub(super) fn prepare(&self, local: &Local<K, V>, choice: &Choice<K, V>, hash: Hash) {
+        // SAFETY: an entry word or empty, loaded inside the caller's guard.
+        if let Some(victim) = unsafe { choice.word.occupant() } {
+            self.clock.look_ahead(&self.table, &local.clock);
+            self.clock.remember(victim, hash, &local.clock);
         }
-        choice
     }
 
     /// Finds a room, mostly that of the entry [foreseen](Self::foresee), and brings the entry to life; false if somebody killed it
     /// meanwhile.
     ///
     /// Lock-free: it starts again only when another thread took the room it had found.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one insert, passed on once"
+    )]
     #[inline(always)]
     pub(super) fn find_room(
         &self,
@@ -44,10 +57,11 @@ impl<K, V> Bounded<K, V> {
         address: *mut Entry<K, V>,
         arrival: &mut Arrival,
         choice: Choice<K, V>,
+        gone: Hash,
         now: Instant,
     ) -> bool {
         if choice.is_somebody()
-            && let Some(live) = self.evict(local, newcomer, address, choice)
+            && let Some(live) = self.evict(local, newcomer, address, choice, gone)
         {
             return live;
         }
@@ -74,8 +88,8 @@ impl<K, V> Bounded<K, V> {
         let retire = |record| local.retire(Retired::Record(record));
         match self.ledger.admit(address, &self.table, retire) {
             Admission::Granted => {
-                // Release: who sees it knows that the ledger's record is resolved.
-                newcomer.settled.store(true, Ordering::Release);
+                // Who sees it knows that the ledger's record is resolved.
+                newcomer.phase.settle();
                 true
             }
             Admission::Killed | Admission::Full => false,
@@ -104,8 +118,8 @@ impl<K, V> Bounded<K, V> {
             if self.has_dead(now.tick) && self.reclaim_some(local, now.tick) {
                 continue;
             }
-            self.clock.look_ahead(&self.table, &local.clock);
             let choice = self.clock.choose(&self.table, arrival, &local.clock, now);
+            self.clock.look_ahead(&self.table, &local.clock);
             let live = if choice.is_somebody() {
                 self.evict_rarely(local, newcomer, address, choice)
             } else {
@@ -118,7 +132,7 @@ impl<K, V> Bounded<K, V> {
         false
     }
 
-    /// Evicts the LIVE entry of a lane, which has its ghost if it is of S, for the newcomer and brings that to life, as
+    /// Evicts the LIVE entry of a lane, whose hash this is and which has its ghost if it is of S, for the newcomer and brings that to life, as
     /// [`take_room`](Self::take_room) does.
     #[inline(always)]
     fn evict(
@@ -127,10 +141,11 @@ impl<K, V> Bounded<K, V> {
         newcomer: &Entry<K, V>,
         address: *mut Entry<K, V>,
         Choice { lane, word }: Choice<K, V>,
+        hash: Hash,
     ) -> Option<bool> {
         // SAFETY: an entry word, loaded inside the caller's guard.
         let victim = unsafe { word.deref() };
-        let live = self.take_room(local, newcomer, address, lane, word, victim)?;
+        let live = self.take_room(local, newcomer, address, lane, word, hash)?;
         self.clock.evicted(victim, &local.clock);
         local.counters.evictions.add(1);
         self.retire(local, victim);
@@ -148,11 +163,12 @@ impl<K, V> Bounded<K, V> {
     ) -> Option<bool> {
         // SAFETY: an entry word, loaded inside the caller's guard.
         let victim = unsafe { choice.word.deref() };
-        self.clock.remember(victim, &local.clock);
-        self.evict(local, newcomer, address, choice)
+        let hash = victim.hash();
+        self.clock.remember(victim, hash, &local.clock);
+        self.evict(local, newcomer, address, choice, hash)
     }
 
-    /// Passes the room of a LIVE `victim` on to the newcomer and brings that to life. `None`: the victim's lane had
+    /// Passes the room of a LIVE victim, whose hash this is, on to the newcomer and brings that to life. `None`: the victim's lane had
     /// changed. `Some(false)`: the newcomer had been killed; the room went back to the ledger. After `Some` the victim is
     /// the caller's to retire.
     #[inline(always)]
@@ -163,12 +179,12 @@ impl<K, V> Bounded<K, V> {
         address: *mut Entry<K, V>,
         lane: Lane,
         word: Word<K, V>,
-        victim: &Entry<K, V>,
+        hash: Hash,
     ) -> Option<bool> {
         if local.has_hand {
-            self.take_room_in_hand(local, newcomer, lane, word, victim)
+            self.take_room_in_hand(local, newcomer, lane, word, hash)
         } else {
-            self.take_room_by_lane(local, newcomer, address, lane, word, victim)
+            self.take_room_by_lane(local, newcomer, address, lane, word, hash)
         }
     }
 
@@ -181,24 +197,24 @@ impl<K, V> Bounded<K, V> {
         address: *mut Entry<K, V>,
         lane: Lane,
         word: Word<K, V>,
-        victim: &Entry<K, V>,
+        hash: Hash,
     ) -> Option<bool> {
         let moved = Word::moved(address);
         // Before the exchange: whoever finds the newcomer live but unsettled looks there (see `settle`). Release for
         // the Acquire there.
-        newcomer.aux.store(lane.0, Ordering::Release);
+        newcomer.aside().aux.store(lane.0, Ordering::Release);
         if !self.table.exchange(lane, word, moved) {
             // Its room may come from elsewhere: then the number would be taken for a place in the ring.
-            newcomer.aux.store(u32::MAX, Ordering::Release);
+            newcomer.aside().aux.store(u32::MAX, Ordering::Release);
             return None;
         }
-        self.table.departed(victim.hash, lane);
-        if newcomer.phase.enliven() {
+        self.table.departed(hash, lane);
+        if newcomer.phase.decide(Phase::Live) == Phase::Live {
             self.table.free(lane, moved);
-            // The number of a lane must not be taken for a place in the ring. Release: who sees the entry settled sees
-            // the lane cleared and the number gone.
-            newcomer.aux.store(u32::MAX, Ordering::Release);
-            newcomer.settled.store(true, Ordering::Release);
+            // The number of a lane must not be taken for a place in the ring. Who sees the entry settled sees the lane cleared
+            // and the number gone.
+            newcomer.aside().aux.store(u32::MAX, Ordering::Release);
+            newcomer.phase.settle();
             Some(true)
         } else {
             // Somebody else may have begun to give the room back under our name. It must be done before the name is
@@ -225,16 +241,15 @@ impl<K, V> Bounded<K, V> {
         newcomer: &Entry<K, V>,
         lane: Lane,
         word: Word<K, V>,
-        victim: &Entry<K, V>,
+        hash: Hash,
     ) -> Option<bool> {
         // Looked at first, so that a lost race takes nobody's hint away.
         if self.table.load(lane) != word || !self.table.free(lane, word) {
             return None;
         }
-        self.table.departed(victim.hash, lane);
-        // Nothing shared names the newcomer but its lane. Before it lives, so that whoever retires it sees it.
-        newcomer.settled.store(true, Ordering::Release);
-        let live = newcomer.phase.enliven();
+        self.table.departed(hash, lane);
+        // Nothing shared names the newcomer but its lane.
+        let live = newcomer.phase.enliven_settled();
         if !live && !cfg!(tux_fault = "hand-keeps-room") {
             self.ledger
                 .give_back(&self.table, |r| local.retire(Retired::Record(r)));

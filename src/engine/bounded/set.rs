@@ -2,7 +2,7 @@
 
 use super::insert::End;
 use super::{Bounded, Instant};
-use crate::engine::entry::{Entry, Hash, Phase, Standing};
+use crate::engine::entry::{Hash, Newcomer, Phase, Standing};
 use crate::engine::lease::Lease;
 use crate::engine::local::Local;
 use crate::engine::table::{Found, Home};
@@ -58,7 +58,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         // A key that its hint hides is found by the insert when it looks for rivals.
         // SAFETY: inside the guard that every caller of this type is in.
         let end = match unsafe { self.table.find_at_home(home, |k| *k == key) } {
-            Some(found) => self.overwrite_here(local, found, key, value, deadline, self.at(tick)),
+            Some(found) => {
+                self.overwrite_here(local, found, hash, key, value, deadline, self.at(tick))
+            }
             None if self.table.passes(home) && self.table.may_be_behind(home) => {
                 End::Again(key, value)
             }
@@ -85,7 +87,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         loop {
             // SAFETY: inside the guard that every caller of this type is in.
             let end = match unsafe { self.table.find(hash, |k| *k == key) } {
-                Some(found) => self.overwrite(local, found, key, value, deadline, self.at(tick)),
+                Some(found) => {
+                    self.overwrite(local, found, hash, key, value, deadline, self.at(tick))
+                }
                 None => self.insert_rarely(local, hash, key, value, deadline, tick, None),
             };
             match end {
@@ -124,7 +128,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                     if !cfg!(tux_fault = "lease-born-late") {
                         then.era = then.era.after(lease.clears);
                     }
-                    self.overwrite(local, found, key, value, deadline, then)
+                    self.overwrite(local, found, hash, key, value, deadline, then)
                 }
                 None => self.insert_rarely(local, hash, key, value, deadline, tick, Some(lease)),
             };
@@ -164,35 +168,44 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     }
 
     /// [`overwrite_here`](Self::overwrite_here) where speed matters less than the size of the code.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one write, passed on once"
+    )]
     #[inline(never)]
     fn overwrite(
         &self,
         local: &Local<K, V>,
         found: Found<'_, K, V>,
+        hash: Hash,
         key: K,
         value: V,
         deadline: Deadline,
         now: Instant,
     ) -> End<K, V> {
-        self.overwrite_here(local, found, key, value, deadline, now)
+        self.overwrite_here(local, found, hash, key, value, deadline, now)
     }
 
-    /// Replaces a LIVE entry in its lane; its room and its standing with the clock pass on.
+    /// Replaces a LIVE entry of this hash in its lane; its room and its standing with the clock pass on.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one write, passed on once"
+    )]
     #[inline(always)]
     fn overwrite_here(
         &self,
         local: &Local<K, V>,
         (lane, word, old): Found<'_, K, V>,
+        hash: Hash,
         key: K,
         value: V,
         deadline: Deadline,
         now: Instant,
     ) -> End<K, V> {
-        let hash = old.hash;
         let due = now.due(deadline);
         let standing = Standing::of(old);
         let in_m = standing.is_in_m();
-        let entry = local.allocate(|| Entry::new(Phase::Live, hash, due, standing, key, value));
+        let entry = local.allocate(|| Newcomer::new(Phase::Live, hash, due, standing, key, value));
         let own = Word::entry(entry, hash);
         if self.table.exchange(lane, word, own) {
             self.expiry.record(lane, deadline);

@@ -9,7 +9,7 @@ impl Clock {
         self.ghosts.prefetch(hash);
     }
 
-    /// Asks the processor, a few evictions ahead, for what those will need: first the bucket of an entry of S, then the
+    /// Asks the processor, when somebody has been chosen, for what the next evictions will need: first the bucket of an entry of S, then the
     /// entry, then the set of its ghost. Without it a large cache waits for these one after the other.
     #[inline(always)]
     pub(crate) fn look_ahead<K, V>(&self, table: &Table<K, V>, part: &Part) {
@@ -17,14 +17,14 @@ impl Clock {
             return;
         }
         let ahead = self.ring.ahead(&part.taken);
-        table.prefetch_lane(ahead(6));
+        table.prefetch_lane(ahead(5));
         // SAFETY: eviction happens inside a guard, and nothing is kept.
         unsafe {
-            if let Some(entry) = table.occupant(ahead(3)) {
-                Entry::prefetch(entry);
+            if let Some(entry) = table.occupant(ahead(2)) {
+                Entry::prefetch_all(entry);
             }
-            if let Some(entry) = table.occupant(ahead(1)) {
-                self.ghosts.prefetch(entry.hash);
+            if let Some(entry) = table.occupant(ahead(0)) {
+                self.ghosts.prefetch(entry.hash());
             }
         }
     }

@@ -86,13 +86,17 @@ impl Clock {
         position: u32,
     ) -> Option<&'g Entry<K, V>> {
         // SAFETY: by the contract.
-        unsafe { word.occupant() }.filter(|entry| {
+        match unsafe { word.occupant() } {
             // Unsettled: its number is that of a lane.
-            entry.phase.load() == Phase::Live
-                && entry.settled.load(Ordering::Acquire)
-                && entry.queue.load(Ordering::Relaxed) & IN_M == 0
-                && entry.aux.load(Ordering::Acquire) == position
-        })
+            Some(entry)
+                if entry.phase.is_settled()
+                    && entry.queue.load(Ordering::Relaxed) & IN_M == 0
+                    && entry.aside().aux.load(Ordering::Acquire) == position =>
+            {
+                Some(entry)
+            }
+            _ => None,
+        }
     }
 
     /// The head of S that is to leave, or the candidate of M that lost its place to one; `first` has been popped already.
@@ -126,7 +130,7 @@ impl Clock {
             duels += 1;
             match self.turn(table, part, now).0 {
                 Some((m_lane, m_word, candidate))
-                    if self.idle(entry.mark.load(Ordering::Relaxed))
+                    if self.idle(entry.mark.load(Ordering::Relaxed).into())
                         < self.idle(candidate.usage.last_access()) =>
                 {
                     self.promote(table, lane, word, entry, 0);
@@ -141,9 +145,9 @@ impl Clock {
                     entry.usage.set_uses(0);
                     entry
                         .mark
-                        .store(entry.usage.last_access(), Ordering::Relaxed);
+                        .store(entry.usage.last_access() as u16, Ordering::Relaxed);
                     self.ring.push(&part.taken, lane, |position| {
-                        entry.aux.store(position, Ordering::Release)
+                        entry.aside().aux.store(position, Ordering::Release)
                     });
                 }
             }
@@ -178,7 +182,7 @@ impl Clock {
             }
             // SAFETY: an entry word, loaded inside the caller's guard.
             let entry: &'g Entry<K, V> = unsafe { word.deref() };
-            (entry.phase.load() == Phase::Live).then_some((lane, word, entry))
+            entry.is_live().then_some((lane, word, entry))
         };
         let candidate = self.hand.candidate.load(Ordering::Relaxed);
         if table.has(Lane(candidate))
@@ -234,24 +238,22 @@ impl Clock {
     pub(crate) fn put_back<K, V>(&self, Choice { lane, word }: Choice<K, V>, part: &Part) {
         // SAFETY: an entry word or empty, and the guard is open in which it was loaded.
         if let Some(entry) = unsafe { word.occupant() }
-            && entry.settled.load(Ordering::Acquire)
+            && entry.phase.is_settled()
             && entry.queue.load(Ordering::Relaxed) & IN_M == 0
         {
             self.ring.push(&part.taken, lane, |position| {
-                entry.aux.store(position, Ordering::Release)
+                entry.aside().aux.store(position, Ordering::Release)
             });
         }
     }
 
     /// Puts an entry of S that fell out of the ring back into it (I4).
     fn rescue<K, V>(&self, entry: &Entry<K, V>, lane: Lane, part: &Part) {
-        let position = entry.aux.load(Ordering::Acquire);
+        let position = entry.aside().aux.load(Ordering::Acquire);
         // It may never have had a position: `u32::MAX`.
-        if entry.settled.load(Ordering::Acquire)
-            && (position == u32::MAX || self.ring.has_passed(position))
-        {
+        if entry.phase.is_settled() && (position == u32::MAX || self.ring.has_passed(position)) {
             self.ring.push(&part.taken, lane, |position| {
-                entry.aux.store(position, Ordering::Release)
+                entry.aside().aux.store(position, Ordering::Release)
             });
         }
     }
@@ -265,12 +267,12 @@ impl Clock {
         }
         // Used within the last 0.1 C/|M| of its lap?
         let since = i64::from(self.idle(entry.usage.last_access()));
-        let lap = i64::from(self.idle(entry.mark.load(Ordering::Relaxed)));
+        let lap = i64::from(self.idle(entry.mark.load(Ordering::Relaxed).into()));
         let m = self.m_len().max(1);
         if since * 10 * m < lap * self.capacity.min(10 * m) {
             self.shift(USED_LATE);
         }
-        entry.mark.store(self.epoch(), Ordering::Relaxed);
+        entry.mark.store(self.stamp(), Ordering::Relaxed);
         if queue & (OLD | GRACE) != 0 {
             entry.queue.fetch_and(!(OLD | GRACE), Ordering::Relaxed);
         }

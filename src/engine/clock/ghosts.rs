@@ -6,7 +6,7 @@ impl Clock {
     /// An entry is about to be evicted: if it is of S it becomes a ghost. (Mostly nobody else has chosen it too, as several
     /// threads may choose one of M. If it stays nevertheless, its ghost is one too many.)
     #[inline(always)]
-    pub(crate) fn remember<K, V>(&self, entry: &Entry<K, V>, part: &Part) {
+    pub(crate) fn remember<K, V>(&self, entry: &Entry<K, V>, hash: Hash, part: &Part) {
         if entry.queue.load(Ordering::Relaxed) & IN_M == 0 {
             if part.evictions.count(self.count) {
                 self.count_evictions(&self.mood.evictions);
@@ -14,7 +14,7 @@ impl Clock {
             if part.s_evictions.count(self.count) {
                 self.count_evictions(&self.mood.s_evictions);
             }
-            self.haunt(entry, true);
+            self.haunt(entry, hash, true);
         }
     }
 
@@ -35,14 +35,14 @@ impl Clock {
         if flags & OLD != 0 {
             self.widen(-1);
         }
-        self.haunt(entry, false);
+        self.haunt(entry, entry.hash(), false);
     }
 
     #[inline(always)]
-    fn haunt<K, V>(&self, entry: &Entry<K, V>, from_s: bool) {
+    fn haunt<K, V>(&self, entry: &Entry<K, V>, hash: Hash, from_s: bool) {
         let stamp = Stamp(self.mood.stamp.load(Ordering::Relaxed));
         self.ghosts
-            .remember(entry.hash, from_s, entry.usage.last_access(), stamp);
+            .remember(hash, from_s, entry.usage.last_access(), stamp);
     }
 
     /// A thread counts so many more.

@@ -2,23 +2,31 @@
 
 use super::membership::ARRIVING;
 use super::*;
-use crate::engine::entry::{Due, Standing};
+use crate::engine::entry::{Due, Newcomer, Phase, Standing};
+use crate::engine::slab::Lone;
 use crate::time::Deadline;
 
 fn clock(capacity: usize) -> Clock {
     Clock::new(capacity, (2 * capacity).div_ceil(7) + 1).unwrap()
 }
 
-fn entry() -> Entry<u64, u64> {
+fn entry() -> Lone<u64, u64> {
     entry_of(Standing::new(0, 0))
 }
 
-fn entry_of(standing: Standing) -> Entry<u64, u64> {
+fn entry_of(standing: Standing) -> Lone<u64, u64> {
     let due = Due {
         deadline: Deadline::NEVER,
         generation: 0,
     };
-    Entry::new(Phase::Live, Hash::new(0), due, standing, 1, 1)
+    Lone::new(Newcomer::new(
+        Phase::Live,
+        Hash::new(0),
+        due,
+        standing,
+        1,
+        1,
+    ))
 }
 
 #[test]
@@ -59,7 +67,7 @@ fn the_horizon_moves_by_four_capacities_and_stays_within_its_ends() {
 struct Placed {
     table: Table<u64, u64>,
     lane: Lane,
-    entry: Box<Entry<u64, u64>>,
+    entry: Lone<u64, u64>,
 }
 
 impl Placed {
@@ -68,10 +76,10 @@ impl Placed {
     }
 
     fn of(standing: Standing) -> Self {
-        let (table, mut entry) = (Table::new(8).unwrap(), Box::new(entry_of(standing)));
+        let (table, entry) = (Table::new(8).unwrap(), entry_of(standing));
         let lane = table.claim(
-            table.home_of(entry.hash),
-            Word::entry(&raw mut *entry, entry.hash),
+            table.home_of(entry.hash()),
+            Word::entry(entry.address(), entry.hash()),
         );
         Self {
             table,
@@ -81,7 +89,7 @@ impl Placed {
     }
 
     fn word(&self) -> Word<u64, u64> {
-        Word::entry(std::ptr::from_ref(&*self.entry).cast_mut(), self.entry.hash)
+        Word::entry(self.entry.address(), self.entry.hash())
     }
 
     fn promote(&self, clock: &Clock) {
@@ -221,9 +229,8 @@ fn the_hand_takes_a_use_and_the_marks_of_those_it_passes() {
 #[test]
 fn a_choice_that_is_put_back_comes_again() {
     let (clock, placed, part) = (clock(8), Placed::new(), Part::default());
-    placed.entry.settled.store(true, Ordering::Relaxed);
     clock.ring.push(&part.taken, placed.lane, |position| {
-        placed.entry.aux.store(position, Ordering::Relaxed);
+        placed.entry.aside().aux.store(position, Ordering::Relaxed);
     });
     let chosen = || {
         let popped = clock.ring.pop(&part.taken);
@@ -241,12 +248,12 @@ fn a_choice_that_is_put_back_comes_again() {
     clock.put_back(choice(), &part);
     assert_eq!(chosen().map(|(_, lane)| lane), Some(placed.lane));
     // Unsettled: `aux` is the number of a lane.
-    placed.entry.settled.store(false, Ordering::Relaxed);
-    placed.entry.aux.store(5, Ordering::Relaxed);
+    placed.entry.phase.unsettle();
+    placed.entry.aside().aux.store(5, Ordering::Relaxed);
     clock.put_back(choice(), &part);
-    assert_eq!(placed.entry.aux.load(Ordering::Relaxed), 5);
+    assert_eq!(placed.entry.aside().aux.load(Ordering::Relaxed), 5);
     assert_eq!(clock.ring.pop(&part.taken), None);
-    placed.entry.settled.store(true, Ordering::Relaxed);
+    placed.entry.phase.settle();
     clock.put_back(Choice::<u64, u64>::NOBODY, &part);
     placed.promote(&clock);
     clock.put_back(choice(), &part);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::entry::{Due, Hash, Phase, Standing};
 use crate::engine::locals::Batches;
+use crate::engine::slab::Lone;
 use crate::time::Deadline;
 use std::rc::Rc;
 
@@ -34,12 +35,12 @@ fn local(batch: usize) -> Rc<Part> {
     ))
 }
 
-fn entry<V>(value: V) -> Entry<u64, V> {
+fn entry<V>(value: V) -> Newcomer<u64, V> {
     let due = Due {
         deadline: Deadline::NEVER,
         generation: 0,
     };
-    Entry::new(
+    Newcomer::new(
         Phase::Live,
         Hash::new(0),
         due,
@@ -220,7 +221,7 @@ fn the_later_a_slot_the_smaller_its_batch() {
 /// sanitizer there are neither slots nor pools.)
 #[cfg(not(tux_sanitize))]
 #[test]
-fn no_box_stays_while_slots_lie_idle() {
+fn nothing_stays_alone_while_slots_lie_idle() {
     let slab = Arc::new(Slab::<u64, u64>::new(8));
     let supply = Supply {
         batches: Batches::all(3),
@@ -228,16 +229,16 @@ fn no_box_stays_while_slots_lie_idle() {
         slab: Arc::clone(&slab),
     };
     let (domain, local) = (Domain::new(|| false), Local::new(&supply, 0));
-    let retire_box = || {
-        local.retire(Retired::Entry(Box::into_raw(Box::new(entry(1)))));
+    let retire_alone = || {
+        local.retire(Retired::Entry(Lone::new(entry(1)).into_raw()));
         assert!(!local.collect_now(&domain));
         // SAFETY: the only borrow.
         unsafe { local.garbage() }.pool.len()
     };
-    assert_eq!(retire_box(), 1, "there are none");
+    assert_eq!(retire_alone(), 1, "there are none");
     let mut slots = Vec::new();
     slab.fill(&mut slots);
     // SAFETY: from this slab, and of no use.
     unsafe { slab.take_back(slots.into_iter()) };
-    assert_eq!(retire_box(), 1, "not one more");
+    assert_eq!(retire_alone(), 1, "not one more");
 }

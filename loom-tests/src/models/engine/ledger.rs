@@ -2,8 +2,9 @@
 
 use super::super::check;
 use super::support::{Key, key};
-use crate::engine::entry::{Due, Entry, Phase, Standing};
+use crate::engine::entry::{Due, Entry, Newcomer, Phase, Standing};
 use crate::engine::ledger::{Admission, Ledger, Record};
+use crate::engine::slab::Lone;
 use crate::engine::table::{Lane, Table};
 use crate::engine::word::Word;
 use crate::sync::{StdArc, thread};
@@ -40,14 +41,15 @@ impl World {
                 generation: 0,
             },
         );
-        let entry = Box::into_raw(Box::new(Entry::new(
+        let entry = Lone::new(Newcomer::new(
             Phase::Pending,
             hash,
             due,
             Standing::new(0, 0),
             key,
             (),
-        )));
+        ))
+        .into_raw();
         let word = Word::entry(entry, hash);
         let lane = self
             .table

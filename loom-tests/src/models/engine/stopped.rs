@@ -167,7 +167,7 @@ fn the_key_of_a_moved_room_is_free_to_use() {
 
 /// The key of a moved room, small enough to be explored to the end (R1, I2).
 ///
-/// Seeded fault: `retire-unsettled`.
+/// Seeded faults: `retire-unsettled`, `settled-as-live`.
 #[test]
 fn the_key_of_a_moved_room_is_set_and_removed() {
     check("stopped when moved, same key, set/remove", 3, 100, || {
