@@ -52,7 +52,7 @@ const HAND_LANES: u32 = 256;
 const GRACE_PERCENT: u64 = 70;
 
 /// From how many entries on the clock looks ahead: smaller caches are in the processor's.
-const LARGE: usize = 1 << 14;
+const LARGE: usize = 1 << 13;
 /// Places of the ring that a thread takes at once: one for so much capacity, and at most so many.
 const CAPACITY_PER_PLACE: usize = 512;
 const MAX_BLOCK: u32 = 8;
