@@ -23,9 +23,11 @@ fn building_a_cache_for_a_million_entries_takes_no_memory_for_them() {
     let built = resident() - before;
     assert!(built < 2 * ENTRIES, "{built} bytes, more than two an entry");
     (0..ENTRIES as u64).for_each(|n| cache.set(n, n));
+    // Some 62 bytes an entry: the entries and the table; ghosts come with evictions.
+    let filled = resident() - before;
     assert!(
-        resident() - before > 64 * ENTRIES,
-        "the measurement sees memory that is used"
+        filled > 48 * ENTRIES,
+        "the measurement sees memory that is used: {filled} bytes"
     );
     assert_eq!(cache.len(), ENTRIES);
 }
