@@ -168,7 +168,7 @@ impl<K, V> Blocks<K, V> {
         std::ptr::with_exposed_provenance(address.wrapping_sub(before))
     }
 
-    /// Asks the processor for it; the address is only a guess.
+    /// Asks the processor for it.
     #[cfg(not(tux_loom))]
     #[inline(always)]
     pub(crate) fn prefetch(entry: *const Entry<K, V>) {
