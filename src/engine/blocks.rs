@@ -97,14 +97,12 @@ impl<K, V> Blocks<K, V> {
         (n * Self::ASIDE).next_multiple_of(1 << Self::STEP.trailing_zeros())
     }
 
-    /// How many entries fit into a block.
+    /// How many entries fit into a block. Their asides fill up to where the entries begin: what steps leave of a block is
+    /// a multiple of what asides are rounded up to, as block and step are.
     const fn fit(block: usize) -> usize {
         let most = block / (Self::STEP + Self::ASIDE);
-        if Self::asides(most) + most * Self::STEP <= block {
-            most
-        } else {
-            most - 1
-        }
+        assert!(Self::asides(most) + most * Self::STEP <= block);
+        most
     }
 
     /// How much of a block entries and asides take.
