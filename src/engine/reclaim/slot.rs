@@ -175,6 +175,21 @@ impl Slot {
         }
     }
 
+    /// The short guard that the calling thread is in.
+    ///
+    /// # Safety
+    ///
+    /// It was [handed over](TurnGuard::hand_over), and is taken over once.
+    #[inline(always)]
+    pub(crate) unsafe fn take_over_turn(&self) -> TurnGuard<'_> {
+        // No assertion counts as an access.
+        debug_assert!(cfg!(tux_count) || self.activity.turn.own() & Turn::INSIDE != 0);
+        TurnGuard {
+            turn: &self.activity.turn,
+            not_send: PhantomData,
+        }
+    }
+
     #[inline(always)]
     fn step_in(&self) -> TurnGuard<'_> {
         // Release, and ordered before the reads that follow, as in `open`.
@@ -254,20 +269,17 @@ impl Quick {
         self.0.activity.turn.own()
     }
 
-    /// The short guard that the calling thread is in.
+    /// [`Slot::take_over_turn`].
     ///
     /// # Safety
     ///
-    /// It was [handed over](TurnGuard::hand_over), and is taken over once.
+    /// The same contract.
     #[inline(always)]
     pub(crate) unsafe fn take_over_turn(self) -> TurnGuard<'static> {
-        // Nobody's slot is always inside, but nobody ever enters it. (No assertion counts as an access.)
+        // Nobody's slot is always inside, but nobody ever enters it.
         debug_assert!(self.0.id < QUICK_SLOTS);
-        debug_assert!(cfg!(tux_count) || self.0.activity.turn.own() & Turn::INSIDE != 0);
-        TurnGuard {
-            turn: &self.0.activity.turn,
-            not_send: PhantomData,
-        }
+        // SAFETY: by the contract.
+        unsafe { self.0.take_over_turn() }
     }
 
     /// Enters the short guard, if its [`place`](Self::place) is below [`QUICK_SLOTS`].
@@ -295,7 +307,9 @@ impl TurnGuard<'_> {
     /// Stays inside, for who [takes it over](Quick::take_over_turn).
     #[inline(always)]
     pub(crate) fn hand_over(self) {
-        std::mem::forget(self);
+        if !cfg!(tux_fault = "reclaim-turn-dropped") {
+            std::mem::forget(self);
+        }
     }
 }
 

@@ -157,6 +157,37 @@ fn a_turn_is_not_entered_twice() {
     });
 }
 
+/// A turn that goes on in another function, as that of a hit which is not found at once: what was found before it was handed
+/// over is kept until it is left there.
+///
+/// Seeded fault: `reclaim-turn-dropped` (handing over leaves the turn).
+#[test]
+fn a_turn_goes_on_where_it_is_taken_over() {
+    check("reclaim::turn handed over/replace", 3, 100, || {
+        let world = World::new();
+        let other = thread::spawn({
+            let world = StdArc::clone(&world);
+            move || {
+                let slot = world.domain.acquire();
+                if let Some(turn) = slot.enter_turn() {
+                    let node = world.node();
+                    turn.hand_over();
+                    // SAFETY: handed over just now, and taken over once.
+                    let _turn = unsafe { slot.take_over_turn() };
+                    node.used();
+                    world.node().used();
+                }
+                world.read_in_turn(slot);
+                world.domain.release(slot);
+            }
+        });
+        world.replace();
+        world.replace();
+        other.join().unwrap();
+        assert!(world.replace(), "R3: nobody is left to wait for");
+    });
+}
+
 /// A plain field, in the eyes of the checker.
 struct Plain(UnsafeCell<()>);
 
