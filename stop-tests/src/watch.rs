@@ -27,13 +27,15 @@ pub struct Gate(Arc<(Mutex<State>, Condvar)>);
 thread_local! {
     /// Accesses until the thread stops, plus one; 0: it does not.
     static LEFT: Cell<u32> = const { Cell::new(0) };
+    /// Whether only exchanges and the like are counted.
+    static UPDATES: Cell<bool> = const { Cell::new(false) };
     static GATE: RefCell<Option<Gate>> = const { RefCell::new(None) };
 }
 
 /// Called by the shim before each access.
 pub(crate) fn before(access: Access, _address: usize) {
     let left = LEFT.get();
-    if left > 0 {
+    if left > 0 && (access == Access::Update || !UPDATES.get()) {
         LEFT.set(left - 1);
         if left == 1
             && let Some(gate) = GATE.take()
@@ -51,6 +53,13 @@ impl Gate {
         work();
         LEFT.set(0);
         GATE.set(None);
+    }
+
+    /// The same before its `nth` read-modify-write.
+    pub fn stop_at_update_in(&self, nth: u32, work: impl FnOnce()) {
+        UPDATES.set(true);
+        self.stop_in(nth, work);
+        UPDATES.set(false);
     }
 
     /// What the thread was stopped before. `None`: it has ended without a stop.
