@@ -70,7 +70,8 @@ pub(super) struct Program {
 
 pub(super) struct Tree {
     root: PathBuf,
-    original: PathBuf,
+    /// The sources as they were copied: the places of mutants are theirs, whoever edits the originals meanwhile.
+    sources: BTreeMap<String, String>,
     target: PathBuf,
 }
 
@@ -93,24 +94,32 @@ impl Tree {
         if !listed.status.success() {
             return Err("`git ls-files` failed: the mutants need a git checkout".into());
         }
+        let mut sources = BTreeMap::new();
         for file in String::from_utf8(listed.stdout)?.lines() {
             let (from, to) = (original.join(file), root.join(file));
             // What is deleted and not yet committed is listed too.
-            if !from.is_file() || std::fs::read(&from).ok() == std::fs::read(&to).ok() {
+            if !from.is_file() {
                 continue;
             }
-            std::fs::create_dir_all(to.parent().ok_or("a file in no folder")?)?;
-            std::fs::copy(&from, &to)?;
+            let bytes = std::fs::read(&from)?;
+            if std::fs::read(&to).ok().as_ref() != Some(&bytes) {
+                std::fs::create_dir_all(to.parent().ok_or("a file in no folder")?)?;
+                std::fs::write(&to, &bytes)?;
+            }
+            if file.starts_with("src/") {
+                sources.insert(file.to_owned(), String::from_utf8(bytes)?);
+            }
         }
         Ok(Self {
             root: root.to_owned(),
-            original: original.to_owned(),
+            sources,
             target: target.to_owned(),
         })
     }
 
-    fn read(&self, file: &str) -> Result<String> {
-        Ok(std::fs::read_to_string(self.original.join(file))?)
+    fn read(&self, file: &str) -> Result<&str> {
+        let source = self.sources.get(file).map(String::as_str);
+        source.ok_or_else(|| format!("{file}: no source of the repository").into())
     }
 
     /// Writes, if that changes anything: cargo looks at times.
@@ -147,7 +156,7 @@ impl Tree {
                     .copied()
                     .filter(|m| !unviable.contains(&m.id) && !in_text.contains(&m.id))
                     .collect();
-                let with = switched(&self.read(file)?, &wanted)?;
+                let with = switched(self.read(file)?, &wanted)?;
                 let ids = wanted.iter().map(|mutant| mutant.id);
                 with_site.extend(ids.filter(|id| !with.without.contains(id)));
                 without_site.extend(with.without);
@@ -219,7 +228,7 @@ impl Tree {
     /// Puts one mutant into the text. Each program is built when it is asked for, since the first ones notice most; it ends
     /// at once when the mutant does not compile.
     pub(super) fn with_text(&self, mutant: &Mutant) -> Result<impl Iterator<Item = Program>> {
-        let mut text = self.read(&mutant.file)?;
+        let mut text = self.read(&mutant.file)?.to_owned();
         let mut end = mutant.end;
         // A field that is left out takes its comma with it.
         if mutant.replacement.is_empty() && text[end..].starts_with(',') {
@@ -233,7 +242,7 @@ impl Tree {
     /// Back to the text as it was.
     pub(super) fn restore<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<()> {
         for file in files.chain(["src/lib.rs"]) {
-            self.write(file, &self.read(file)?)?;
+            self.write(file, self.read(file)?)?;
         }
         Ok(())
     }
