@@ -5,6 +5,7 @@
 //! hasher is a parameter all use ahash, as tux-cache does by default. What differs is said by
 //! [`Contender::fairness`] and printed under every table.
 
+mod bounds;
 mod floors;
 mod foyer;
 mod mini_moka;
@@ -15,6 +16,7 @@ mod tux;
 
 use std::{hash::Hash, time::Duration};
 
+pub use bounds::{Bare, Bound, Reader, Stamped};
 pub use floors::{Dash, Hashbrown, Papaya};
 pub use foyer::Foyer;
 pub use mini_moka::MiniMoka;

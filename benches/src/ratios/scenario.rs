@@ -67,11 +67,15 @@ impl Scenario {
             Rival::Foyer,
         ];
         let maps = [Rival::Papaya, Rival::Dashmap];
+        let bounds = [Rival::Stamped, Rival::Bare];
         match self {
-            Scenario::Pin(_) => vec![Rival::Tux, Rival::Papaya, Rival::Hashbrown],
+            Scenario::Pin(_) => {
+                [&[Rival::Tux, Rival::Papaya, Rival::Hashbrown], &bounds[..]].concat()
+            }
             Scenario::Mixed(..) => caches.to_vec(),
             Scenario::Read(..) => [&caches[..], &maps].concat(),
-            Scenario::Hit(_) | Scenario::Insert(_) | Scenario::Overwrite(_) => {
+            Scenario::Hit(_) => [&caches[..], &maps, &[Rival::Hashbrown], &bounds].concat(),
+            Scenario::Insert(_) | Scenario::Overwrite(_) => {
                 [&caches[..], &maps, &[Rival::Hashbrown]].concat()
             }
         }

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::{
     Timing,
-    keys::{OPERATIONS, Order, differences, filled, key, right, value_of, warm_up},
+    keys::{OPERATIONS, Order, differences, filled, key, right, shuffled, value_of, warm_up},
 };
-use crate::peers::{Papaya, Peer, Tux};
+use crate::peers::{Bound, Papaya, Peer, Tux};
 
 pub(super) fn hit<C: Peer<u64, u64> + 'static>(size: usize) -> Result<Timing, String> {
     let (cache, keys) = filled::<C>(size)?;
@@ -42,6 +42,37 @@ pub(super) fn pin_papaya(size: usize) -> Result<Timing, String> {
             for four in keys.chunks(4) {
                 let view = cache.0.pin();
                 wrong |= differences(four, |key| view.get(key).copied());
+            }
+        });
+        right(wrong, ns)
+    }))
+}
+
+/// A [`Bound`] with so many keys, and the order of look-ups.
+fn bound<B: Bound>(size: usize) -> Result<(B, Order), String> {
+    let keys: Vec<u64> = (0..size as u64).map(key).collect();
+    let table = B::of(keys.iter().map(|&key| (key, value_of(key))))?;
+    Ok((table, Order::new(shuffled(keys, size))))
+}
+
+pub(super) fn bound_hit<B: Bound + 'static>(size: usize) -> Result<Timing, String> {
+    let (table, mut order) = bound::<B>(size)?;
+    Ok(Box::new(move || {
+        let mut wrong = 0;
+        let ns = order.timed(|keys| {
+            wrong |= differences(keys, |key| table.inside(|| table.get_inside(key)));
+        });
+        right(wrong, ns)
+    }))
+}
+
+pub(super) fn bound_pin<B: Bound + 'static>(size: usize) -> Result<Timing, String> {
+    let (table, mut order) = bound::<B>(size)?;
+    Ok(Box::new(move || {
+        let mut wrong = 0;
+        let ns = order.timed(|keys| {
+            for four in keys.chunks(4) {
+                wrong |= table.inside(|| differences(four, |key| table.get_inside(key)));
             }
         });
         right(wrong, ns)

@@ -46,15 +46,20 @@ pub(super) fn filled<C: Peer<u64, u64>>(size: usize) -> Result<(C, Vec<u64>), St
     let cache = C::new(size, Some(TTL))?;
     (0..size as u64).for_each(|number| cache.set(key(number), value_of(key(number))));
     let _ = cache.len(); // Lets the cache do what it has put off.
-    let mut keys: Vec<u64> = (0..size as u64)
+    let keys: Vec<u64> = (0..size as u64)
         .map(key)
         .filter(|key| cache.get(key).is_some())
         .collect();
     if keys.len() < size * 4 / 5 {
         return Err(format!("keeps only {} of {size} entries", keys.len()));
     }
+    Ok((cache, shuffled(keys, size)))
+}
+
+/// In the random order of this size, the same each time.
+pub(super) fn shuffled(mut keys: Vec<u64>, size: usize) -> Vec<u64> {
     keys.shuffle(&mut StdRng::seed_from_u64(size as u64));
-    Ok((cache, keys))
+    keys
 }
 
 /// Goes through the keys again and again, a part of them each time it is called.

@@ -8,8 +8,10 @@ mod threads;
 use serde::Serialize;
 
 use super::scenario::Scenario;
-use crate::peers::{Dash, Foyer, Hashbrown, MiniMoka, Moka, Papaya, Quick, Tux, Ufo};
-use calls::{hit, insert, overwrite, pin_papaya, pin_tux};
+use crate::peers::{
+    Bare, Dash, Foyer, Hashbrown, MiniMoka, Moka, Papaya, Quick, Stamped, Tux, Ufo,
+};
+use calls::{bound_hit, bound_pin, hit, insert, overwrite, pin_papaya, pin_tux};
 pub(crate) use rival::Rival;
 use rival::{with_rival, with_threads};
 use threads::{mixed, read};
@@ -73,10 +75,16 @@ pub(crate) fn rounds(
 
 fn build(scenario: Scenario, rival: Rival) -> Result<Timing, String> {
     match scenario {
-        Scenario::Hit(size) => with_rival!(rival, C => hit::<C>(size)),
+        Scenario::Hit(size) => match rival {
+            Rival::Stamped => bound_hit::<Stamped>(size),
+            Rival::Bare => bound_hit::<Bare>(size),
+            _ => with_rival!(rival, C => hit::<C>(size)),
+        },
         Scenario::Pin(size) => match rival {
             Rival::Tux => pin_tux(size),
             Rival::Papaya => pin_papaya(size),
+            Rival::Stamped => bound_pin::<Stamped>(size),
+            Rival::Bare => bound_pin::<Bare>(size),
             _ => hit::<Hashbrown>(size),
         },
         Scenario::Insert(size) => with_rival!(rival, C => insert::<C>(size, rival.bounded())),

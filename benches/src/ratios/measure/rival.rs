@@ -23,6 +23,12 @@ pub(crate) enum Rival {
     Dashmap,
     #[serde(rename = "hashbrown (unsync)")]
     Hashbrown,
+    /// See [`Stamped`](crate::peers::Stamped).
+    #[serde(rename = "hashbrown + checks (bound)")]
+    Stamped,
+    /// See [`Bare`](crate::peers::Bare).
+    #[serde(rename = "bare buckets (bound)")]
+    Bare,
 }
 
 impl Rival {
@@ -37,11 +43,14 @@ impl Rival {
             Rival::Papaya => "papaya (map)",
             Rival::Dashmap => "dashmap (map)",
             Rival::Hashbrown => "hashbrown (unsync)",
+            Rival::Stamped => "hashbrown + checks (bound)",
+            Rival::Bare => "bare buckets (bound)",
         }
     }
 
     pub(super) const fn bounded(self) -> bool {
-        !matches!(self, Rival::Papaya | Rival::Dashmap | Rival::Hashbrown)
+        use Rival::{Bare, Dashmap, Hashbrown, Papaya, Stamped};
+        !matches!(self, Papaya | Dashmap | Hashbrown | Stamped | Bare)
     }
 }
 
@@ -81,12 +90,12 @@ macro_rules! with_threads {
                 type $cache = Dash<u64, u64>;
                 $body
             }
-            Rival::Hashbrown => $other,
+            Rival::Hashbrown | Rival::Stamped | Rival::Bare => $other,
         }
     };
 }
 
-/// The same for every rival.
+/// The same for every rival that can be written to.
 macro_rules! with_rival {
     ($rival:expr, $cache:ident => $body:expr) => {
         with_threads!($rival, $cache => $body, else { type $cache = Hashbrown; $body })
