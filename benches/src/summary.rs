@@ -156,6 +156,44 @@ fn goals(page: &mut String, found: &Found) {
             verdict["floor"],
         );
     }
+    times(page, &list(&record["cells"]).collect::<Vec<_>>());
+}
+
+/// A row for each scenario and a column for everything that was timed.
+fn times(page: &mut String, cells: &[&Value]) {
+    let (mut scenarios, mut rivals) = (Vec::new(), Vec::new());
+    for cell in cells {
+        let (scenario, rival) = (text(&cell["scenario"]), text(&cell["rival"]));
+        if !scenarios.contains(&scenario) {
+            scenarios.push(scenario);
+        }
+        if !rivals.contains(&rival) {
+            rivals.push(rival);
+        }
+    }
+    if scenarios.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        page,
+        "\nMedians in ns per operation; with several threads the wall's time over the operations of all. What the bounds are stands \
+         in [../README.md](../README.md#what-bounds-hits).\n\n| | {} |\n|---{}|",
+        rivals.join(" | "),
+        "|---".repeat(rivals.len())
+    );
+    for scenario in scenarios {
+        let _ = write!(page, "| {scenario} |");
+        for rival in &rivals {
+            let is_it = |cell: &&&Value| {
+                text(&cell["scenario"]) == scenario && text(&cell["rival"]) == *rival
+            };
+            let _ = match cells.iter().find(is_it) {
+                Some(cell) => write!(page, " {:.1} |", number(&cell["ns"])),
+                None => write!(page, " |"),
+            };
+        }
+        page.push('\n');
+    }
 }
 
 fn latencies(page: &mut String, found: &Found) {
@@ -284,7 +322,14 @@ mod tests {
         let machine = json!({"cpu": "A CPU", "cores": 2, "rustc": "rustc 1.95.0 (x)", "date": "d", "load": "0", "kernel": "k", "commit": "c"});
         let ratios = |ratio: f64| {
             let verdict = json!({"what": "hit ÷ x", "scenario": "hit, 1 k", "ratio": ratio, "throughput": false, "goal": 0.6, "floor": 0.8});
-            json!({"rounds": 3, "verdicts": [verdict], "machine": machine}).to_string()
+            let cell = |scenario: &str, rival: &str, ns: f64| json!({"scenario": scenario, "rival": rival, "ns": ns});
+            let cells = [
+                cell("hit, 1 k", "a", 4.0),
+                cell("hit, 1 k", "b", 2.5),
+                cell("pin, 1 k", "b", 3.0),
+            ];
+            json!({"rounds": 3, "verdicts": [verdict], "cells": cells, "machine": machine})
+                .to_string()
         };
         let put = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
         assert!(
@@ -304,6 +349,8 @@ mod tests {
             page.contains("| hit ÷ x | hit, 1 k | 0.70 | ≤ 0.6 | ≤ 0.8 | floor met |"),
             "{page}"
         );
+        let times = "| | a | b |\n|---|---|---|\n| hit, 1 k | 4.0 | 2.5 |\n| pin, 1 k | | 3.0 |\n";
+        assert!(page.contains(times), "{page}");
         put("2026-01-03-ratios.json", "{".into());
         assert!(
             write(folder.path())
