@@ -32,7 +32,7 @@ use scene::{Plan, Recorded, Scene, Slice};
 #[command(name = "latency", version)]
 struct Args {
     /// How many slices of a second each cache is measured: 1 to 600
-    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=600))]
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
 
     /// Look-ups a second: 1000 to 5000000
