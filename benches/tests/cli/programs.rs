@@ -36,7 +36,7 @@ fn ratios_are_printed_and_recorded() {
         .unwrap()
         .path();
     let record: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    assert_eq!(record["cells"].as_array().unwrap().len(), 9, "{record}");
+    assert_eq!(record["cells"].as_array().unwrap().len(), 11, "{record}");
     assert_eq!(record["verdicts"].as_array().unwrap().len(), 2, "{record}");
     assert!(record["machine"]["cpu"] != Value::Null);
     assert_eq!(run(&["--only", "nothing"]).status.code(), Some(1));
