@@ -94,8 +94,22 @@ impl Tree {
         if !listed.status.success() {
             return Err("`git ls-files` failed: the mutants need a git checkout".into());
         }
+        Self::of(
+            String::from_utf8(listed.stdout)?.lines(),
+            original,
+            root,
+            target,
+        )
+    }
+
+    fn of<'f>(
+        files: impl Iterator<Item = &'f str>,
+        original: &Path,
+        root: &Path,
+        target: &Path,
+    ) -> Result<Self> {
         let mut sources = BTreeMap::new();
-        for file in String::from_utf8(listed.stdout)?.lines() {
+        for file in files {
             let (from, to) = (original.join(file), root.join(file));
             // What is deleted and not yet committed is listed too.
             if !from.is_file() {
@@ -292,3 +306,26 @@ impl Tree {
 
 /// What the compiler said.
 struct Refused(Vec<Value>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_is_edited_meanwhile_is_read_as_it_was_copied() {
+        let folder = std::env::temp_dir().join(format!("tux-cache-tree-{}", std::process::id()));
+        let (original, root) = (folder.join("original"), folder.join("copy"));
+        let source = original.join("src/lib.rs");
+        std::fs::create_dir_all(original.join("src")).unwrap();
+        std::fs::write(&source, "before").unwrap();
+        let files = ["src/lib.rs", "src/gone.rs"];
+        let tree = Tree::of(files.into_iter(), &original, &root, &folder).unwrap();
+        std::fs::write(&source, "after").unwrap();
+        let copied = std::fs::read_to_string(root.join("src/lib.rs")).unwrap();
+        let read = tree.read("src/lib.rs").map(str::to_owned).unwrap();
+        let unknown = tree.read("src/gone.rs").unwrap_err().to_string();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!((&*copied, &*read), ("before", "before"));
+        assert!(unknown.contains("src/gone.rs"), "{unknown}");
+    }
+}
