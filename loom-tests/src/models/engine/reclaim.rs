@@ -56,17 +56,15 @@ impl World {
     }
 }
 
-/// Seeded faults: `reclaim-no-wait`, `reclaim-no-fence`, `reclaim-leave-relaxed` (a reader leaves without Release).
-#[test]
-fn a_node_is_freed_behind_its_reader() {
-    check("reclaim::read/replace", 3, 100, || {
+/// What a reader does on a thread of its own against two replacements; at the end a third one, which waits for nobody (R3).
+fn check_reader(name: &'static str, read: fn(&World, &Slot)) {
+    check(name, 3, 100, move || {
         let world = World::new();
         let other = thread::spawn({
             let world = StdArc::clone(&world);
             move || {
                 let slot = world.domain.acquire();
-                world.read(slot);
-                world.read(slot);
+                read(&world, slot);
                 world.domain.release(slot);
             }
         });
@@ -74,6 +72,15 @@ fn a_node_is_freed_behind_its_reader() {
         world.replace();
         other.join().unwrap();
         assert!(world.replace(), "R3: nobody is left to wait for");
+    });
+}
+
+/// Seeded faults: `reclaim-no-wait`, `reclaim-no-fence`, `reclaim-leave-relaxed` (a reader leaves without Release).
+#[test]
+fn a_node_is_freed_behind_its_reader() {
+    check_reader("reclaim::read/replace", |world, slot| {
+        world.read(slot);
+        world.read(slot);
     });
 }
 
@@ -110,21 +117,9 @@ fn a_node_is_freed_behind_two_readers() {
 /// Seeded faults: `reclaim-turn-unseen` (a seal overlooks turns), `reclaim-leave-relaxed`.
 #[test]
 fn a_node_is_freed_behind_a_turn() {
-    check("reclaim::turn/replace", 3, 100, || {
-        let world = World::new();
-        let other = thread::spawn({
-            let world = StdArc::clone(&world);
-            move || {
-                let slot = world.domain.acquire();
-                world.read_in_turn(slot);
-                world.read_in_turn(slot);
-                world.domain.release(slot);
-            }
-        });
-        world.replace();
-        world.replace();
-        other.join().unwrap();
-        assert!(world.replace(), "R3: nobody is left to wait for");
+    check_reader("reclaim::turn/replace", |world, slot| {
+        world.read_in_turn(slot);
+        world.read_in_turn(slot);
     });
 }
 
@@ -133,27 +128,16 @@ fn a_node_is_freed_behind_a_turn() {
 /// Seeded fault: `reclaim-turn-nested` (the turn is entered again, which leaves it).
 #[test]
 fn a_turn_is_not_entered_twice() {
-    check("reclaim::turn in turn/replace", 3, 100, || {
-        let world = World::new();
-        let other = thread::spawn({
-            let world = StdArc::clone(&world);
-            move || {
-                let slot = world.domain.acquire();
-                let turn = slot.enter_turn();
-                let node = world.node();
-                world.read_in_turn(slot);
-                let longer = slot.enter();
-                let other = world.node();
-                node.used();
-                drop(turn);
-                other.used();
-                drop(longer);
-            }
-        });
-        world.replace();
-        world.replace();
-        other.join().unwrap();
-        assert!(world.replace(), "R3: nobody is left to wait for");
+    check_reader("reclaim::turn in turn/replace", |world, slot| {
+        let turn = slot.enter_turn();
+        let node = world.node();
+        world.read_in_turn(slot);
+        let longer = slot.enter();
+        let other = world.node();
+        node.used();
+        drop(turn);
+        other.used();
+        drop(longer);
     });
 }
 
@@ -163,28 +147,16 @@ fn a_turn_is_not_entered_twice() {
 /// Seeded fault: `reclaim-turn-dropped` (handing over leaves the turn).
 #[test]
 fn a_turn_goes_on_where_it_is_taken_over() {
-    check("reclaim::turn handed over/replace", 3, 100, || {
-        let world = World::new();
-        let other = thread::spawn({
-            let world = StdArc::clone(&world);
-            move || {
-                let slot = world.domain.acquire();
-                if let Some(turn) = slot.enter_turn() {
-                    let node = world.node();
-                    turn.hand_over();
-                    // SAFETY: handed over just now, and taken over once.
-                    let _turn = unsafe { slot.take_over_turn() };
-                    node.used();
-                    world.node().used();
-                }
-                world.read_in_turn(slot);
-                world.domain.release(slot);
-            }
-        });
-        world.replace();
-        world.replace();
-        other.join().unwrap();
-        assert!(world.replace(), "R3: nobody is left to wait for");
+    check_reader("reclaim::turn handed over/replace", |world, slot| {
+        if let Some(turn) = slot.enter_turn() {
+            let node = world.node();
+            turn.hand_over();
+            // SAFETY: handed over just now, and taken over once.
+            let _turn = unsafe { slot.take_over_turn() };
+            node.used();
+            world.node().used();
+        }
+        world.read_in_turn(slot);
     });
 }
 
