@@ -71,7 +71,7 @@ impl Stamp {
 }
 
 /// hashbrown with a deadline and a use counter beside each value, which makes 32 bytes of an entry, and the guard around the
-/// look-up. A concurrent cache has to do at least that.
+/// look-up: about the least that a concurrent cache has to do besides.
 #[derive(Debug)]
 pub struct Stamped {
     map: hashbrown::HashMap<u64, (u64, Stamp), ahash::RandomState>,
