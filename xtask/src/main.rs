@@ -8,6 +8,7 @@ mod bench;
 mod ci;
 mod faults;
 mod fuzz;
+mod long;
 mod loom;
 mod mutants;
 mod output;
@@ -54,6 +55,8 @@ enum Task {
     Faults(faults::Args),
     /// Change the code in small ways and show that quick tests notice each (installs cargo-mutants under target/; slow)
     Mutants(mutants::Args),
+    /// The tests that take minutes, which are named `long_…` and ignored everywhere else; each one's time is shown
+    Long(long::Args),
     /// Unit and stress tests of the engine under address and leak sanitizer (needs a nightly toolchain)
     Sanitize(sanitize::Args),
     /// All records and plots of this machine; with --gate only the checks that can fail; with --criterion those benches
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Task::Fuzz(args) => fuzz::run(&args, &mut report),
         Task::Faults(args) => faults::run(&args, &mut report),
         Task::Mutants(args) => mutants::run(&args, &mut report),
+        Task::Long(args) => long::run(&args, &mut report),
         Task::Sanitize(args) => sanitize::run(&args, &mut report),
         Task::Bench(args) => bench::run(&args, &mut report),
     };
