@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tux_cache::ErrorKind;
 use tux_cache::backend::{
-    Backend, CacheBackend, Family, InMemoryBackend, Json, Key, KeySet, Value,
+    Backend, CacheBackend, Family, InMemoryBackend, Json, Key, KeySet, Ttl, Value,
 };
 use tux_cache::time::ManualTicker;
 
@@ -27,28 +27,82 @@ const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// The guide's rule: every entry gets the backend's TTL, whatever the call says.
+/// A TTL that a caller passes is honoured by every way of writing; where none is passed the entry gets the backend's.
 #[tokio::test]
-async fn a_per_call_ttl_is_ignored_by_default() {
+async fn a_ttl_that_is_passed_is_honoured_and_none_is_the_backend_s() {
     let (ticker, b) = backend(false);
-    for (key, ttl) in [
-        ("short", Some(seconds(1))),
-        ("long", Some(seconds(9_999))),
-        ("none", None),
-    ] {
-        b.set(key, 1, ttl).await.unwrap();
-    }
-    ticker.advance(seconds(299));
-    for key in ["short", "long", "none"] {
-        assert!(b.exists(key).await.unwrap(), "{key} expired early");
-    }
-    ticker.advance(seconds(2));
-    for key in ["short", "long", "none"] {
-        assert_eq!(
-            b.get(key).await.unwrap(),
-            None,
-            "{key} outlived the backend's TTL"
+    let entries = |ttl| (format!("{ttl:?}"), json!(1), ttl);
+    let ttls = [Some(seconds(10)), Some(seconds(9_999)), None];
+    b.set_many(&ttls.map(entries)).await.unwrap();
+    for (guild, ttl) in (0..).step_by(10).zip(ttls) {
+        let key = |n| Key::parse(&format!("prefix:{}", guild + n));
+        b.set(&key(0).to_string(), 1, ttl).await.unwrap();
+        b.put(key(1).as_key_ref(), json!(1), ttl).await.unwrap();
+        let many = key(2);
+        let entries = vec![(many.as_key_ref(), json!(1).into())];
+        b.put_many(entries, ttl).await.unwrap();
+        let leased = key(3);
+        let lease = b.lease(leased.as_key_ref());
+        let stored = b.put_leased(lease, leased.as_key_ref(), json!(1).into(), ttl);
+        assert!(stored.await.unwrap());
+        let leased = key(4);
+        let entry = (
+            b.lease(leased.as_key_ref()),
+            leased.as_key_ref(),
+            json!(1).into(),
         );
+        assert_eq!(b.put_many_leased(vec![entry], ttl).await.unwrap(), [true]);
+        let merge = |_: Option<&Value>| json!(1).into();
+        b.update(key(5).as_key_ref(), ttl, merge).await.unwrap();
+    }
+    let left = async |at: u64| {
+        let mut left = Vec::new();
+        for (guild, ttl) in (0..).step_by(10).zip(ttls) {
+            let batch = b.exists(&format!("{ttl:?}")).await.unwrap();
+            for n in 0..6 {
+                let one = b.exists(&format!("prefix:{}", guild + n)).await.unwrap();
+                assert_eq!(one, batch, "{ttl:?}, way {n}, after {at} s");
+            }
+            left.push(batch);
+        }
+        left
+    };
+    ticker.advance(seconds(9));
+    assert_eq!(left(9).await, [true, true, true]);
+    ticker.advance(seconds(2));
+    assert_eq!(left(11).await, [false, true, true]);
+    ticker.advance(seconds(288));
+    assert_eq!(left(299).await, [false, true, true]);
+    ticker.advance(seconds(2));
+    assert_eq!(left(301).await, [false, true, false]);
+    ticker.advance(seconds(9_000));
+    assert_eq!(left(9_301).await, [false, true, false]);
+    ticker.advance(seconds(1_000));
+    assert_eq!(left(10_301).await, [false, false, false]);
+}
+
+/// What no caller asked for gives way to the backend's TTL, and is honoured by option.
+#[tokio::test]
+async fn a_built_in_ttl_gives_way_unless_told_otherwise() {
+    for honoured in [false, true] {
+        let (ticker, b) = backend(honoured);
+        let (long, none) = (Key::parse("prefix:1"), Key::parse("prefix:2"));
+        let ttl = Ttl::built_in(Some(seconds(600)));
+        b.put(long.as_key_ref(), json!(1), ttl).await.unwrap();
+        let ttl = Ttl::built_in(None);
+        b.put(none.as_key_ref(), json!(1), ttl).await.unwrap();
+        for (after, expected) in [
+            (299, [true, true]),
+            (2, [honoured; 2]),
+            (300, [false, honoured]),
+        ] {
+            ticker.advance(seconds(after));
+            let found = [
+                b.exists("prefix:1").await.unwrap(),
+                b.exists("prefix:2").await.unwrap(),
+            ];
+            assert_eq!(found, expected, "honoured: {honoured}, {after} s later");
+        }
     }
 }
 

@@ -24,6 +24,8 @@ mod shared;
 mod stale_reads;
 #[path = "managers/stores.rs"]
 mod stores;
+#[path = "managers/ttl.rs"]
+mod ttl;
 #[path = "managers/warm.rs"]
 mod warm;
 

@@ -12,6 +12,7 @@ use super::key_text;
 use super::lease::{Lease, Snapshot};
 use super::memory_builder::InMemoryBackendBuilder;
 use super::stats::{BackendStats, Counters};
+use super::ttl::{InMemory, Ttl};
 use super::value::{CacheValue, Value};
 use crate::error::{Error, Result};
 use crate::{Stats, TtlCache};
@@ -21,9 +22,9 @@ const STRIPES: usize = 64;
 
 /// Values of one process, with one bound and one eviction for all of them. Clones share the entries.
 ///
-/// Its TTL rule is that of the original: **every entry gets the default TTL, a per-call TTL is ignored**
-/// (but zero deletes). [`per_entry_ttl(true)`](Self::per_entry_ttl) honours the per-call TTL instead;
-/// none then means no expiry.
+/// An entry lives as long as whoever wrote it asked for (zero deletes); where nobody asked it gets the default TTL. The
+/// managers' built-in TTLs are nobody's wish: they give way to the default, so that one number rules all of the memory.
+/// With [`per_entry_ttl(true)`](Self::per_entry_ttl) they are honoured too, and no TTL then means no expiry.
 ///
 /// No operation waits: the futures of the [`CacheBackend`](super::CacheBackend) implementation are ready at the first poll.
 #[derive(Clone)]
@@ -67,8 +68,9 @@ impl InMemoryBackend {
         }
     }
 
-    /// Whether a per-call TTL is honoured: a positive one is, none means no expiry. Belongs to this
-    /// handle and the clones made of it afterwards.
+    /// Whether the managers' built-in TTLs are honoured as well: what they write then lives as long as on Valkey, and an
+    /// entry without a TTL does not expire. A TTL that a caller asks for is honoured in any case. Belongs to this handle
+    /// and the clones made of it afterwards.
     #[must_use]
     pub fn per_entry_ttl(mut self, honour: bool) -> Self {
         self.per_entry_ttl = honour;
@@ -191,17 +193,17 @@ impl InMemoryBackend {
         &self,
         key: KeyRef<'_>,
         value: Value,
-        ttl: Option<Duration>,
+        ttl: impl Into<Ttl>,
     ) -> Result<()> {
         self.check_size(&value)?;
         let (cache, key) = (&self.shared.cache, key.to_key());
-        match ttl {
-            Some(Duration::ZERO) => {
+        match ttl.into().in_memory(self.per_entry_ttl) {
+            InMemory::Delete => {
                 cache.invalidate(&key);
             }
-            _ if !self.per_entry_ttl => cache.set(key, value),
-            Some(ttl) => cache.set_with_ttl(key, value, ttl),
-            None => cache.set_forever(key, value),
+            InMemory::Default => cache.set(key, value),
+            InMemory::Own(Some(ttl)) => cache.set_with_ttl(key, value, ttl),
+            InMemory::Own(None) => cache.set_forever(key, value),
         }
         Ok(())
     }
@@ -246,17 +248,17 @@ impl InMemoryBackend {
         lease: Lease,
         key: KeyRef<'_>,
         value: Value,
-        ttl: Option<Duration>,
+        ttl: impl Into<Ttl>,
     ) -> Result<bool> {
         let Some(lease) = lease.into_memory(self.shared.id) else {
             return Ok(false);
         };
         self.check_size(&value)?;
         let (cache, key) = (&self.shared.cache, key.to_key());
-        Ok(match ttl {
-            Some(Duration::ZERO) => cache.set_leased_with_ttl(lease, key, value, ttl),
-            _ if !self.per_entry_ttl => cache.set_leased(lease, key, value),
-            ttl => cache.set_leased_with_ttl(lease, key, value, ttl),
+        Ok(match ttl.into().in_memory(self.per_entry_ttl) {
+            InMemory::Delete => cache.set_leased_with_ttl(lease, key, value, Some(Duration::ZERO)),
+            InMemory::Default => cache.set_leased(lease, key, value),
+            InMemory::Own(ttl) => cache.set_leased_with_ttl(lease, key, value, ttl),
         })
     }
 
@@ -274,7 +276,7 @@ impl InMemoryBackend {
         key: KeyRef<'_>,
         lease: Lease,
         value: Value,
-        ttl: Option<Duration>,
+        ttl: impl Into<Ttl>,
     ) -> Result<bool> {
         let _turn = self.shared.updates[Self::stripe(key)]
             .lock()

@@ -29,6 +29,7 @@ mod memory_builder;
 mod memory_text;
 mod stats;
 mod text;
+mod ttl;
 mod typed;
 #[cfg(feature = "valkey")]
 mod valkey;
@@ -47,6 +48,7 @@ pub use lease::{Lease, Snapshot};
 pub use memory::InMemoryBackend;
 pub use memory_builder::InMemoryBackendBuilder;
 pub use stats::BackendStats;
+pub use ttl::Ttl;
 pub use typed::Peek;
 #[cfg(feature = "valkey")]
 pub use valkey::{Undecodable, ValkeyBackend, ValkeySettings};

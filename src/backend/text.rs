@@ -23,8 +23,8 @@ impl Backend {
         }
     }
 
-    /// Writes `value`. Zero `ttl` deletes; `None` means the backend's own rule (memory: its default TTL,
-    /// or no expiry with [`per_entry_ttl`](super::InMemoryBackend::per_entry_ttl); Valkey: no expiry).
+    /// Writes `value`. A `ttl` is honoured by every backend, zero deletes; `None` means the backend's own rule (memory: its
+    /// default TTL, or no expiry with [`per_entry_ttl`](super::InMemoryBackend::per_entry_ttl); Valkey: no expiry).
     ///
     /// # Errors
     /// As [`get`](Self::get); also `TooLarge`, `ReadOnly`, `OutOfMemory`. In Valkey a write that an outage

@@ -1,10 +1,9 @@
 //! The typed face of a [`Backend`]: what the managers are built on.
 
-use std::time::Duration;
-
 use super::key::{KeyRef, WIRE_PREFIX};
 use super::key_set::{KeySet, Reach};
 use super::lease::{Base, Lease, Snapshot};
+use super::ttl::Ttl;
 use super::value::{CacheValue, Json, Value};
 use super::{AtHand, Backend, Store};
 use crate::error::{Error, Result};
@@ -95,7 +94,7 @@ impl Backend {
         }
     }
 
-    /// Writes a value; `ttl` as for [`Backend::set`]. Voids the leases on `key`.
+    /// Writes a value; `ttl` as for [`Backend::set`], or a [built-in](Ttl::built_in) one. Voids the leases on `key`.
     ///
     /// # Errors
     /// As [`Backend::set`].
@@ -103,7 +102,7 @@ impl Backend {
         &self,
         key: KeyRef<'_>,
         value: T,
-        ttl: Option<Duration>,
+        ttl: impl Into<Ttl>,
     ) -> Result<()> {
         self.put_value(key, Value::new(value), ttl).await
     }
@@ -116,14 +115,18 @@ impl Backend {
         &self,
         key: KeyRef<'_>,
         value: Value,
-        ttl: Option<Duration>,
+        ttl: impl Into<Ttl>,
     ) -> Result<()> {
+        let ttl = ttl.into();
         self.shadow_key(|| key.to_wire());
         match self.store() {
             Store::Memory(memory) => memory.set_value(key, value, ttl),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.put(key, &value, ttl).await,
-            Store::Custom(custom) => custom.set(&key.to_string(), value.to_json(), ttl).await,
+            Store::Valkey(valkey) => valkey.put(key, &value, ttl.time()).await,
+            Store::Custom(custom) => {
+                let json = value.to_json();
+                custom.set(&key.to_string(), json, ttl.time()).await
+            }
         }
     }
 
@@ -134,8 +137,9 @@ impl Backend {
     pub async fn put_many(
         &self,
         entries: Vec<(KeyRef<'_>, Value)>,
-        ttl: Option<Duration>,
+        ttl: impl Into<Ttl>,
     ) -> Result<()> {
+        let ttl = ttl.into();
         for (key, _) in &entries {
             self.shadow_key(|| key.to_wire());
         }
@@ -144,7 +148,7 @@ impl Backend {
                 .into_iter()
                 .try_for_each(|(key, value)| memory.set_value(key, value, ttl)),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.put_many(&entries, ttl).await,
+            Store::Valkey(valkey) => valkey.put_many(&entries, ttl.time()).await,
             Store::Custom(custom) => {
                 let texts: Vec<(String, Json)> = entries
                     .iter()
@@ -152,7 +156,7 @@ impl Backend {
                     .collect();
                 let entries: Vec<_> = texts
                     .iter()
-                    .map(|(key, value)| (key.as_str(), value.clone(), ttl))
+                    .map(|(key, value)| (key.as_str(), value.clone(), ttl.time()))
                     .collect();
                 custom.set_many(&entries).await
             }
@@ -231,17 +235,18 @@ impl Backend {
         lease: Lease,
         key: KeyRef<'_>,
         value: Value,
-        ttl: Option<Duration>,
+        ttl: impl Into<Ttl>,
     ) -> Result<bool> {
+        let ttl = ttl.into();
         self.shadow_key(|| key.to_wire());
         match self.store() {
             Store::Memory(memory) => memory.set_leased(lease, key, value, ttl),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.put_leased(lease, key, &value, ttl).await,
+            Store::Valkey(valkey) => valkey.put_leased(lease, key, &value, ttl.time()).await,
             Store::Custom(custom) => match lease.as_ticket() {
                 Some(ticket) => {
                     custom
-                        .set_leased(ticket, &key.to_string(), &value, ttl)
+                        .set_leased(ticket, &key.to_string(), &value, ttl.time())
                         .await
                 }
                 None => Ok(false),
@@ -257,18 +262,19 @@ impl Backend {
     pub async fn put_many_leased(
         &self,
         entries: Vec<(Lease, KeyRef<'_>, Value)>,
-        ttl: Option<Duration>,
+        ttl: impl Into<Ttl>,
     ) -> Result<Vec<bool>> {
+        let ttl = ttl.into();
         #[cfg(feature = "valkey")]
         if let Store::Valkey(valkey) = self.store() {
-            return valkey.put_many_leased(entries, ttl).await;
+            return valkey.put_many_leased(entries, ttl.time()).await;
         }
         if let Store::Custom(custom) = self.store() {
             let entries = entries
                 .into_iter()
                 .map(|(lease, key, value)| (lease.as_ticket(), key.to_string(), value))
                 .collect();
-            return custom.set_many_leased(entries, ttl).await;
+            return custom.set_many_leased(entries, ttl.time()).await;
         }
         let mut published = Vec::with_capacity(entries.len());
         for (lease, key, value) in entries {
@@ -303,8 +309,9 @@ impl Backend {
         key: KeyRef<'_>,
         snapshot: Snapshot,
         value: Value,
-        ttl: Option<Duration>,
+        ttl: impl Into<Ttl>,
     ) -> Result<bool> {
+        let ttl = ttl.into();
         self.shadow_key(|| key.to_wire());
         let (old, base) = snapshot.into_parts();
         match (self.store(), base) {
@@ -312,13 +319,13 @@ impl Backend {
             #[cfg(feature = "valkey")]
             (Store::Valkey(valkey), Base::Text { store, text }) => {
                 valkey
-                    .commit(key, store, text.as_deref(), &value, ttl)
+                    .commit(key, store, text.as_deref(), &value, ttl.time())
                     .await
             }
             (Store::Custom(custom), Base::Custom) => {
                 let old = old.map(|old| old.to_json());
                 custom
-                    .compare_and_set(&key.to_string(), old.as_ref(), value.to_json(), ttl)
+                    .compare_and_set(&key.to_string(), old.as_ref(), value.to_json(), ttl.time())
                     .await
             }
             // A snapshot of another backend: its base says nothing about this one.
@@ -334,12 +341,13 @@ impl Backend {
     pub async fn update<F>(
         &self,
         key: KeyRef<'_>,
-        ttl: Option<Duration>,
+        ttl: impl Into<Ttl>,
         mut merge: F,
     ) -> Result<Value>
     where
         F: FnMut(Option<&Value>) -> Value + Send,
     {
+        let ttl = ttl.into();
         #[cfg(feature = "valkey")]
         let _turn = match self.store() {
             Store::Valkey(valkey) => Some(valkey.update_turn(key).await),

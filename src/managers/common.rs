@@ -1,11 +1,10 @@
 //! What the tiers of one manager share: the backend, the counters, the options, and what was known last.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::options::{ManagerOptions, OnOutage, Scope};
+use super::options::{ManagerOptions, Scope};
+use super::settings::Settings;
 use super::slot::Slot;
-use super::stale::LastKnown;
 use super::stats::{Counters, Event, ManagerStats};
 use crate::backend::{Backend, Key, KeyRef, KeySet};
 use crate::error::Result;
@@ -15,41 +14,38 @@ use crate::error::Result;
 pub(crate) struct Shared {
     pub(crate) slot: Slot,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) scope: Scope,
-    pub(crate) on_outage: OnOutage,
-    pub(crate) load_timeout: Option<Duration>,
-    pub(crate) last_known: Option<LastKnown>,
 }
 
 impl Shared {
     /// # Panics
     /// When the options ask to remember absurdly many stale values.
     pub(crate) fn new(backend: Backend, owned: bool, options: &ManagerOptions) -> Arc<Self> {
-        let last_known = options.stale.map(|(age, entries)| {
-            LastKnown::new(age, entries).unwrap_or_else(|error| panic!("keep_stale: {error}"))
-        });
         Arc::new(Self {
-            slot: Slot::new(backend, owned),
+            slot: Slot::new(backend, Settings::new(options), owned),
             counters: Arc::new(Counters::default()),
-            scope: options.scope,
-            on_outage: options.on_outage,
-            load_timeout: options.load_timeout,
-            last_known,
         })
+    }
+
+    /// How the manager is set up now.
+    pub(crate) fn settings(&self) -> &Settings {
+        self.slot.settings()
     }
 
     pub(crate) fn stats(&self) -> ManagerStats {
         self.counters.snapshot()
     }
 
-    /// Replaces the backend; what was remembered of the old one is forgotten.
-    pub(crate) fn set_backend(&self, backend: Backend) {
-        self.slot.replace(backend);
+    /// Replaces the backend, and the settings if there are options; what was remembered of the old one is forgotten.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub(crate) fn set_backend(&self, backend: Backend, options: Option<&ManagerOptions>) {
+        self.slot.replace(backend, options.map(Settings::new));
         self.forget_where(|_| true);
     }
 
     fn forget_where(&self, gone: impl Fn(&Key) -> bool) {
-        if let Some(known) = &self.last_known {
+        if let Some(known) = &self.settings().last_known {
             known.forget_where(gone);
         }
     }
@@ -58,7 +54,7 @@ impl Shared {
     pub(crate) async fn remove_set(&self, set: KeySet<'_>) -> Result<usize> {
         self.counters.add(Event::Invalidation);
         let backend = self.slot.backend();
-        if self.scope == Scope::LocalOnly && !is_local(backend) {
+        if self.settings().scope == Scope::LocalOnly && !is_local(backend) {
             // Everything this process remembers: sets are rare, and what is forgotten is only a fallback.
             self.forget_where(|_| true);
             return Ok(0);
@@ -84,7 +80,7 @@ impl Shared {
     }
 
     pub(crate) fn forget(&self, key: KeyRef<'_>) {
-        if let Some(known) = &self.last_known {
+        if let Some(known) = &self.settings().last_known {
             known.forget(key);
         }
     }

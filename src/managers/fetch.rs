@@ -103,7 +103,7 @@ impl<T: Cached> Tier<T> {
 
     /// A waiter's own limit for one load.
     pub(crate) fn patience(&self) -> impl Future<Output = ()> + use<T> {
-        let limit = self.shared.load_timeout;
+        let limit = self.shared.settings().load_timeout;
         async move {
             match limit {
                 Some(limit) => tokio::time::sleep(limit.saturating_add(GRACE)).await,
@@ -122,7 +122,7 @@ impl<T: Cached> Tier<T> {
         match error {
             FlightError::Expired => Error::timeout(format!(
                 "loading {key} took longer than {:?}",
-                self.shared.load_timeout.unwrap_or_default()
+                self.shared.settings().load_timeout.unwrap_or_default()
             )),
             FlightError::Failed(_) => error
                 .downcast()
@@ -181,7 +181,7 @@ impl<T: Cached> Tier<T> {
             if guard.may_publish(self.as_ref()) {
                 let value = Value::new(loaded.clone());
                 let stored = backend
-                    .put_leased(lease, key.as_key_ref(), value, self.ttl)
+                    .put_leased(lease, key.as_key_ref(), value, self.ttl())
                     .await;
                 self.published(stored.as_ref().map(std::slice::from_ref));
             } else {
@@ -197,7 +197,7 @@ impl<T: Cached> Tier<T> {
         load: impl Future<Output = Result<R>>,
     ) -> Option<Result<R>> {
         self.count(Event::Load);
-        let result = match self.shared.load_timeout {
+        let result = match self.shared.settings().load_timeout {
             Some(limit) => tokio::time::timeout(limit, load).await.ok(),
             None => Some(load.await),
         };

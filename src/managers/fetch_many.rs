@@ -280,7 +280,7 @@ impl<T: Cached> Tier<T> {
                 .zip(&keys)
                 .map(|((lease, _, value), key)| (lease, key.as_key_ref(), Value::new(value)))
                 .collect();
-            let stored = backend.put_many_leased(entries, self.ttl).await;
+            let stored = backend.put_many_leased(entries, self.ttl()).await;
             self.published(stored.as_deref());
         }
         for (guard, value) in guards {

@@ -9,6 +9,7 @@ use super::answer::{answer, answer_or_load};
 use super::common::Shared;
 use super::options::ManagerOptions;
 use super::own_memory;
+use super::settings::Lifetime;
 use super::shape;
 use super::stale::Labelled;
 use super::stats::ManagerStats;
@@ -112,13 +113,21 @@ impl JailStatusCache {
 
     fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
         let shared = Shared::new(backend, owned, options);
-        let tier = Tier::new(&shared, options.ttl.or(Some(TTL)));
+        let tier = Tier::new(&shared, Lifetime::OfManager(Some(TTL)));
         Self { tier }
     }
 
     /// Replaces the backend for every holder. What memory of its own held is dropped.
     pub fn set_backend(&self, backend: impl Into<Backend>) {
-        self.tier.shared.set_backend(backend.into());
+        self.tier.shared.set_backend(backend.into(), None);
+    }
+
+    /// [`set_backend`](Self::set_backend) with other settings than the manager had, for every holder.
+    ///
+    /// # Panics
+    /// As [`with_options`](Self::with_options).
+    pub fn set_backend_with(&self, backend: impl Into<Backend>, options: ManagerOptions) {
+        self.tier.shared.set_backend(backend.into(), Some(&options));
     }
 
     /// The backend.

@@ -19,6 +19,7 @@ mod jail_status;
 mod options;
 mod permission;
 mod prefix;
+mod settings;
 mod shape;
 mod slot;
 mod stale;
@@ -52,6 +53,35 @@ fn own_memory(entries: usize) -> Backend {
     }
 }
 
+/// The settings of each manager.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EachOptions {
+    pub(crate) guild_config: ManagerOptions,
+    pub(crate) jail_status: ManagerOptions,
+    pub(crate) prefix: ManagerOptions,
+    pub(crate) permissions: ManagerOptions,
+}
+
+impl EachOptions {
+    pub(crate) fn all(options: ManagerOptions) -> Self {
+        Self {
+            guild_config: options.clone(),
+            jail_status: options.clone(),
+            prefix: options.clone(),
+            permissions: options,
+        }
+    }
+
+    pub(crate) fn each(&mut self) -> [&mut ManagerOptions; 4] {
+        [
+            &mut self.guild_config,
+            &mut self.jail_status,
+            &mut self.prefix,
+            &mut self.permissions,
+        ]
+    }
+}
+
 /// One of each, on one backend.
 #[derive(Clone, Debug)]
 pub struct Managers {
@@ -68,12 +98,26 @@ pub struct Managers {
 impl Managers {
     /// New ones, all on `backend`.
     pub fn new(backend: impl Into<Backend>) -> Self {
-        let backend = backend.into();
+        Self::with_each(backend.into(), EachOptions::default())
+    }
+
+    /// New ones, all on `backend` and with the same settings: a TTL set there is the TTL of all.
+    ///
+    /// # Panics
+    /// When [`keep_stale`](ManagerOptions::keep_stale) asks for absurdly many entries.
+    pub fn with_options(backend: impl Into<Backend>, options: ManagerOptions) -> Self {
+        Self::with_each(backend.into(), EachOptions::all(options))
+    }
+
+    pub(crate) fn with_each(backend: Backend, options: EachOptions) -> Self {
         Self {
-            guild_config: GuildConfigCacheManager::new(backend.clone()),
-            jail_status: JailStatusCache::new(backend.clone()),
-            prefix: PrefixCache::new(backend.clone()),
-            permissions: PermissionCache::new(backend),
+            guild_config: GuildConfigCacheManager::with_options(
+                backend.clone(),
+                options.guild_config,
+            ),
+            jail_status: JailStatusCache::with_options(backend.clone(), options.jail_status),
+            prefix: PrefixCache::with_options(backend.clone(), options.prefix),
+            permissions: PermissionCache::with_options(backend, options.permissions),
         }
     }
 
@@ -95,6 +139,17 @@ impl Managers {
         self.jail_status.set_backend(backend.clone());
         self.prefix.set_backend(backend.clone());
         self.permissions.set_backend(backend);
+    }
+
+    pub(crate) fn set_each(&self, backend: Backend, options: EachOptions) {
+        self.guild_config
+            .set_backend_with(backend.clone(), options.guild_config);
+        self.jail_status
+            .set_backend_with(backend.clone(), options.jail_status);
+        self.prefix
+            .set_backend_with(backend.clone(), options.prefix);
+        self.permissions
+            .set_backend_with(backend, options.permissions);
     }
 
     /// The bot left `guild`: removes all that any of them holds about it; says how many entries went.

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::stale::LastKnown;
+use crate::error::Result;
+
 /// How far [`clear_all`](super::GuildConfigCacheManager::clear_all) and `invalidate_guild` reach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -41,7 +44,8 @@ pub enum OnOutage {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ManagerOptions {
-    pub(crate) ttl: Ttl,
+    /// `Some(None)`: no TTL of their own.
+    pub(crate) ttl: Option<Option<Duration>>,
     pub(crate) user_rank_ttl: Option<Duration>,
     pub(crate) scope: Scope,
     pub(crate) on_outage: OnOutage,
@@ -49,28 +53,10 @@ pub struct ManagerOptions {
     pub(crate) stale: Option<(Duration, usize)>,
 }
 
-/// The TTL a manager gives its entries.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Ttl {
-    /// The guide's.
-    Default,
-    /// The caller's; `None` is none.
-    Set(Option<Duration>),
-}
-
-impl Ttl {
-    pub(crate) fn or(self, default: Option<Duration>) -> Option<Duration> {
-        match self {
-            Self::Default => default,
-            Self::Set(ttl) => ttl,
-        }
-    }
-}
-
 impl Default for ManagerOptions {
     fn default() -> Self {
         Self {
-            ttl: Ttl::Default,
+            ttl: None,
             user_rank_ttl: None,
             scope: Scope::Everywhere,
             on_outage: OnOutage::Load,
@@ -86,16 +72,30 @@ impl ManagerOptions {
         Self::default()
     }
 
-    /// How long entries live. Zero keeps nothing. An in-memory backend of the original's rule ignores it
-    /// (see [`InMemoryBackend`](crate::backend::InMemoryBackend)).
+    pub(crate) fn forget_stale(&mut self) {
+        self.stale = None;
+    }
+
+    /// # Errors
+    /// Kind `Config` when they ask to remember absurdly many values.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.stale {
+            Some((age, entries)) => LastKnown::new(age, entries).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// How long entries live, on every backend. Zero keeps nothing. Without it a manager has its built-in TTL, which an
+    /// [in-memory backend](crate::backend::InMemoryBackend) replaces by its own.
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Ttl::Set(Some(ttl));
+        self.ttl = Some(Some(ttl));
         self
     }
 
-    /// Entries have no TTL of their own.
+    /// Entries have no TTL of their own: they live until they are removed, on an in-memory backend its default TTL
+    /// (with [`per_entry_ttl`](crate::backend::InMemoryBackend::per_entry_ttl) for ever).
     pub fn no_ttl(mut self) -> Self {
-        self.ttl = Ttl::Set(None);
+        self.ttl = Some(None);
         self
     }
 

@@ -13,6 +13,7 @@ use super::answer::{answer, answer_or_load};
 use super::common::Shared;
 use super::options::ManagerOptions;
 use super::own_memory;
+use super::settings::Lifetime;
 use super::shape;
 use super::stale::Labelled;
 use super::stats::{Event, ManagerStats};
@@ -163,7 +164,8 @@ pub struct PrefixCache {
 }
 
 impl PrefixCache {
-    /// On `backend`, without TTL. (An in-memory backend of the original's rule gives entries its own.)
+    /// On `backend`, without TTL. (On an in-memory backend they get its default TTL, unless it has
+    /// [`per_entry_ttl`](crate::backend::InMemoryBackend::per_entry_ttl).)
     pub fn new(backend: impl Into<Backend>) -> Self {
         Self::with_options(backend, ManagerOptions::new())
     }
@@ -190,13 +192,21 @@ impl PrefixCache {
 
     fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
         let shared = Shared::new(backend, owned, options);
-        let tier = Tier::new(&shared, options.ttl.or(None));
+        let tier = Tier::new(&shared, Lifetime::OfManager(None));
         Self { tier }
     }
 
     /// Replaces the backend for every holder. What memory of its own held is dropped.
     pub fn set_backend(&self, backend: impl Into<Backend>) {
-        self.tier.shared.set_backend(backend.into());
+        self.tier.shared.set_backend(backend.into(), None);
+    }
+
+    /// [`set_backend`](Self::set_backend) with other settings than the manager had, for every holder.
+    ///
+    /// # Panics
+    /// As [`with_options`](Self::with_options).
+    pub fn set_backend_with(&self, backend: impl Into<Backend>, options: ManagerOptions) {
+        self.tier.shared.set_backend(backend.into(), Some(&options));
     }
 
     /// The backend.
@@ -292,7 +302,10 @@ impl PrefixCache {
             for (guild, _) in batch {
                 self.tier.shared.forget(key(*guild));
             }
-            self.tier.backend().put_many(values, self.tier.ttl).await?;
+            self.tier
+                .backend()
+                .put_many(values, self.tier.ttl())
+                .await?;
         }
         let counters = &self.tier.shared.counters;
         counters.add_many(Event::Set, entries.len() as u64);

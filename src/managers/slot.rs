@@ -1,62 +1,85 @@
-//! The backend a manager works on now: read by every look-up, replaced once in a bot's life.
+//! The backend and the settings a manager works with now: read by every look-up, replaced once in a bot's life.
 
 use std::fmt;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::settings::Settings;
 use crate::backend::Backend;
+
+/// A backend, and how it is used. The backend comes first: a hit asks for nothing else.
+#[repr(C)]
+struct Installed {
+    backend: Backend,
+    settings: Arc<Settings>,
+}
 
 /// A backend that can be replaced while it is read, for the price of one load per look-up.
 ///
 /// Replaced ones are kept until the slot goes: a reader may still be in one, across an `.await`. What a
 /// replaced handle costs is a few dozen bytes; a store that only the slot knew is emptied.
 pub(crate) struct Slot {
-    current: AtomicPtr<Backend>,
-    /// Every backend this slot ever had; boxed, so that their addresses stay.
+    current: AtomicPtr<Installed>,
+    /// Everything this slot ever held; boxed, so that the addresses stay.
     #[expect(
         clippy::vec_box,
         reason = "`current` points into the boxes; the vector may move them"
     )]
-    all: Mutex<Vec<Box<Backend>>>,
+    all: Mutex<Vec<Box<Installed>>>,
     /// The first one belongs to this slot alone.
     owns_first: bool,
 }
 
 impl Slot {
-    pub(crate) fn new(backend: Backend, owned: bool) -> Self {
+    pub(crate) fn new(backend: Backend, settings: Settings, owned: bool) -> Self {
         let slot = Self {
             current: AtomicPtr::new(std::ptr::null_mut()),
             all: Mutex::new(Vec::new()),
             owns_first: owned,
         };
-        slot.install(backend);
+        slot.install(backend, Some(settings));
         slot
     }
 
     /// The backend. It stays valid for as long as the slot is borrowed, also when it is replaced.
     #[inline(always)]
     pub(crate) fn backend(&self) -> &Backend {
-        // SAFETY: `install` has put the address of a boxed `Backend` here before anybody could see the slot.
+        &self.now().backend
+    }
+
+    /// How it is used.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.now().settings
+    }
+
+    #[inline(always)]
+    fn now(&self) -> &Installed {
+        // SAFETY: `install` has put the address of a boxed `Installed` here before anybody could see the slot.
         // The box stays in `all`, unmoved and never handed out mutably, until the slot is dropped, which the
         // borrow of `self` excludes. Acquire pairs with the release in `install`: the contents are seen.
         unsafe { &*self.current.load(Ordering::Acquire) }
     }
 
-    /// Replaces the backend. Loads under way keep theirs, and do not publish to the new one.
-    pub(crate) fn replace(&self, backend: Backend) {
-        let replaced = self.install(backend);
+    /// Replaces the backend, and the settings if there are new ones. Loads under way keep theirs, and do not publish to
+    /// the new one.
+    pub(crate) fn replace(&self, backend: Backend, settings: Option<Settings>) {
+        let replaced = self.install(backend, settings);
         if self.owns_first
             && replaced == 1
-            && let Some(Backend::Memory(memory)) = self.lock().first().map(|first| &**first)
+            && let Some(Backend::Memory(memory)) = self.lock().first().map(|first| &first.backend)
         {
             memory.clear();
         }
     }
 
     /// Says how many there were before.
-    fn install(&self, backend: Backend) -> usize {
+    fn install(&self, backend: Backend, settings: Option<Settings>) -> usize {
         let mut all = self.lock();
-        let boxed = Box::new(backend);
+        let settings = match settings {
+            Some(settings) => Arc::new(settings),
+            None => Arc::clone(&self.now().settings),
+        };
+        let boxed = Box::new(Installed { backend, settings });
         let address = std::ptr::from_ref(&*boxed).cast_mut();
         all.push(boxed);
         // Release: see `backend`. Only ever read through.
@@ -65,7 +88,7 @@ impl Slot {
     }
 
     #[expect(clippy::vec_box, reason = "see the field")]
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Box<Backend>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Box<Installed>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -85,7 +108,8 @@ mod tests {
     #[tokio::test]
     async fn a_reader_keeps_the_backend_it_has_and_the_slots_own_one_is_emptied() {
         let own = InMemoryBackend::new(Duration::from_secs(300), Some(10));
-        let slot = Slot::new(own.clone().into(), true);
+        let settings = Settings::new(&crate::managers::ManagerOptions::new());
+        let slot = Slot::new(own.clone().into(), settings, true);
         let before = slot.backend();
         let key = KeyRef::Prefix { guild: 1 };
         before
@@ -93,7 +117,7 @@ mod tests {
             .await
             .unwrap();
         let other = InMemoryBackend::new(Duration::from_secs(300), Some(10));
-        slot.replace(other.clone().into());
+        slot.replace(other.clone().into(), None);
         assert!(own.is_empty());
         slot.backend()
             .put(key, crate::backend::Json::from("?"), None)
@@ -104,7 +128,7 @@ mod tests {
             .await
             .unwrap();
         assert_eq!((own.len(), other.len()), (1, 1));
-        slot.replace(own.into());
+        slot.replace(own.into(), None);
         assert_eq!(other.len(), 1, "a backend of somebody else is left alone");
     }
 }

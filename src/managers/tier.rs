@@ -6,16 +6,16 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Mutex;
 
 use super::common::{Shared, is_local};
 use super::options::OnOutage;
+use super::settings::Lifetime;
 use super::shape::{self, Read};
 use super::stale::Labelled;
 use super::stats::Event;
-use crate::backend::{AtHand, Backend, CacheValue, Key, KeyRef, Lease, Peek, Value};
+use crate::backend::{AtHand, Backend, CacheValue, Key, KeyRef, Lease, Peek, Ttl, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{Group, LeaseSource};
 
@@ -44,7 +44,7 @@ const PUBLISHERS: usize = 128;
 /// One type of value, its TTL and its loads under way.
 pub(crate) struct Tier<T> {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) ttl: Option<Duration>,
+    pub(crate) lifetime: Lifetime,
     pub(crate) group: Group<Key, T, Lease>,
     /// Held while a loaded value is being stored, striped by key. A load that begins meanwhile looks into
     /// the store only afterwards, so that it finds the value instead of loading it again.
@@ -52,10 +52,10 @@ pub(crate) struct Tier<T> {
 }
 
 impl<T: Cached> Tier<T> {
-    pub(crate) fn new(shared: &Arc<Shared>, ttl: Option<Duration>) -> Arc<Self> {
+    pub(crate) fn new(shared: &Arc<Shared>, lifetime: Lifetime) -> Arc<Self> {
         Arc::new(Self {
             shared: Arc::clone(shared),
-            ttl,
+            lifetime,
             group: Group::new(),
             publishers: (0..PUBLISHERS).map(|_| Mutex::new(())).collect(),
         })
@@ -64,6 +64,11 @@ impl<T: Cached> Tier<T> {
     #[inline(always)]
     pub(crate) fn backend(&self) -> &Backend {
         self.shared.slot.backend()
+    }
+
+    /// The TTL that values get now.
+    pub(crate) fn ttl(&self) -> Ttl {
+        self.lifetime.under(self.shared.settings())
     }
 
     #[inline(always)]
@@ -150,6 +155,7 @@ impl<T: Cached> Tier<T> {
     pub(crate) async fn ask(&self, backend: &Backend, key: KeyRef<'_>) -> Result<Option<T>> {
         let known = self
             .shared
+            .settings()
             .last_known
             .as_ref()
             .map(|known| (known, known.lease(key)));
@@ -192,18 +198,16 @@ impl<T: Cached> Tier<T> {
                 return Ok(values);
             }
         }
-        let known: Option<Vec<_>> = self
-            .shared
-            .last_known
-            .as_ref()
-            .map(|known| keys.iter().map(|key| known.lease(*key)).collect());
+        let known = self.shared.settings().last_known.as_ref();
+        let leases: Option<Vec<_>> =
+            known.map(|known| keys.iter().map(|key| known.lease(*key)).collect());
         let read = backend.get_many_as::<Read<T>>(keys);
         let found: Vec<Option<T>> = shape::counting(&self.shared.counters, read)
             .await?
             .into_iter()
             .map(|found| found.map(|Read(value)| value))
             .collect();
-        if let (Some(known), Some(leases)) = (&self.shared.last_known, known) {
+        if let (Some(known), Some(leases)) = (known, leases) {
             for (lease, value) in leases.into_iter().zip(&found) {
                 if let Some(value) = value {
                     known.learn(lease, value);
@@ -224,7 +228,7 @@ impl<T: Cached> Tier<T> {
         match self.get_by_asking(key).await {
             Ok(found) => Ok(found.map(Labelled::Fresh)),
             Err(error) if error.is_unavailable() => {
-                let known = self.shared.last_known.as_ref();
+                let known = self.shared.settings().last_known.as_ref();
                 let stale = known.and_then(|known| known.recall(key)).ok_or(error)?;
                 self.count(Event::StaleAnswer);
                 Ok(Some(stale))
@@ -237,7 +241,7 @@ impl<T: Cached> Tier<T> {
     pub(crate) async fn put(&self, key: KeyRef<'_>, value: T) -> Result<()> {
         self.count(Event::Set);
         self.shared.forget(key);
-        self.backend().put(key, value, self.ttl).await?;
+        self.backend().put(key, value, self.ttl()).await?;
         self.shared.forget(key);
         Ok(())
     }
@@ -250,7 +254,7 @@ impl<T: Cached> Tier<T> {
     ) -> Result<()> {
         self.count(Event::Set);
         self.shared.forget(key);
-        self.backend().update(key, self.ttl, merge).await?;
+        self.backend().update(key, self.ttl(), merge).await?;
         self.shared.forget(key);
         Ok(())
     }
@@ -264,7 +268,7 @@ impl<T: Cached> Tier<T> {
                 Ok(true)
             }
             ErrorKind::InvalidKey | ErrorKind::Config => Err(error),
-            _ if self.shared.on_outage == OnOutage::Fail => Err(error),
+            _ if self.shared.settings().on_outage == OnOutage::Fail => Err(error),
             _ => Ok(false),
         }
     }
@@ -291,7 +295,7 @@ impl<T: Cached> fmt::Debug for Tier<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tier")
             .field("backend", &self.shared.slot)
-            .field("ttl", &self.ttl)
+            .field("ttl", &self.ttl())
             .field("flights", &self.group.len())
             .finish_non_exhaustive()
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 pub use setup::{CacheSetup, CacheSetupBuilder, RequiredSetup};
 
-use crate::backend::{Backend, InMemoryBackend, ValkeyBackend, ValkeySettings};
+use crate::backend::{
+    Backend, InMemoryBackend, InMemoryBackendBuilder, ValkeyBackend, ValkeySettings,
+};
 use crate::error::{Error, Result};
 
 /// The environment variable with the server's URL.
@@ -134,7 +136,7 @@ impl CacheService {
     pub fn fallback(&self) -> &InMemoryBackend {
         self.inner
             .fallback
-            .get_or_init(|| InMemoryBackend::new(FALLBACK_TTL, Some(FALLBACK_SIZE)))
+            .get_or_init(|| fallback(|memory| memory))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Backend>> {
@@ -155,6 +157,17 @@ impl CacheService {
 #[must_use]
 pub fn get_cache_backend(service: &CacheService) -> Backend {
     service.backend()
+}
+
+/// The in-memory backend of a service that was given none.
+fn fallback(set: impl FnOnce(InMemoryBackendBuilder) -> InMemoryBackendBuilder) -> InMemoryBackend {
+    let memory = InMemoryBackend::builder()
+        .default_ttl(FALLBACK_TTL)
+        .max_size(FALLBACK_SIZE);
+    match set(memory).build() {
+        Ok(memory) => memory,
+        Err(error) => unreachable!("{FALLBACK_SIZE} entries are a sound size: {error}"),
+    }
 }
 
 async fn close(backend: &Backend) {

@@ -3,10 +3,11 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use super::{CacheService, URL_VARIABLE, url_from_env};
+use super::{CacheService, URL_VARIABLE, fallback, url_from_env};
 use crate::backend::{Backend, FallbackBackend, InMemoryBackend, ValkeyBackend, ValkeySettings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::managers::Managers;
+use crate::managers::{EachOptions, ManagerOptions, Managers};
+use crate::time::Ticker;
 
 /// A bot's caches: the service, the one backend that every consumer gets, and the managers on it. The
 /// process-wide `shared()` managers work on it too, unless told otherwise
@@ -43,6 +44,8 @@ impl CacheSetup {
         CacheSetupBuilder {
             address: Address::Env,
             fallback: None,
+            with_ticker: None,
+            options: EachOptions::default(),
             leave_shared: false,
         }
     }
@@ -104,6 +107,9 @@ impl CacheSetup {
 pub struct CacheSetupBuilder {
     address: Address,
     fallback: Option<InMemoryBackend>,
+    /// The default fallback with the clock that was asked for.
+    with_ticker: Option<InMemoryBackend>,
+    options: EachOptions,
     leave_shared: bool,
 }
 
@@ -133,9 +139,64 @@ impl CacheSetupBuilder {
         self
     }
 
-    /// The in-memory backend to use without a server. Default: 300 s, 10,000 entries.
+    /// The in-memory backend to use without a server. Default: 300 s, 10,000 entries, and the managers' built-in TTLs
+    /// give way to the 300 s.
     pub fn fallback(mut self, memory: InMemoryBackend) -> Self {
         self.fallback = Some(memory);
+        self
+    }
+
+    /// The clock of the in-memory backend; tests inject a [`ManualTicker`](crate::time::ManualTicker). One that is handed
+    /// over by [`fallback`](Self::fallback) keeps its own; a server has its own clock in any case.
+    pub fn ticker(mut self, ticker: impl Ticker) -> Self {
+        self.with_ticker = Some(fallback(|memory| memory.ticker(ticker)));
+        self
+    }
+
+    /// The settings of all managers, those of [`shared()`](Managers::shared) too: a TTL set here is the TTL of all. One
+    /// manager's own ([`jail_status`](Self::jail_status) and so on) come after it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use std::time::Duration;
+    /// use tux_cache::CacheSetup;
+    /// use tux_cache::managers::{ManagerOptions, OnOutage};
+    /// let all = ManagerOptions::new().on_outage(OnOutage::Fail);
+    /// let setup = CacheSetup::builder()
+    ///     .memory_only() // or from_env(), url(…)
+    ///     .options(all.clone())
+    ///     .jail_status(all.ttl(Duration::from_secs(60)))
+    ///     .await;
+    /// # let _ = setup;
+    /// # }
+    /// ```
+    pub fn options(mut self, options: ManagerOptions) -> Self {
+        self.options = EachOptions::all(options);
+        self
+    }
+
+    /// The settings of the guild configurations.
+    pub fn guild_config(mut self, options: ManagerOptions) -> Self {
+        self.options.guild_config = options;
+        self
+    }
+
+    /// The settings of the jail status.
+    pub fn jail_status(mut self, options: ManagerOptions) -> Self {
+        self.options.jail_status = options;
+        self
+    }
+
+    /// The settings of the prefixes.
+    pub fn prefix(mut self, options: ManagerOptions) -> Self {
+        self.options.prefix = options;
+        self
+    }
+
+    /// The settings of the permissions.
+    pub fn permissions(mut self, options: ManagerOptions) -> Self {
+        self.options.permissions = options;
         self
     }
 
@@ -150,10 +211,16 @@ impl CacheSetupBuilder {
         RequiredSetup(self)
     }
 
-    async fn make(self) -> CacheSetup {
+    async fn make(mut self) -> CacheSetup {
         let service = CacheService::new();
-        if let Some(memory) = self.fallback {
+        if let Some(memory) = self.fallback.or(self.with_ticker) {
             service.set_fallback(memory);
+        }
+        for options in self.options.each() {
+            if let Err(error) = options.check() {
+                tracing::error!(%error, "nothing is remembered for outages: keep_stale asks for too many entries");
+                options.forget_stale();
+            }
         }
         let settings = match self.address {
             Address::Settings(settings) => settings.map(|settings| Some(*settings)),
@@ -179,10 +246,10 @@ impl CacheSetupBuilder {
         };
         let backend = service.backend();
         if !self.leave_shared {
-            Managers::shared().set_backend(backend.clone());
+            Managers::shared().set_each(backend.clone(), self.options.clone());
         }
         CacheSetup {
-            managers: Managers::new(backend.clone()),
+            managers: Managers::with_each(backend.clone(), self.options),
             backend,
             service,
             problem,

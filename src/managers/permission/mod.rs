@@ -33,6 +33,7 @@ pub use warm_all::{PreWarm, WarmFailure, WarmProgress, WarmReport};
 use super::common::{Shared, is_local};
 use super::options::ManagerOptions;
 use super::own_memory;
+use super::settings::Lifetime;
 use super::stats::ManagerStats;
 use super::tier::{Tier, whole};
 use crate::backend::{Backend, Family, KeySet};
@@ -113,22 +114,27 @@ impl PermissionCache {
 
     fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
         let shared = Shared::new(backend, owned, options);
-        let ttl = options.ttl.or(Some(TTL));
+        let lifetime = Lifetime::OfManager(Some(TTL));
         Self {
-            commands: Tier::new(&shared, ttl),
-            ranks: Tier::new(&shared, ttl),
-            assignments: Tier::new(&shared, ttl),
-            user_ranks: Tier::new(
-                &shared,
-                Some(options.user_rank_ttl.unwrap_or(USER_RANK_TTL)),
-            ),
+            commands: Tier::new(&shared, lifetime),
+            ranks: Tier::new(&shared, lifetime),
+            assignments: Tier::new(&shared, lifetime),
+            user_ranks: Tier::new(&shared, Lifetime::OfUserRanks(USER_RANK_TTL)),
             shared,
         }
     }
 
     /// Replaces the backend for every holder. What memory of its own held is dropped.
     pub fn set_backend(&self, backend: impl Into<Backend>) {
-        self.shared.set_backend(backend.into());
+        self.shared.set_backend(backend.into(), None);
+    }
+
+    /// [`set_backend`](Self::set_backend) with other settings than the manager had, for every holder.
+    ///
+    /// # Panics
+    /// As [`with_options`](Self::with_options).
+    pub fn set_backend_with(&self, backend: impl Into<Backend>, options: ManagerOptions) {
+        self.shared.set_backend(backend.into(), Some(&options));
     }
 
     /// The backend.

@@ -129,7 +129,7 @@ impl PermissionCache {
             None => {
                 return Err(Error::timeout(format!(
                     "pre-warming guild {guild} took longer than {:?}",
-                    self.shared.load_timeout.unwrap_or_default()
+                    self.shared.settings().load_timeout.unwrap_or_default()
                 )));
             }
         };
@@ -235,7 +235,7 @@ impl PermissionCache {
         backend: &Backend,
         leased: Vec<(Lease, KeyRef<'_>, Value)>,
     ) -> Result<Vec<bool>> {
-        let stored = backend.put_many_leased(leased, self.commands.ttl).await;
+        let stored = backend.put_many_leased(leased, self.commands.ttl()).await;
         self.commands.published(stored.as_deref());
         stored
     }
