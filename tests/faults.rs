@@ -12,6 +12,8 @@ mod load;
 mod outage;
 #[path = "faults/refusals.rs"]
 mod refusals;
+#[path = "faults/removals.rs"]
+mod removals;
 #[path = "faults/retry.rs"]
 mod retry;
 #[path = "faults/setup.rs"]

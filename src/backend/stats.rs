@@ -19,6 +19,9 @@ pub struct BackendStats {
     pub retries_queued: u64,
     /// Removals that a retry carried out.
     pub retries_done: u64,
+    /// Removals that the server refused (a missing permission, for one). They stay in the queue, are named in the
+    /// log and tried again every second; until then this process reads their keys as missing.
+    pub retries_refused: u64,
     /// Removals lost because the queue was full or the service closed: a stale value may live for
     /// its TTL.
     pub retries_lost: u64,
@@ -35,6 +38,7 @@ pub(crate) struct Counters {
     pub(crate) refused: AtomicU64,
     pub(crate) retries_queued: AtomicU64,
     pub(crate) retries_done: AtomicU64,
+    pub(crate) retries_refused: AtomicU64,
     pub(crate) retries_lost: AtomicU64,
 }
 
@@ -52,6 +56,7 @@ impl Counters {
             refused: load(&self.refused),
             retries_queued: load(&self.retries_queued),
             retries_done: load(&self.retries_done),
+            retries_refused: load(&self.retries_refused),
             retries_lost: load(&self.retries_lost),
             retries_pending: 0,
         }

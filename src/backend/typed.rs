@@ -195,6 +195,34 @@ impl Backend {
         }
     }
 
+    /// [`remove`](Self::remove) of several keys and [`remove_set`](Self::remove_set) of several sets; in Valkey the
+    /// keys are one write and the sets one pass over the server's keys, at the same time. What can be removed is
+    /// removed; the first error is returned.
+    pub(crate) async fn remove_together(
+        &self,
+        keys: &[KeyRef<'_>],
+        sets: &[KeySet<'_>],
+    ) -> Result<usize> {
+        #[cfg(feature = "valkey")]
+        if let Store::Valkey(valkey) = self.store() {
+            return valkey.remove_together(keys, sets).await;
+        }
+        let (mut removed, mut first_error) = (0, None);
+        let mut note = |result: Result<usize>| match result {
+            Ok(count) => removed += count,
+            Err(error) => {
+                first_error.get_or_insert(error);
+            }
+        };
+        for key in keys {
+            note(self.remove(*key).await.map(usize::from));
+        }
+        for set in sets {
+            note(self.remove_set(set).await);
+        }
+        first_error.map_or(Ok(removed), Err)
+    }
+
     /// A lease on `key`, to be taken before its value is loaded.
     pub fn lease(&self, key: KeyRef<'_>) -> Lease {
         match self.store() {

@@ -52,20 +52,35 @@ impl Shared {
 
     /// Removes a set of keys, as far as the scope reaches; says how many went.
     pub(crate) async fn remove_set(&self, set: KeySet<'_>) -> Result<usize> {
-        self.counters.add(Event::Invalidation);
+        self.remove_sets(&[set]).await
+    }
+
+    /// Sets that go together, as far as the scope reaches.
+    pub(crate) async fn remove_sets(&self, sets: &[KeySet<'_>]) -> Result<usize> {
+        let asked = sets.len() as u64;
+        self.counters.add_many(Event::Invalidation, asked);
         let backend = self.slot.backend();
         if self.settings().scope == Scope::LocalOnly && !is_local(backend) {
             // Everything this process remembers: sets are rare, and what is forgotten is only a fallback.
             self.forget_where(|_| true);
             return Ok(0);
         }
-        self.remove_everywhere(set).await
+        self.remove_together(&[], sets).await
     }
 
-    /// The same whatever the scope: for removals that correctness asks for.
+    /// A set whatever the scope: for removals that correctness asks for.
     pub(crate) async fn remove_everywhere(&self, set: KeySet<'_>) -> Result<usize> {
+        self.remove_together(&[], &[set]).await
+    }
+
+    /// Keys and sets that go together, whatever the scope.
+    pub(crate) async fn remove_together(
+        &self,
+        keys: &[KeyRef<'_>],
+        sets: &[KeySet<'_>],
+    ) -> Result<usize> {
         self.forget_where(|_| true);
-        let removed = self.slot.backend().remove_set(&set).await;
+        let removed = self.slot.backend().remove_together(keys, sets).await;
         // What a read learned while the removal was on its way.
         self.forget_where(|_| true);
         removed

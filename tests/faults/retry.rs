@@ -48,6 +48,10 @@ async fn t37_a_failed_invalidation_reaches_the_server_before_anybody_reads_again
         [None, None, None, None, Some(json!(1))],
         "a stale value was read"
     );
+    until("all are carried out", Duration::from_secs(2), async || {
+        valkey.stats().retries_pending == 0
+    })
+    .await;
     let stats = valkey.stats();
     assert_eq!(
         (

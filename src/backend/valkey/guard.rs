@@ -2,7 +2,6 @@
 
 use super::link::Core;
 use super::retry::Job;
-use crate::backend::stats::add;
 
 /// Voids the leases on a key when a write begins and once more when it is over, answered or dropped (T6).
 pub(super) struct Voiding<'a> {
@@ -48,42 +47,5 @@ impl Drop for RetryGuard<'_> {
         if let Some(job) = self.job.take() {
             self.core.retry_later(job);
         }
-    }
-}
-
-/// Jobs being carried out; dropped before they are settled (an error, a deadline, the end of the
-/// runtime), they go back into the queue.
-pub(super) struct Batch<'a> {
-    core: &'a Core,
-    jobs: Vec<Job>,
-}
-
-impl<'a> Batch<'a> {
-    /// Takes up to `most` jobs out of the queue.
-    pub(super) fn take(core: &'a Core, most: usize) -> Self {
-        let jobs = core.queue.take(most);
-        Self { core, jobs }
-    }
-
-    pub(super) fn jobs(&self) -> &[Job] {
-        &self.jobs
-    }
-
-    pub(super) fn settle(&mut self) {
-        self.core.queue.settle(self.jobs.len());
-        self.jobs.clear();
-    }
-}
-
-impl Drop for Batch<'_> {
-    fn drop(&mut self) {
-        let count = self.jobs.len();
-        for job in self.jobs.drain(..) {
-            // There was room for them a moment ago; who came meanwhile may have taken it.
-            if !self.core.queue.push(job) {
-                add(&self.core.counters.retries_lost);
-            }
-        }
-        self.core.queue.settle(count);
     }
 }

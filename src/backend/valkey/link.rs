@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use redis::aio::MultiplexedConnection;
-use redis::{Client, Cmd, Pipeline, Value};
+use redis::{Client, Cmd, Pipeline, RedisError, RedisResult, Value};
 use tokio::sync::Notify;
 
 use super::connect;
 use super::fault::translate;
+use super::pass::Passes;
 use super::retry::{Job, RetryQueue};
 use super::settings::ValkeySettings;
 use super::supervisor::Supervision;
@@ -40,6 +41,7 @@ pub(super) struct Core {
     pub(super) counters: Counters,
     pub(super) generations: Generations,
     pub(super) queue: RetryQueue,
+    pub(super) passes: Passes,
     pub(super) turns: [tokio::sync::Mutex<()>; 64],
 }
 
@@ -123,6 +125,7 @@ impl Core {
             counters: Counters::default(),
             generations: Generations::new(),
             queue: RetryQueue::new(settings.retry_limit),
+            passes: Passes::default(),
             turns: std::array::from_fn(|_| tokio::sync::Mutex::new(())),
             settings,
         }))
@@ -140,6 +143,10 @@ impl Core {
         self.read().up.is_some()
     }
 
+    pub(super) fn has_been_up(&self) -> bool {
+        self.read().before
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
@@ -152,10 +159,7 @@ impl Core {
         }
         add(&self.counters.refused);
         if self.is_closed() {
-            return Err(Error::new(
-                ErrorKind::Closed,
-                format!("{} was closed", self.settings),
-            ));
+            return Err(self.closed_error());
         }
         self.ensure_supervised();
         Err(match &link.why {
@@ -167,6 +171,15 @@ impl Core {
             .with_source(why.clone()),
             None => Error::unavailable(format!("{} is not connected yet", self.settings)),
         })
+    }
+
+    pub(super) fn closed_error(&self) -> Error {
+        Error::new(ErrorKind::Closed, format!("{} was closed", self.settings))
+    }
+
+    /// Whether the link with this number is the one that is published.
+    pub(super) fn is_current(&self, id: u64) -> bool {
+        self.read().up.as_ref().is_some_and(|up| up.live.id == id)
     }
 
     /// Starts a supervisor on the current runtime unless one runs. It ends with its runtime; the next
@@ -192,7 +205,7 @@ impl Core {
         match live.connection.send_packed_command(cmd).await {
             Ok(reply) => reply
                 .extract_error()
-                .map_err(|error| translate(&self.settings, error)),
+                .map_err(|error| self.answered(live.id, error)),
             Err(error) => Err(self.failed(live.id, error)),
         }
     }
@@ -203,7 +216,7 @@ impl Core {
             Ok(reply) => match reply.extract_error() {
                 Ok(reply) => Ok(Some(reply)),
                 Err(error) if error.code() == Some("NOSCRIPT") => Ok(None),
-                Err(error) => Err(translate(&self.settings, error)),
+                Err(error) => Err(self.answered(live.id, error)),
             },
             Err(error) => Err(self.failed(live.id, error)),
         }
@@ -215,20 +228,28 @@ impl Core {
         live: &mut Live,
         pipeline: &Pipeline,
     ) -> Result<Vec<Result<Value>>> {
+        let replies = self.send_each(live, pipeline).await?.into_iter();
+        Ok(replies
+            .map(|reply| reply.map_err(|error| self.answered(live.id, error)))
+            .collect())
+    }
+
+    /// [`send_many`](Self::send_many) with the transport's own errors, to be
+    /// [`answered`](Self::answered).
+    pub(super) async fn send_each(
+        &self,
+        live: &mut Live,
+        pipeline: &Pipeline,
+    ) -> Result<Vec<RedisResult<Value>>> {
         let count = pipeline.len();
         match live
             .connection
             .send_packed_commands(pipeline, 0, count)
             .await
         {
-            Ok(replies) if replies.len() == count => Ok(replies
-                .into_iter()
-                .map(|reply| {
-                    reply
-                        .extract_error()
-                        .map_err(|error| translate(&self.settings, error))
-                })
-                .collect()),
+            Ok(replies) if replies.len() == count => {
+                Ok(replies.into_iter().map(Value::extract_error).collect())
+            }
             Ok(replies) => Err(Error::new(
                 ErrorKind::Protocol,
                 format!("{} replies came for {count} commands", replies.len()),
@@ -237,13 +258,18 @@ impl Core {
         }
     }
 
+    /// Our error for one that the server answered.
+    pub(super) fn answered(&self, _id: u64, error: RedisError) -> Error {
+        translate(&self.settings, error)
+    }
+
     /// [`send`](Self::send) on whatever link there is.
     pub(super) async fn request(&self, cmd: &Cmd) -> Result<Value> {
         let mut live = self.live()?;
         self.send(&mut live, cmd).await
     }
 
-    fn failed(&self, id: u64, error: redis::RedisError) -> Error {
+    fn failed(&self, id: u64, error: RedisError) -> Error {
         let dead = error.is_unrecoverable_error();
         let ours = translate(&self.settings, error);
         if ours.kind() == ErrorKind::Timeout {

@@ -4,9 +4,11 @@
 //! multiplexed connection serves all tasks; [`link`] keeps it alive.
 
 mod connect;
+mod drain;
 mod fault;
 mod guard;
 mod link;
+mod pass;
 mod publish;
 mod remove;
 mod retry;
@@ -32,9 +34,10 @@ use crate::error::Result;
 /// Values in a Valkey (or Redis) server, shared with other processes. Clones share one connection.
 ///
 /// While the server is away every call fails within the response timeout, at once when the loss is
-/// known; the backend reconnects by itself. An error is never a miss. A removal that fails is repeated
-/// until it gets through; so is the removal of a key whose write failed, for what the server holds under
-/// it is outdated ([`BackendStats`]).
+/// known; the backend reconnects by itself. An error is never a miss. A removal that fails, or that the
+/// server refuses, is repeated until it gets through; so is the removal of a key whose write failed, for what
+/// the server holds under it is outdated ([`BackendStats`]). Until then this process reads such a key as
+/// missing and publishes no load of it.
 #[derive(Clone)]
 pub struct ValkeyBackend {
     handle: Arc<Handle>,
@@ -126,20 +129,21 @@ impl ValkeyBackend {
     pub async fn close(&self, deadline: Duration) {
         let core = self.core();
         let settled = async {
-            while core.queue.unsettled() > 0 {
-                let Ok(mut live) = core.live() else {
-                    return;
-                };
-                let before = core.queue.unsettled();
-                core.drain(&mut live).await;
-                if core.queue.unsettled() >= before {
+            while core.queue.len() > 0 && !core.is_closed() {
+                core.queue.make_due();
+                match core.live() {
+                    Ok(mut live) => core.drain(&mut live).await,
+                    Err(_) if core.has_been_up() => core.until_up().await,
+                    Err(_) => return,
+                }
+                if core.queue.len() > 0 {
                     // The server refuses, or the supervisor is at it: let time pass.
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             }
         };
         let _ = tokio::time::timeout(deadline, settled).await;
-        let lost = core.queue.unsettled();
+        let lost = core.queue.len();
         if lost > 0 {
             tracing::error!(server = %core.settings, lost, "closed with invalidations not carried out");
         }
@@ -150,7 +154,7 @@ impl ValkeyBackend {
     #[must_use]
     pub fn stats(&self) -> BackendStats {
         BackendStats {
-            retries_pending: self.core().queue.unsettled() as u64,
+            retries_pending: self.core().queue.len() as u64,
             ..self.core().counters.snapshot()
         }
     }
@@ -202,10 +206,13 @@ impl CacheBackend for ValkeyBackend {
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
-        let reply = self
-            .core()
-            .request(redis::cmd("EXISTS").arg(wire_key(key)?))
-            .await?;
+        let key = wire_key(key)?;
+        let core = self.core();
+        let mut live = core.live()?;
+        if core.queue.owes(&key) {
+            return Ok(false);
+        }
+        let reply = core.send(&mut live, redis::cmd("EXISTS").arg(key)).await?;
         Ok(remove::integer(reply)? > 0)
     }
 
@@ -233,6 +240,7 @@ impl CacheBackend for ValkeyBackend {
         let core = self.core();
         core.generations.bump(&key);
         let mut live = core.live()?;
+        self.remove_owed(&mut live, &key).await?;
         let went = script::compare_and_delete(core, &mut live, &key, text.as_bytes()).await;
         core.generations.bump(&key);
         went
@@ -249,7 +257,9 @@ impl CacheBackend for ValkeyBackend {
         let expected = expected
             .map(|json| self.encode(json).map(String::into_bytes))
             .transpose()?;
-        self.compare_and_set_text(&wire_key(key)?, expected.as_deref(), &value, ttl)
+        let key = wire_key(key)?;
+        self.remove_owed(&mut self.core().live()?, &key).await?;
+        self.compare_and_set_text(&key, expected.as_deref(), &value, ttl)
             .await
     }
 

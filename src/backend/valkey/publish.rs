@@ -60,9 +60,12 @@ impl ValkeyBackend {
             .collect::<Result<Vec<_>>>()?;
         let mut live = core.live()?;
         // `None`: void already.
-        let claims: Vec<Option<Ticket>> = core
-            .generations
-            .claim_all(encoded.iter().map(|(ticket, ..)| *ticket));
+        let claims: Vec<Option<Ticket>> =
+            core.generations
+                .claim_all(encoded.iter().map(|(ticket, key, _)| {
+                    // What is owed would take the value along, or be taken for it.
+                    ticket.filter(|_| !core.queue.owes(key))
+                }));
         let mut pipeline = redis::pipe();
         let mut sent = Vec::new();
         for ((_, key, text), claim) in encoded.iter().zip(&claims) {
@@ -111,7 +114,7 @@ impl ValkeyBackend {
     }
 
     pub(in crate::backend) async fn snapshot(&self, key: KeyRef<'_>) -> Result<Snapshot> {
-        let text = self.get_text(&key.to_wire()).await?;
+        let text = self.get_base(&key.to_wire()).await?;
         let value = text.as_deref().map(|text| match codec::decode(text) {
             Decoded::Json(json) => Value::from_json(json),
             Decoded::Text(text) => Value::from_json(Json::String(text)),
@@ -146,6 +149,7 @@ impl ValkeyBackend {
         let core = self.core();
         let _bump = Voiding::new(core, key);
         let guard = RetryGuard::new(core, (Target::Key(key.to_owned()), Condition::Always));
+        let mark = core.queue.mark();
         let seconds = seconds(ttl).map(|s| s.to_string()).unwrap_or_default();
         let result = async {
             let mut live = core.live()?;
@@ -155,7 +159,7 @@ impl ValkeyBackend {
         settle(guard, &result);
         let written = result?;
         if written {
-            core.queue.forget(key);
+            core.queue.forget(key, mark);
         }
         Ok(written)
     }

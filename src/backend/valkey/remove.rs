@@ -1,55 +1,17 @@
-//! Removals: by key, by prefix, by comparison.
+//! What removals ask and what is answered.
 
 use redis::{Cmd, Value};
 
-use super::link::{Core, Live};
-use super::retry::{Condition, Job, Target};
-use super::script;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Keys per SCAN step and per UNLINK: small enough not to hold the server up.
-const BATCH: usize = 1_000;
-
-/// UNLINK of one key or several; how many were there.
-pub(super) async fn unlink<K: AsRef<[u8]>>(
-    core: &Core,
-    live: &mut Live,
-    keys: &[K],
-) -> Result<usize> {
-    if keys.is_empty() {
-        return Ok(0);
-    }
+/// UNLINK of one key or several.
+pub(super) fn unlink<K: AsRef<[u8]>>(keys: &[K]) -> Cmd {
     let mut cmd = Cmd::new();
     cmd.arg("UNLINK");
     for key in keys {
         cmd.arg(key.as_ref());
     }
-    integer(core.send(live, &cmd).await?)
-}
-
-/// Removes every key that starts with `prefix`: SCAN until the cursor is 0 again, UNLINK in batches
-/// (T34). Keys written meanwhile may stay, as with any scan.
-pub(super) async fn by_prefix(core: &Core, live: &mut Live, prefix: &str) -> Result<usize> {
-    let pattern = glob(prefix);
-    let mut cursor = b"0".to_vec();
-    let mut removed = 0;
-    loop {
-        let mut cmd = Cmd::new();
-        cmd.arg("SCAN")
-            .arg(&cursor)
-            .arg("MATCH")
-            .arg(&pattern)
-            .arg("COUNT")
-            .arg(BATCH);
-        let (next, keys) = scan_reply(core.send(live, &cmd).await?)?;
-        for batch in keys.chunks(BATCH) {
-            removed += unlink(core, live, batch).await?;
-        }
-        if next == b"0" {
-            return Ok(removed);
-        }
-        cursor = next;
-    }
+    cmd
 }
 
 /// A pattern that matches exactly the texts that start with `prefix`.
@@ -65,7 +27,8 @@ pub(super) fn glob(prefix: &str) -> String {
     pattern
 }
 
-fn scan_reply(reply: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
+/// The next cursor and the keys.
+pub(super) fn scan_reply(reply: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
     let unexpected = || Error::new(ErrorKind::Protocol, "SCAN was answered in an unknown form");
     let Value::Array(parts) = reply else {
         return Err(unexpected());
@@ -93,31 +56,6 @@ pub(super) fn integer(reply: Value) -> Result<usize> {
             "a count was expected from the server",
         )),
     }
-}
-
-/// Carries out waiting invalidations; on an error some of them may be done, and doing them again does
-/// no harm.
-pub(super) async fn carry_out(core: &Core, live: &mut Live, jobs: &[Job]) -> Result<()> {
-    let plain: Vec<&str> = jobs
-        .iter()
-        .filter_map(|job| match job {
-            (Target::Key(key), Condition::Always) => Some(key.as_str()),
-            _ => None,
-        })
-        .collect();
-    unlink(core, live, &plain).await?;
-    for job in jobs {
-        match job {
-            (Target::Key(key), Condition::Holds(text)) => {
-                script::compare_and_delete(core, live, key, text).await?;
-            }
-            (Target::Prefix(prefix), _) => {
-                by_prefix(core, live, prefix).await?;
-            }
-            (Target::Key(_), Condition::Always) => {}
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

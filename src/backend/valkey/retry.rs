@@ -1,8 +1,21 @@
-//! Failed invalidations, kept until the server takes them (T37): bounded, one entry per key.
+//! Removals that the server still owes, kept until it has carried them out (T37): bounded, one entry per key.
+//!
+//! - **R1** A removal is [owed](RetryQueue::owes) from the moment it is taken in until its own answer has come:
+//!   also while it is being carried out, and while the server refuses it.
+//! - **R2** Each is settled by its own answer. One that was taken in anew while it was under way is carried out
+//!   once more: the answer that comes is that of the request before.
+//! - **R3** A write forgets only removals that were taken in before it was sent.
+//! - **R4** Entries and bytes are bounded; what finds no room is told to the caller.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How soon a removal that the server refused is tried again.
+const REFUSED_PAUSE: Duration = Duration::from_millis(1_000);
+/// How soon one that the server could not carry out just now is.
+const LATER_PAUSE: Duration = Duration::from_millis(400);
 
 /// What is still to be removed from the server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,57 +27,157 @@ pub(super) enum Target {
 }
 
 impl Target {
-    fn len(&self) -> usize {
+    pub(super) fn text(&self) -> &str {
         match self {
-            Self::Key(text) | Self::Prefix(text) => text.len(),
+            Self::Key(text) | Self::Prefix(text) => text,
         }
     }
 }
 
 /// Under which condition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Condition {
     Always,
     /// Only if the key still holds this text.
     Holds(Vec<u8>),
 }
 
+impl std::fmt::Debug for Condition {
+    /// Never the value.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Always => f.write_str("Always"),
+            Self::Holds(text) => write!(f, "Holds({} bytes)", text.len()),
+        }
+    }
+}
+
 pub(super) type Job = (Target, Condition);
+
+/// A job being carried out.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    pub(super) target: Target,
+    pub(super) condition: Condition,
+    number: u64,
+}
+
+/// What became of a job that was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The server has done it.
+    Done,
+    /// The server refuses it as long as nothing is changed there.
+    Refused,
+    /// The server cannot do it now.
+    Later,
+    /// It is not known to have been carried out.
+    Unknown,
+}
 
 /// Texts and keys together may take this much.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-#[derive(Debug)]
 pub(super) struct RetryQueue {
     inner: Mutex<Inner>,
-    /// How many jobs wait; read without the lock on every successful write.
-    pending: AtomicUsize,
-    /// How many have been taken out and are being carried out.
-    taken: AtomicUsize,
+    /// How many jobs there are; read without the lock by every read and every write.
+    len: AtomicUsize,
+    /// The number given last.
+    number: AtomicU64,
     limit: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inner {
-    jobs: HashMap<Target, Condition>,
+    keys: HashMap<String, Entry>,
+    prefixes: HashMap<String, Entry>,
+    /// How many prefixes there are of each length: a key is looked up once for each.
+    lengths: BTreeMap<usize, usize>,
     bytes: usize,
 }
 
-fn cost(target: &Target, condition: &Condition) -> usize {
+struct Entry {
+    condition: Condition,
+    number: u64,
+    under_way: bool,
+    refused: bool,
+    not_before: Option<Instant>,
+}
+
+impl Entry {
+    fn is_due(&self, now: Instant) -> bool {
+        !self.under_way && self.not_before.is_none_or(|not_before| not_before <= now)
+    }
+}
+
+fn cost(text: &str, condition: &Condition) -> usize {
     // The table's own share is counted roughly.
-    64 + target.len()
+    64 + text.len()
         + match condition {
             Condition::Always => 0,
             Condition::Holds(text) => text.len(),
         }
 }
 
+impl Inner {
+    fn len(&self) -> usize {
+        self.keys.len() + self.prefixes.len()
+    }
+
+    fn find(&mut self, target: &Target) -> Option<&mut Entry> {
+        match target {
+            Target::Key(text) => self.keys.get_mut(text),
+            Target::Prefix(text) => self.prefixes.get_mut(text),
+        }
+    }
+
+    fn insert(&mut self, target: Target, entry: Entry) {
+        self.bytes += cost(target.text(), &entry.condition);
+        match target {
+            Target::Key(text) => self.keys.insert(text, entry),
+            Target::Prefix(text) => {
+                *self.lengths.entry(text.len()).or_default() += 1;
+                self.prefixes.insert(text, entry)
+            }
+        };
+    }
+
+    fn remove(&mut self, target: &Target) {
+        let gone = match target {
+            Target::Key(text) => self.keys.remove(text),
+            Target::Prefix(text) => {
+                let gone = self.prefixes.remove(text);
+                if gone.is_some()
+                    && let Some(count) = self.lengths.get_mut(&text.len())
+                {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.lengths.remove(&text.len());
+                    }
+                }
+                gone
+            }
+        };
+        if let Some(entry) = gone {
+            self.bytes -= cost(target.text(), &entry.condition);
+        }
+    }
+
+    fn owes(&self, key: &str) -> bool {
+        self.keys.contains_key(key)
+            || self.lengths.range(..=key.len()).any(|(len, _)| {
+                key.get(..*len)
+                    .is_some_and(|head| self.prefixes.contains_key(head))
+            })
+    }
+}
+
 impl RetryQueue {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             inner: Mutex::default(),
-            pending: AtomicUsize::new(0),
-            taken: AtomicUsize::new(0),
+            len: AtomicUsize::new(0),
+            number: AtomicU64::new(0),
             limit,
         }
     }
@@ -73,119 +186,157 @@ impl RetryQueue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn pending(&self) -> usize {
-        self.pending.load(Ordering::Acquire)
-    }
-
     /// Jobs not settled yet: those that wait and those being carried out.
-    pub(super) fn unsettled(&self) -> usize {
-        // In this order, against that of `take`: a job on its way from one to the other is seen.
-        self.pending() + self.taken.load(Ordering::Acquire)
+    pub(super) fn len(&self) -> usize {
+        self.len.load(Ordering::SeqCst)
     }
 
-    /// `count` jobs taken out are done, lost or back in the queue.
-    pub(super) fn settle(&self, count: usize) {
-        self.taken.fetch_sub(count, Ordering::AcqRel);
+    /// Whether the removal of this key is owed: what the server holds under it is outdated (R1).
+    pub(super) fn owes(&self, wire_key: &str) -> bool {
+        self.len() > 0 && self.lock().owes(wire_key)
+    }
+
+    /// To be taken before a write is sent, for [`forget`](Self::forget).
+    pub(super) fn mark(&self) -> u64 {
+        self.number.load(Ordering::SeqCst)
     }
 
     /// Takes a job in; `false` if there is no room.
     #[must_use]
-    pub(super) fn push(&self, (target, condition): Job) -> bool {
+    pub(super) fn push(&self, job: Job) -> bool {
+        self.take_in(job, None)
+    }
+
+    /// Takes in the removal of a key that the server has just refused.
+    #[must_use]
+    pub(super) fn push_refused(&self, wire_key: String, now: Instant) -> bool {
+        self.take_in((Target::Key(wire_key), Condition::Always), Some(now))
+    }
+
+    fn take_in(&self, (target, condition): Job, refused: Option<Instant>) -> bool {
         let mut inner = self.lock();
-        match inner.jobs.get(&target) {
-            // An unconditional job covers a conditional one, not the other way round. Of two texts
-            // either may be there: then the key goes whatever it holds.
-            Some(Condition::Always) => return true,
-            Some(old) if *old == condition => return true,
-            Some(_) => {
-                let old = inner.jobs.remove(&target).unwrap_or(Condition::Always);
-                inner.bytes -= cost(&target, &old);
-                inner.bytes += cost(&target, &Condition::Always);
-                inner.jobs.insert(target, Condition::Always);
-                return true;
+        let number = self.number.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some(entry) = inner.find(&target) {
+            entry.number = number;
+            // What is under way may have been sent before this one was asked for (R2).
+            if std::mem::take(&mut entry.under_way) {
+                entry.not_before = None;
             }
-            None => {}
+            // An unconditional job covers a conditional one, not the other way round. Of two texts either
+            // may be there: then the key goes whatever it holds.
+            if entry.condition != condition && entry.condition != Condition::Always {
+                let old = std::mem::replace(&mut entry.condition, Condition::Always);
+                inner.bytes -= cost(target.text(), &old);
+                inner.bytes += cost(target.text(), &Condition::Always);
+            }
+            return true;
         }
-        let cost = cost(&target, &condition);
-        if inner.jobs.len() >= self.limit || inner.bytes + cost > MAX_BYTES {
+        if inner.len() >= self.limit || inner.bytes + cost(target.text(), &condition) > MAX_BYTES {
             return false;
         }
-        inner.bytes += cost;
-        inner.jobs.insert(target, condition);
-        self.pending.store(inner.jobs.len(), Ordering::Release);
+        let entry = Entry {
+            condition,
+            number,
+            under_way: false,
+            refused: refused.is_some(),
+            not_before: refused.map(|now| now + REFUSED_PAUSE),
+        };
+        inner.insert(target, entry);
+        self.len.store(inner.len(), Ordering::SeqCst);
         true
     }
 
-    /// Drops the job of a key that has been written or removed since.
-    pub(super) fn forget(&self, wire_key: &str) {
-        if self.pending() == 0 {
+    /// Drops the job of a key that has been written or removed by a request sent after `mark` (R3).
+    pub(super) fn forget(&self, wire_key: &str, mark: u64) {
+        if self.len() == 0 {
             return;
         }
         let mut inner = self.lock();
-        let target = Target::Key(wire_key.to_owned());
-        if let Some(condition) = inner.jobs.remove(&target) {
-            inner.bytes -= cost(&target, &condition);
-            self.pending.store(inner.jobs.len(), Ordering::Release);
+        if inner
+            .keys
+            .get(wire_key)
+            .is_some_and(|entry| entry.number <= mark)
+        {
+            inner.remove(&Target::Key(wire_key.to_owned()));
+            self.len.store(inner.len(), Ordering::SeqCst);
         }
     }
 
-    /// Takes up to `most` jobs out, to be [settled](Self::settle).
-    pub(super) fn take(&self, most: usize) -> Vec<Job> {
+    /// Takes out all jobs that are due, each to be [settled](Self::settle); keys first.
+    pub(super) fn take(&self, now: Instant) -> Vec<Taken> {
         let mut inner = self.lock();
-        let targets: Vec<Target> = inner.jobs.keys().take(most).cloned().collect();
-        let jobs: Vec<Job> = targets
-            .into_iter()
-            .filter_map(|target| inner.jobs.remove_entry(&target))
+        let Inner { keys, prefixes, .. } = &mut *inner;
+        let refused: Vec<&String> = keys
+            .iter()
+            .filter(|(_, entry)| entry.refused)
+            .map(|(key, _)| key)
             .collect();
-        for (target, condition) in &jobs {
-            inner.bytes -= cost(target, condition);
+        // A prefix that was refused because of its keys waits for them: a pass is dear.
+        let waits = |prefix: &str, entry: &Entry| {
+            entry.refused && refused.iter().any(|key| key.starts_with(prefix))
+        };
+        let mut taken: Vec<Taken> = Vec::new();
+        for (text, entry) in prefixes.iter_mut() {
+            if entry.is_due(now) && !waits(text, entry) {
+                entry.under_way = true;
+                taken.push(taken_of(Target::Prefix(text.clone()), entry));
+            }
         }
-        self.taken.fetch_add(jobs.len(), Ordering::AcqRel);
-        self.pending.store(inner.jobs.len(), Ordering::Release);
-        jobs
+        for (text, entry) in keys.iter_mut() {
+            if entry.is_due(now) {
+                entry.under_way = true;
+                taken.push(taken_of(Target::Key(text.clone()), entry));
+            }
+        }
+        taken.reverse();
+        taken
+    }
+
+    /// Makes every job due that waits for its next attempt.
+    pub(super) fn make_due(&self) {
+        let mut inner = self.lock();
+        let Inner { keys, prefixes, .. } = &mut *inner;
+        for entry in keys.values_mut().chain(prefixes.values_mut()) {
+            entry.not_before = None;
+        }
+    }
+
+    /// What became of a job taken out. `true` if it is refused and was not before.
+    pub(super) fn settle(&self, taken: &Taken, fate: Fate, now: Instant) -> bool {
+        let mut inner = self.lock();
+        let Some(entry) = inner.find(&taken.target) else {
+            return false;
+        };
+        if entry.number != taken.number {
+            return false;
+        }
+        entry.under_way = false;
+        match fate {
+            Fate::Done => {
+                inner.remove(&taken.target);
+                self.len.store(inner.len(), Ordering::SeqCst);
+                false
+            }
+            Fate::Refused => {
+                entry.not_before = Some(now + REFUSED_PAUSE);
+                !std::mem::replace(&mut entry.refused, true)
+            }
+            Fate::Later => {
+                entry.not_before = Some(now + LATER_PAUSE);
+                false
+            }
+            Fate::Unknown => false,
+        }
+    }
+}
+
+fn taken_of(target: Target, entry: &Entry) -> Taken {
+    Taken {
+        target,
+        condition: entry.condition.clone(),
+        number: entry.number,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(text: &str) -> Target {
-        Target::Key(text.to_owned())
-    }
-
-    #[test]
-    fn t37_one_entry_per_key_and_a_bound() {
-        let queue = RetryQueue::new(2);
-        for _ in 0..100 {
-            assert!(queue.push((key("a"), Condition::Always)));
-        }
-        assert!(queue.push((Target::Prefix("a".into()), Condition::Always)));
-        assert_eq!(queue.pending(), 2);
-        assert!(!queue.push((key("b"), Condition::Always)));
-        assert!(
-            queue.push((key("a"), Condition::Always)),
-            "known keys need no room"
-        );
-        assert_eq!(queue.take(10).len(), 2);
-        assert_eq!((queue.pending(), queue.lock().bytes), (0, 0));
-    }
-
-    #[test]
-    fn two_conditions_on_one_key_become_none() {
-        let queue = RetryQueue::new(10);
-        assert!(queue.push((key("a"), Condition::Holds(b"1".to_vec()))));
-        assert!(queue.push((key("a"), Condition::Holds(b"2".to_vec()))));
-        assert_eq!(queue.take(10), [(key("a"), Condition::Always)]);
-        assert_eq!(queue.lock().bytes, 0);
-    }
-
-    #[test]
-    fn a_key_written_since_is_forgotten_and_bytes_are_bounded() {
-        let queue = RetryQueue::new(10);
-        assert!(queue.push((key("a"), Condition::Holds(vec![0; MAX_BYTES / 2]))));
-        assert!(!queue.push((key("b"), Condition::Holds(vec![0; MAX_BYTES / 2]))));
-        queue.forget("a");
-        assert_eq!((queue.pending(), queue.lock().bytes), (0, 0));
-    }
-}
+mod tests;

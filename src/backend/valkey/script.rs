@@ -83,6 +83,21 @@ pub(super) async fn compare_and_delete(
     Ok(integer(reply)? == 1)
 }
 
+/// Has the server learn the script of [`compare_and_delete_command`].
+pub(super) fn load_compare_and_delete() -> Cmd {
+    let mut cmd = Cmd::new();
+    cmd.arg("SCRIPT").arg("LOAD").arg(COMPARE_AND_DELETE.text);
+    cmd
+}
+
+/// [`compare_and_delete`] by its hash alone.
+pub(super) fn compare_and_delete_command(key: &str, text: &[u8]) -> Cmd {
+    let mut cmd = Cmd::new();
+    cmd.arg("EVALSHA").arg(&COMPARE_AND_DELETE.hash).arg(1);
+    cmd.arg(key).arg(text);
+    cmd
+}
+
 /// Writes `new` if `key` holds `old` (`None`: nothing); `true` if written.
 pub(super) async fn compare_and_set(
     core: &Core,

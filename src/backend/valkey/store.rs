@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use redis::{Cmd, Value as Reply};
 
+use super::drain::is_owed;
 use super::guard::Voiding;
-use super::{Condition, RetryGuard, Target, Undecodable, ValkeyBackend, remove, script};
+use super::link::Live;
+use super::{Condition, RetryGuard, Target, Undecodable, ValkeyBackend, pass, remove, script};
 use crate::backend::codec::{self, Decoded};
 use crate::backend::key::{KeyRef, WIRE_PREFIX};
 use crate::backend::key_set::{KeySet, Reach};
 
 use crate::backend::value::{CacheValue, Json, Value};
-use crate::error::{Error, ErrorKind, Result, RetryClass};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The longest TTL sent: a thousand years. Far more overflows the server's clock.
 const MAX_SECONDS: u64 = 1_000 * 365 * 24 * 3600;
@@ -38,11 +40,11 @@ pub(super) fn set_command(key: &str, text: &[u8], ttl: Option<Duration>) -> Cmd 
     cmd
 }
 
-/// A write or removal that an outage kept from the server leaves a value there that its caller knows to be
-/// outdated: it is removed later. One that was answered, or refused for good, is over.
+/// A write or removal that was not carried out leaves a value on the server that its caller knows to be
+/// outdated: it is removed later.
 pub(super) fn settle<T>(guard: RetryGuard<'_>, result: &Result<T>) {
     match result {
-        Err(error) if error.retry_class() != RetryClass::Never => drop(guard),
+        Err(error) if is_owed(error) => drop(guard),
         _ => guard.disarm(),
     }
 }
@@ -94,10 +96,37 @@ impl ValkeyBackend {
         }
     }
 
-    pub(super) async fn get_text(&self, key: &str) -> Result<Option<Vec<u8>>> {
+    /// What stands under a key; nothing while its removal is owed.
+    async fn get_text(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        let core = self.core();
+        let mut live = core.live()?;
+        if core.queue.owes(key) {
+            return Ok(None);
+        }
         let mut cmd = Cmd::new();
         cmd.arg("GET").arg(key);
-        bytes(self.core().request(&cmd).await?)
+        bytes(core.send(&mut live, &cmd).await?)
+    }
+
+    /// What stands under a key, which shall be built upon: first goes what is owed.
+    pub(super) async fn get_base(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        let mut live = self.core().live()?;
+        self.remove_owed(&mut live, key).await?;
+        let mut cmd = Cmd::new();
+        cmd.arg("GET").arg(key);
+        bytes(self.core().send(&mut live, &cmd).await?)
+    }
+
+    /// Removes a key at once if its removal is owed, so that what compares does not meet an outdated text.
+    pub(super) async fn remove_owed(&self, live: &mut Live, key: &str) -> Result<()> {
+        let core = self.core();
+        if !core.queue.owes(key) {
+            return Ok(());
+        }
+        let mark = core.queue.mark();
+        core.send(live, &remove::unlink(&[key])).await?;
+        core.queue.forget(key, mark);
+        Ok(())
     }
 
     pub(super) async fn get_json(&self, key: String) -> Result<Option<Json>> {
@@ -165,9 +194,15 @@ impl ValkeyBackend {
         keys: &[String],
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<Option<T>>> {
+        let queue = &self.core().queue;
+        let owed: Vec<bool> = match queue.len() {
+            0 => Vec::new(),
+            _ => keys.iter().map(|key| queue.owes(key)).collect(),
+        };
         let texts = self.get_many_texts(keys).await?;
         let mut values = Vec::with_capacity(texts.len());
-        for (key, text) in keys.iter().zip(texts) {
+        for (at, (key, text)) in keys.iter().zip(texts).enumerate() {
+            let text = text.filter(|_| !owed.get(at).is_some_and(|owed| *owed));
             let value = match &text {
                 None => None,
                 Some(text) => read(text),
@@ -193,10 +228,11 @@ impl ValkeyBackend {
         let core = self.core();
         let _bump = Voiding::new(core, key);
         let guard = RetryGuard::new(core, (Target::Key(key.to_owned()), Condition::Always));
+        let mark = core.queue.mark();
         let result = core.request(&set_command(key, text.as_bytes(), ttl)).await;
         settle(guard, &result);
         result?;
-        core.queue.forget(key);
+        core.queue.forget(key, mark);
         Ok(())
     }
 
@@ -244,13 +280,14 @@ impl ValkeyBackend {
             pipeline.add_command(set_command(key, text.as_bytes(), *ttl));
         }
         // On an error here every guard queues its key.
+        let mark = core.queue.mark();
         let mut live = core.live()?;
         let replies = core.send_many(&mut live, &pipeline).await?;
         let mut first_error = None;
         for (((key, ..), reply), guard) in entries.iter().zip(replies).zip(guards) {
             settle(guard, &reply);
             match reply {
-                Ok(_) => core.queue.forget(key),
+                Ok(_) => core.queue.forget(key, mark),
                 Err(error) => {
                     first_error.get_or_insert(error);
                 }
@@ -265,42 +302,104 @@ impl ValkeyBackend {
 
     /// A removal; when it fails or its future is dropped it is retried later.
     pub(super) async fn remove_wire(&self, key: String) -> Result<bool> {
-        let core = self.core();
-        let _bump = Voiding::new(core, &key);
-        let guard = RetryGuard::new(core, (Target::Key(key.clone()), Condition::Always));
-        let result = async {
-            let mut live = core.live()?;
-            remove::unlink(core, &mut live, &[&key]).await
-        }
-        .await;
-        settle(guard, &result);
-        let count = result?;
-        core.queue.forget(&key);
+        let count = self.remove_wire_keys(vec![key]).await?;
         Ok(count > 0)
     }
 
+    /// Keys in one write. What can be removed is removed; the first error is returned.
+    async fn remove_wire_keys(&self, keys: Vec<String>) -> Result<usize> {
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        let core = self.core();
+        let _bumps: Vec<_> = keys.iter().map(|key| Voiding::new(core, key)).collect();
+        let guards: Vec<_> = keys
+            .iter()
+            .map(|key| RetryGuard::new(core, (Target::Key(key.clone()), Condition::Always)))
+            .collect();
+        let mark = core.queue.mark();
+        let mut live = core.live()?;
+        let mut pipeline = redis::pipe();
+        for key in &keys {
+            pipeline.add_command(remove::unlink(&[key]));
+        }
+        let replies = core.send_many(&mut live, &pipeline).await?;
+        let (mut removed, mut first_error) = (0, None);
+        for ((key, guard), reply) in keys.iter().zip(guards).zip(replies) {
+            let count = reply.and_then(remove::integer);
+            settle(guard, &count);
+            match count {
+                Ok(count) => {
+                    core.queue.forget(key, mark);
+                    removed += count;
+                }
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        first_error.map_or(Ok(removed), Err)
+    }
+
     pub(super) async fn remove_wire_prefix(&self, prefix: String) -> Result<usize> {
+        self.remove_wire_prefixes(vec![prefix]).await
+    }
+
+    /// Prefixes in one pass over the server's keys. What can be removed is removed; the first error is returned.
+    async fn remove_wire_prefixes(&self, prefixes: Vec<String>) -> Result<usize> {
+        if prefixes.is_empty() {
+            return Ok(0);
+        }
         let core = self.core();
         core.generations.bump_all();
         let _bump = crate::backend::custom::OnDrop(|| core.generations.bump_all());
-        let guard = RetryGuard::new(core, (Target::Prefix(prefix.clone()), Condition::Always));
-        let result = async {
-            let mut live = core.live()?;
-            remove::by_prefix(core, &mut live, &prefix).await
+        let guards: Vec<_> = prefixes
+            .iter()
+            .map(|prefix| {
+                RetryGuard::new(core, (Target::Prefix(prefix.clone()), Condition::Always))
+            })
+            .collect();
+        let mut live = core.live()?;
+        let all = pass::remove_prefixes(core, &mut live, prefixes).await?;
+        let (mut removed, mut first_error) = (0, None);
+        for (guard, swept) in guards.into_iter().zip(all) {
+            if swept.over {
+                guard.disarm();
+            }
+            match swept.removed {
+                Ok(count) => removed += count,
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
         }
-        .await;
-        settle(guard, &result);
-        result
+        first_error.map_or(Ok(removed), Err)
     }
 
     pub(in crate::backend) async fn remove_set(&self, set: &KeySet<'_>) -> Result<usize> {
-        match set.reach() {
-            Reach::Key(key) => Ok(self.remove(key).await?.into()),
-            Reach::Prefix(prefix) => {
-                self.remove_wire_prefix(format!("{WIRE_PREFIX}{prefix}"))
-                    .await
+        self.remove_together(&[], std::slice::from_ref(set)).await
+    }
+
+    /// Keys in one write and sets in one pass, at the same time. What can be removed is removed; the first
+    /// error is returned.
+    pub(in crate::backend) async fn remove_together(
+        &self,
+        keys: &[KeyRef<'_>],
+        sets: &[KeySet<'_>],
+    ) -> Result<usize> {
+        let mut wire_keys: Vec<String> = keys.iter().map(KeyRef::to_wire).collect();
+        let mut prefixes = Vec::new();
+        for set in sets {
+            match set.reach() {
+                Reach::Key(key) => wire_keys.push(key.to_wire()),
+                Reach::Prefix(prefix) => prefixes.push(format!("{WIRE_PREFIX}{prefix}")),
             }
         }
+        let (keys, sets) = tokio::join!(
+            self.remove_wire_keys(wire_keys),
+            self.remove_wire_prefixes(prefixes)
+        );
+        Ok(keys? + sets?)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Attempts to connect overlap, so that one that hangs does not hide the server's return.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,9 +12,7 @@ use redis::{AsyncConnectionConfig, PushInfo, PushKind};
 use tokio::task::JoinSet;
 
 use super::fault::{kind_of, translate};
-use super::guard::Batch;
 use super::link::{Core, Linked, Live, Peer};
-use super::remove;
 use crate::error::{Error, ErrorKind, Result, RetryClass};
 
 /// The longest pause between two attempts to connect: with it the first success comes within a second
@@ -156,16 +154,14 @@ impl Core {
                     return;
                 };
                 self.bury(&mut linked.live).await;
-                // What was invalidated meanwhile goes before anybody can read it.
-                self.drain(&mut linked.live).await;
-                if self.is_closed() {
-                    return;
-                }
+                let mut live = linked.live.clone();
                 self.up(linked);
                 tracing::info!(server = %self.settings, "connected to the cache server");
+                // Until what was invalidated meanwhile is gone, nobody here reads it (R1).
+                self.drain(&mut live).await;
                 continue;
             }
-            let pause = match self.queue.pending() {
+            let pause = match self.queue.len() {
                 0 => self.settings.ping_interval,
                 _ => RETRY_PAUSE.min(self.settings.ping_interval),
             };
@@ -183,9 +179,7 @@ impl Core {
                 }
                 continue;
             }
-            if self.queue.pending() > 0 {
-                self.drain(&mut live).await;
-            }
+            self.drain(&mut live).await;
         }
     }
 
@@ -196,27 +190,6 @@ impl Core {
         for peer in self.take_given_up() {
             if let Err(error) = self.send(live, &peer.kill_command()).await {
                 tracing::debug!(server = %self.settings, %error, "an old connection could not be closed at the server");
-            }
-        }
-    }
-
-    /// Carries out what waits in the queue, until it is empty or the server refuses.
-    pub(super) async fn drain(&self, live: &mut Live) {
-        while self.queue.pending() > 0 {
-            let mut batch = Batch::take(self, 500);
-            let count = batch.jobs().len();
-            match remove::carry_out(self, live, batch.jobs()).await {
-                Ok(()) => {
-                    add_many(&self.counters.retries_done, count);
-                    batch.settle();
-                }
-                Err(error) if error.retry_class() == RetryClass::Never => {
-                    tracing::error!(server = %self.settings, %error, count, "invalidations were refused for good");
-                    add_many(&self.counters.retries_lost, count);
-                    batch.settle();
-                }
-                // Dropped unsettled: back into the queue.
-                Err(_) => return,
             }
         }
     }
@@ -254,8 +227,4 @@ impl AsyncPushSender for Hook {
         }
         Ok(())
     }
-}
-
-fn add_many(counter: &AtomicU64, count: usize) {
-    counter.fetch_add(count as u64, Ordering::Relaxed);
 }

@@ -232,44 +232,33 @@ impl PermissionCache {
         whole(self.is_local(), async move {
             let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
             cache.shared.counters.add(Event::Invalidation);
-            let mut first_error = None;
-            let mut note = |result: Result<()>| {
-                if let Err(error) = result {
-                    first_error.get_or_insert(error);
-                }
-            };
-            for name in lineage(&command) {
-                for key in [rule(guild, name), fallback(guild, name)] {
-                    cache.shared.forget(key);
-                    note(cache.shared.slot.backend().remove(key).await.map(drop));
-                }
-            }
-            for family in [Family::CommandPermission, Family::CommandPermissionFallback] {
-                note(cache.remove_children(family, guild, &command).await);
-            }
-            first_error.map_or(Ok(()), Err)
+            let keys: Vec<KeyRef<'_>> = lineage(&command)
+                .flat_map(|name| [rule(guild, name), fallback(guild, name)])
+                .collect();
+            let parent = command.as_str();
+            let sets =
+                [Family::CommandPermission, Family::CommandPermissionFallback].map(|family| {
+                    KeySet::Children {
+                        family,
+                        guild,
+                        parent,
+                    }
+                });
+            cache.shared.remove_together(&keys, &sets).await.map(drop)
         })
         .await
     }
 
     /// The fallbacks of a command and of all below it.
     async fn remove_fallbacks(&self, guild: u64, command: &str) -> Result<()> {
-        let key = fallback(guild, command);
-        self.shared.forget(key);
-        let own = self.shared.slot.backend().remove(key).await;
-        let children = self
-            .remove_children(Family::CommandPermissionFallback, guild, command)
-            .await;
-        own.and(children)
-    }
-
-    async fn remove_children(&self, family: Family, guild: u64, parent: &str) -> Result<()> {
-        let set = KeySet::Children {
-            family,
+        let children = KeySet::Children {
+            family: Family::CommandPermissionFallback,
             guild,
-            parent,
+            parent: command,
         };
-        self.shared.remove_everywhere(set).await.map(drop)
+        let own = fallback(guild, command);
+        let removed = self.shared.remove_together(&[own], &[children]).await;
+        removed.map(drop)
     }
 }
 

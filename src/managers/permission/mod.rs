@@ -174,16 +174,7 @@ impl PermissionCache {
         let shared = Arc::clone(&self.shared);
         whole(self.is_local(), async move {
             let _void = void;
-            let (mut removed, mut first_error) = (0, None);
-            for set in sets {
-                match shared.remove_set(set).await {
-                    Ok(count) => removed += count,
-                    Err(error) => {
-                        first_error.get_or_insert(error);
-                    }
-                }
-            }
-            first_error.map_or(Ok(removed), Err)
+            shared.remove_sets(&sets).await
         })
         .await
     }

@@ -9,6 +9,7 @@ use crate::backend::{Family, KeyRef, KeySet};
 use crate::error::{Error, ErrorKind, Result};
 use crate::managers::answer::{answer, answer_or_load};
 use crate::managers::stale::Labelled;
+use crate::managers::stats::Event;
 
 impl PermissionCache {
     /// The cached ranks of a guild.
@@ -70,11 +71,17 @@ impl PermissionCache {
         let (cache, guild) = (self.clone(), guild.into());
         whole(self.is_local(), async move {
             let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
-            let ranks = cache.shared.remove(KeyRef::PermissionRanks { guild }).await;
-            let key = KeyRef::PermissionAssignments { guild };
-            let assignments = cache.shared.remove(key).await;
-            let users = cache.remove_user_ranks(guild).await;
-            ranks.and(assignments).and(users)
+            cache.shared.counters.add_many(Event::Invalidation, 2);
+            let keys = [
+                KeyRef::PermissionRanks { guild },
+                KeyRef::PermissionAssignments { guild },
+            ];
+            let users = KeySet::Guild(Family::UserPermissionRank, guild);
+            cache
+                .shared
+                .remove_together(&keys, &[users])
+                .await
+                .map(drop)
         })
         .await
     }
@@ -142,10 +149,14 @@ impl PermissionCache {
         let (cache, guild) = (self.clone(), guild.into());
         whole(self.is_local(), async move {
             let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
+            cache.shared.counters.add(Event::Invalidation);
             let key = KeyRef::PermissionAssignments { guild };
-            let assignments = cache.shared.remove(key).await;
-            let users = cache.remove_user_ranks(guild).await;
-            assignments.and(users)
+            let users = KeySet::Guild(Family::UserPermissionRank, guild);
+            cache
+                .shared
+                .remove_together(&[key], &[users])
+                .await
+                .map(drop)
         })
         .await
     }

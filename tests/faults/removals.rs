@@ -1,0 +1,502 @@
+//! Removals that wait for the server: each has its own fate, and nobody reads what is owed.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tux_cache::ErrorKind;
+use tux_cache::backend::{
+    Backend, CacheBackend, Family, Json, KeyRef, KeySet, ValkeyBackend, Value,
+};
+use tux_cache_test_support::{Fault, FaultProxy, Reply, ValkeyServer};
+
+use crate::common::*;
+use crate::setup::Log;
+
+/// "Tried again within two seconds", on a busy machine.
+const AGAIN: Duration = Duration::from_millis(2_500);
+
+async fn lost(proxy: &FaultProxy, valkey: &ValkeyBackend) {
+    proxy.set(Fault::Refuse);
+    until("the loss is noticed", SLACK, async || {
+        !valkey.is_connected()
+    })
+    .await;
+}
+
+async fn restored(proxy: &FaultProxy, valkey: &ValkeyBackend) {
+    proxy.set(Fault::Pass);
+    until("a connection", Duration::from_secs(2), async || {
+        valkey.is_connected()
+    })
+    .await;
+}
+
+fn acl(server: &ValkeyServer, rule: &[&str]) {
+    let words: Vec<&str> = ["ACL", "SETUSER", "bot"]
+        .iter()
+        .chain(rule)
+        .copied()
+        .collect();
+    let reply = server.command(&words).unwrap();
+    assert!(!matches!(reply, Reply::Error(_)), "{reply:?}");
+}
+
+fn bot_server() -> ValkeyServer {
+    ValkeyServer::builder()
+        .acl("bot on >pw ~tux:* +@all")
+        .start()
+        .unwrap()
+}
+
+async fn bot(addr: std::net::SocketAddr) -> ValkeyBackend {
+    connect(&format!("valkey://bot:pw@{addr}")).await
+}
+
+/// One key among twenty is out of the user's reach: the others go, it is named, counted and tried again.
+#[tokio::test]
+async fn a_refused_removal_leaves_the_others_alone_and_is_tried_again() {
+    let server = bot_server();
+    let proxy = FaultProxy::start(&server).unwrap();
+    let log = Log::default();
+    let guard = tracing::subscriber::set_default(log.clone());
+    let valkey = bot(proxy.addr()).await;
+    let b = Backend::from(valkey.clone());
+    let key = |guild: u32| format!("jail_status:{guild}:1");
+    for guild in 0..20 {
+        b.set(&key(guild), "secret-value", None).await.unwrap();
+    }
+    lost(&proxy, &valkey).await;
+    for guild in 0..20 {
+        let error = b.delete(&key(guild)).await.unwrap_err();
+        assert!(error.is_unavailable());
+    }
+    acl(&server, &["resetkeys", "~tux:jail_status:1*", "~tux:k"]);
+    restored(&proxy, &valkey).await;
+    let refused = ["0", "2", "3", "4", "5", "6", "7", "8", "9"];
+    until("the others go", Duration::from_secs(2), async || {
+        valkey.stats().retries_done == 11
+    })
+    .await;
+    for guild in 0..20 {
+        let there = raw(&server, &format!("tux:{}", key(guild))).is_some();
+        assert_eq!(
+            there,
+            refused.contains(&guild.to_string().as_str()),
+            "{guild}"
+        );
+        assert_eq!(
+            b.get(&key(guild)).await.unwrap(),
+            None,
+            "read although owed"
+        );
+    }
+    until("all have been tried", Duration::from_secs(2), async || {
+        valkey.stats().retries_refused == 9
+    })
+    .await;
+    // Time for two more attempts: nothing is told or counted twice.
+    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    let stats = valkey.stats();
+    assert_eq!(
+        (
+            stats.retries_refused,
+            stats.retries_pending,
+            stats.retries_lost
+        ),
+        (9, 9, 0)
+    );
+    let text = log.text();
+    for guild in refused {
+        let named = format!("key=\"tux:jail_status:{guild}:1\"");
+        assert_eq!(text.matches(&named).count(), 1, "{named}: {text}");
+    }
+    assert!(!text.contains("secret-value"), "{text}");
+    acl(&server, &["~tux:*"]);
+    until("the permission's return", AGAIN, async || {
+        valkey.stats().retries_pending == 0
+    })
+    .await;
+    for guild in refused {
+        assert!(raw(&server, &format!("tux:jail_status:{guild}:1")).is_none());
+    }
+    drop(guard);
+}
+
+/// Asked for while the permission is missing: the caller is told, and it is carried out when it is back.
+#[tokio::test]
+async fn a_removal_refused_at_once_is_carried_out_when_the_permission_is_back() {
+    let server = bot_server();
+    let valkey = bot(server.addr()).await;
+    let b = Backend::from(valkey.clone());
+    for key in ["a", "jail_status:1:2", "jail_status:1:3", "jail_status:1:4"] {
+        b.set(key, 1, None).await.unwrap();
+    }
+    acl(&server, &["resetkeys", "~tux:jail_status:1:3"]);
+    assert_eq!(b.delete("a").await.unwrap_err().kind(), ErrorKind::Auth);
+    let jail = KeySet::Guild(Family::JailStatus, 1);
+    assert_eq!(
+        b.remove_set(&jail).await.unwrap_err().kind(),
+        ErrorKind::Auth
+    );
+    assert!(raw(&server, "tux:jail_status:1:3").is_none(), "allowed");
+    assert_eq!(
+        valkey.stats().retries_pending,
+        3,
+        "the refused keys, not the set"
+    );
+    assert_eq!(b.get("jail_status:1:2").await.unwrap(), None);
+    acl(&server, &["~tux:*"]);
+    until("the permission's return", AGAIN, async || {
+        valkey.stats().retries_pending == 0
+    })
+    .await;
+    for key in ["tux:a", "tux:jail_status:1:2", "tux:jail_status:1:4"] {
+        assert!(raw(&server, key).is_none(), "{key}");
+    }
+}
+
+/// What may not be looked through stays owed as a whole.
+#[tokio::test]
+async fn a_set_that_may_not_be_looked_for_is_owed_until_it_may() {
+    let server = bot_server();
+    let valkey = bot(server.addr()).await;
+    let b = Backend::from(valkey.clone());
+    b.set("jail_status:1:2", true, None).await.unwrap();
+    b.set("jail_status:12:2", true, None).await.unwrap();
+    acl(&server, &["-scan"]);
+    let jail = KeySet::Guild(Family::JailStatus, 1);
+    assert_eq!(
+        b.remove_set(&jail).await.unwrap_err().kind(),
+        ErrorKind::Auth
+    );
+    let key = KeyRef::JailStatus { guild: 1, user: 2 };
+    assert_eq!(b.get_as::<Json>(key).await.unwrap(), None);
+    assert_eq!(b.get("jail_status:12:2").await.unwrap(), Some(json!(true)));
+    let fill = b
+        .put_leased(b.lease(key), key, json!(true).into(), None)
+        .await;
+    assert!(
+        !fill.unwrap(),
+        "published although its pass is still to come"
+    );
+    until(
+        "it is refused once more",
+        Duration::from_secs(2),
+        async || valkey.stats().retries_refused == 1,
+    )
+    .await;
+    acl(&server, &["+scan"]);
+    until("the permission's return", AGAIN, async || {
+        valkey.stats().retries_pending == 0
+    })
+    .await;
+    assert!(raw(&server, "tux:jail_status:1:2").is_none());
+    assert!(raw(&server, "tux:jail_status:12:2").is_some());
+    let fill = b
+        .put_leased(b.lease(key), key, json!(true).into(), None)
+        .await;
+    assert!(fill.unwrap());
+}
+
+/// A list stands where a value was to be taken back: nothing of ours is left there, and the others go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_type_under_a_condition_is_no_obstacle() {
+    let server = server();
+    let proxy = FaultProxy::start(&server).unwrap();
+    let valkey = connect(&proxy.url("valkey")).await;
+    let b = Backend::from(valkey.clone());
+    let keys: Vec<KeyRef<'static>> = (0..20)
+        .map(|user| KeyRef::JailStatus { guild: 1, user })
+        .collect();
+    let leases: Vec<_> = keys.iter().map(|key| b.lease(*key)).collect();
+    proxy.set(Fault::HalfOpen);
+    let entries = leases
+        .into_iter()
+        .zip(&keys)
+        .map(|(lease, key)| (lease, *key, Value::from_json(json!("stale"))))
+        .collect();
+    assert!(
+        b.put_many_leased(entries, None)
+            .await
+            .unwrap_err()
+            .is_unavailable()
+    );
+    assert_eq!(valkey.stats().retries_pending, 20);
+    for user in 0..20 {
+        let key = format!("tux:jail_status:1:{user}");
+        if user == 7 {
+            server.command(&["LPUSH", &key, "x"]).unwrap();
+        } else {
+            server.command(&["SET", &key, "\"stale\""]).unwrap();
+        }
+    }
+    proxy.set(Fault::Pass);
+    until("all are settled", Duration::from_secs(4), async || {
+        valkey.stats().retries_pending == 0
+    })
+    .await;
+    for user in 0..20 {
+        let there = server
+            .command(&["EXISTS", &format!("tux:jail_status:1:{user}")])
+            .unwrap();
+        assert_eq!(there, Reply::Integer(i64::from(user == 7)), "{user}");
+    }
+    assert_eq!(valkey.stats().retries_lost, 0);
+}
+
+/// A role's return: everything waits on a replica, and goes when it is promoted.
+#[tokio::test]
+async fn what_a_replica_refuses_goes_when_it_is_promoted() {
+    let primary = server();
+    let replica = ValkeyServer::builder().replicaof(&primary).start().unwrap();
+    let valkey = connect(&replica.url()).await;
+    let b = Backend::from(valkey.clone());
+    for key in ["tux:a", "tux:jail_status:1:2"] {
+        primary.command(&["SET", key, "1"]).unwrap();
+    }
+    until("replication", Duration::from_secs(10), async || {
+        raw(&replica, "tux:jail_status:1:2").is_some()
+    })
+    .await;
+    b.delete("a").await.unwrap_err();
+    b.remove_set(&KeySet::Guild(Family::JailStatus, 1))
+        .await
+        .unwrap_err();
+    replica.command(&["REPLICAOF", "NO", "ONE"]).unwrap();
+    until("the role's return", AGAIN, async || {
+        valkey.stats().retries_pending == 0
+    })
+    .await;
+    for key in ["tux:a", "tux:jail_status:1:2"] {
+        assert!(raw(&replica, key).is_none(), "{key}");
+    }
+}
+
+fn populate(server: &ValkeyServer, keys: usize, prefix: &str) {
+    let count = keys.to_string();
+    let reply = server
+        .command(&["DEBUG", "POPULATE", &count, prefix, "10"])
+        .unwrap();
+    assert!(!matches!(reply, Reply::Error(_)), "{reply:?}");
+}
+
+/// While a pass is under way: misses for what it is to remove, in every kind of read; writes go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_its_pass_is_read_as_missing() {
+    let server = server();
+    populate(&server, 20_000, "tux:other");
+    let proxy = FaultProxy::start(&server).unwrap();
+    let valkey = connect(&proxy.url("valkey")).await;
+    let b = Backend::from(valkey.clone());
+    let jails = |guild: u64| (0..3).map(move |user| KeyRef::JailStatus { guild, user });
+    for guild in 0..100 {
+        for key in jails(guild) {
+            b.put(key, json!(true), None).await.unwrap();
+        }
+    }
+    b.set("keep", 1, None).await.unwrap();
+    lost(&proxy, &valkey).await;
+    for guild in 0..100 {
+        b.remove_set(&KeySet::Guild(Family::JailStatus, guild))
+            .await
+            .unwrap_err();
+    }
+    let scans = calls(&server, "scan");
+    proxy.set(Fault::Delay(Duration::from_millis(20)));
+    let took = until("an answer", Duration::from_secs(1), async || {
+        b.get("keep")
+            .await
+            .is_ok_and(|found| found == Some(json!(1)))
+    })
+    .await;
+    println!("first answer {took:?} after the server's return");
+    assert!(valkey.is_connected());
+    assert_eq!(
+        valkey.stats().retries_pending,
+        100,
+        "the pass is over already"
+    );
+    let key = KeyRef::JailStatus { guild: 50, user: 1 };
+    let text = "jail_status:50:1";
+    assert_eq!(b.get_as::<Json>(key).await.unwrap(), None);
+    assert_eq!(b.get(text).await.unwrap(), None);
+    assert!(!b.exists(text).await.unwrap());
+    assert_eq!(
+        b.get_many(&[text, "keep"]).await.unwrap(),
+        [None, Some(json!(1))]
+    );
+    let fill = b
+        .put_leased(b.lease(key), key, json!(true).into(), None)
+        .await;
+    assert!(!fill.unwrap(), "published before its pass was over");
+    let seen = std::sync::Mutex::new(Vec::new());
+    let other = KeyRef::JailStatus { guild: 51, user: 1 };
+    b.update(other, None, |old| {
+        seen.lock().unwrap().push(old.map(Value::to_json));
+        json!(false).into()
+    })
+    .await
+    .unwrap();
+    assert_eq!(
+        *seen.lock().unwrap(),
+        [None],
+        "an update was built on an outdated value"
+    );
+    let compared = CacheBackend::compare_and_set(
+        &valkey,
+        "jail_status:52:1",
+        Some(&json!(true)),
+        json!(1),
+        None,
+    );
+    assert!(!compared.await.unwrap());
+    assert_eq!(
+        valkey.stats().retries_pending,
+        100,
+        "the pass is over already"
+    );
+    until("the pass", Duration::from_secs(10), async || {
+        valkey.stats().retries_pending == 0
+    })
+    .await;
+    let scans = calls(&server, "scan") - scans;
+    assert!((20..=25).contains(&scans), "{scans} SCANs for 100 prefixes");
+    for guild in 0..100 {
+        for key in jails(guild) {
+            let there = raw(&server, &format!("tux:{key}")).is_some();
+            assert!(!there, "{key}");
+        }
+    }
+    let fill = b
+        .put_leased(b.lease(key), key, json!(false).into(), None)
+        .await;
+    assert!(fill.unwrap());
+    assert_eq!(b.get_as::<Json>(key).await.unwrap(), Some(json!(false)));
+}
+
+async fn many_removals_do_not_keep_the_cache_away(keys: usize, removals: u64) {
+    let server = server();
+    populate(&server, keys, "foreign");
+    let proxy = FaultProxy::start(&server).unwrap();
+    let valkey = ValkeyBackend::connect(settings(&proxy.url("valkey")))
+        .await
+        .unwrap();
+    let b = Backend::from(valkey.clone());
+    let jail = |guild| format!("jail_status:{guild}:1");
+    let entries: Vec<_> = (0..removals)
+        .map(|guild| (jail(guild), json!(true), None))
+        .collect();
+    b.set_many(&entries).await.unwrap();
+    b.set("keep", 1, None).await.unwrap();
+    lost(&proxy, &valkey).await;
+    for guild in 0..removals {
+        if guild % 10 == 0 {
+            b.delete(&jail(guild)).await.unwrap_err();
+        } else {
+            b.remove_set(&KeySet::Guild(Family::JailStatus, guild))
+                .await
+                .unwrap_err();
+        }
+    }
+    assert_eq!(valkey.stats().retries_pending, removals);
+    let start = Instant::now();
+    proxy.set(Fault::Pass);
+    until("an answer", Duration::from_secs(1), async || {
+        b.get("keep")
+            .await
+            .is_ok_and(|found| found == Some(json!(1)))
+    })
+    .await;
+    let (first, mut reads) = (start.elapsed(), 0_u64);
+    while valkey.stats().retries_pending > 0 {
+        let guild = reads * 7_919 % removals;
+        assert_eq!(b.get(&jail(guild)).await.unwrap(), None, "{guild}");
+        reads += 1;
+        assert!(start.elapsed() < Duration::from_secs(60));
+    }
+    println!(
+        "{removals} removals, {keys} keys: first answer after {first:?}, all done after {:?}, {reads} reads meanwhile, {} SCANs",
+        start.elapsed(),
+        calls(&server, "scan")
+    );
+    let left = server
+        .command(&[
+            "EVAL",
+            "return #redis.call('KEYS', 'tux:jail_status:*')",
+            "0",
+        ])
+        .unwrap();
+    assert_eq!(left, Reply::Integer(0));
+    assert_eq!(valkey.stats().retries_lost, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_removals_do_not_keep_the_cache_away() {
+    many_removals_do_not_keep_the_cache_away(100_000, 1_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: cargo xtask long"]
+async fn long_ten_thousand_removals_and_a_million_keys_do_not_keep_the_cache_away() {
+    many_removals_do_not_keep_the_cache_away(1_000_000, 10_000).await;
+}
+
+/// P3 of the shared pass: whoever leads it, or waits for it, may go away at any moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_goes_away_takes_nobody_along() {
+    let server = server();
+    populate(&server, 5_000, "tux:other");
+    let proxy = FaultProxy::start(&server).unwrap();
+    let valkey = connect(&proxy.url("valkey")).await;
+    let b = Backend::from(valkey.clone());
+    proxy.set(Fault::Delay(Duration::from_millis(1)));
+    for round in 0..12_u64 {
+        let guilds = 0..16_u64;
+        for guild in guilds.clone() {
+            b.put(KeyRef::JailStatus { guild, user: round }, json!(true), None)
+                .await
+                .unwrap();
+        }
+        let tasks: Vec<_> = guilds
+            .clone()
+            .map(|guild| {
+                let b = b.clone();
+                tokio::spawn(async move {
+                    let removal = async {
+                        b.remove_set(&KeySet::Guild(Family::JailStatus, guild))
+                            .await
+                    };
+                    if guild % 2 == 0 {
+                        let patience = Duration::from_micros(round * 2_500 + guild * 200);
+                        return tokio::time::timeout(patience, removal).await.ok();
+                    }
+                    Some(removal.await)
+                })
+            })
+            .collect();
+        for (guild, task) in guilds.clone().zip(tasks) {
+            let ended = tokio::time::timeout(Duration::from_secs(10), task).await;
+            let removed = ended.expect("a removal hangs").unwrap();
+            match removed {
+                // None if a leader that went away had got as far as its key.
+                Some(removed) => {
+                    assert!(removed.unwrap() <= 1, "guild {guild}, round {round}");
+                    let key = format!("tux:jail_status:{guild}:{round}");
+                    assert!(raw(&server, &key).is_none(), "{key} was left");
+                }
+                None => assert_eq!(guild % 2, 0),
+            }
+        }
+        // Those that went away are carried out later, and nobody reads them before.
+        for guild in guilds {
+            let found = b
+                .get_as::<Json>(KeyRef::JailStatus { guild, user: round })
+                .await;
+            assert_eq!(found.unwrap(), None, "guild {guild}, round {round}");
+        }
+        until("the queue is empty", Duration::from_secs(5), async || {
+            valkey.stats().retries_pending == 0
+        })
+        .await;
+    }
+}
