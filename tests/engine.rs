@@ -6,6 +6,8 @@ use std::time::Duration;
 use tux_cache::TtlCache;
 use tux_cache::time::ManualTicker;
 
+#[path = "engine/leases.rs"]
+mod leases;
 #[path = "engine/unbounded.rs"]
 mod unbounded;
 #[path = "engine/upkeep.rs"]

@@ -8,6 +8,8 @@ mod guild_config;
 mod loads;
 #[path = "managers/loads_many.rs"]
 mod loads_many;
+#[path = "managers/many_loads.rs"]
+mod many_loads;
 #[path = "managers/outage.rs"]
 mod outage;
 #[path = "managers/permission.rs"]
@@ -65,6 +67,11 @@ suite! {
         handling_misses,
         a_test_that_wants_the_database,
         pre_warming,
+    ],
+    many_loads: [
+        ten_thousand_loads_at_once_are_all_kept,
+        two_guilds_warmed_at_once_keep_everything,
+        a_guilds_removal_leaves_the_loads_of_other_guilds,
     ],
     guild_config: [
         t39_no_update_of_64_writers_is_lost,

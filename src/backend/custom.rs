@@ -261,16 +261,17 @@ impl CustomBackend {
         self.shared.inner.delete(key).await
     }
 
-    pub(super) async fn delete_prefix(&self, prefix: &str) -> Result<usize> {
-        self.shared.generations.bump_all();
-        let _after = OnDrop(|| self.shared.generations.bump_all());
+    /// `guild`: whose keys they are, if they are one guild's.
+    pub(super) async fn delete_prefix(&self, prefix: &str, guild: Option<u64>) -> Result<usize> {
+        self.shared.generations.bump_all(guild);
+        let _after = OnDrop(|| self.shared.generations.bump_all(guild));
         self.shared.inner.delete_prefix(prefix).await
     }
 
     pub(super) async fn delete_set(&self, set: &KeySet<'_>) -> Result<usize> {
         match set.reach() {
             Reach::Key(key) => Ok(self.delete(&key.to_string()).await?.into()),
-            Reach::Prefix(prefix) => self.delete_prefix(&prefix).await,
+            Reach::Prefix(prefix) => self.delete_prefix(&prefix, set.guild()).await,
         }
     }
 
@@ -304,8 +305,9 @@ impl CustomBackend {
         self.shared.generations.id()
     }
 
-    pub(super) fn ticket(&self, key: &str) -> Ticket {
-        self.shared.generations.ticket(key)
+    pub(super) fn ticket(&self, key: KeyRef<'_>) -> Ticket {
+        let text = key.to_string();
+        self.shared.generations.ticket(text.as_str(), key.guild())
     }
 
     pub(super) fn is_current(&self, ticket: &Ticket) -> bool {
@@ -326,14 +328,14 @@ impl CustomBackend {
         }
     }
 
-    /// [`set_leased`](Self::set_leased) of several values; leases that share a stripe do not void each other.
+    /// [`set_leased`](Self::set_leased) of several values.
     pub(super) async fn set_many_leased(
         &self,
-        entries: Vec<(Option<Ticket>, String, Value)>,
+        mut entries: Vec<(Option<Ticket>, String, Value)>,
         ttl: Option<Duration>,
     ) -> Result<Vec<bool>> {
         let generations = &self.shared.generations;
-        let claims = generations.claim_all(entries.iter().map(|(ticket, ..)| *ticket));
+        let claims = generations.claim_all(entries.iter_mut().map(|(ticket, ..)| ticket.take()));
         let mut published = Vec::with_capacity(entries.len());
         for (claim, (_, key, value)) in claims.into_iter().zip(entries) {
             let _turn = self.writer(&key).lock().await;

@@ -1,20 +1,21 @@
-//! Leases for stores that have none: striped generation counters.
+//! Leases for stores that have none: the engine's board, for keys that live elsewhere.
 //!
 //! Invariant I8 for a store behind a socket: a value loaded under a lease is published only if no
 //! set, invalidation or clear of this process touched the key since the lease was taken. A writer
-//! bumps the key's counter before it sends *and* when the reply is in (T6); a leased write moves the
-//! counter by compare-and-swap, so that of two leases on one key only one publishes. The counters
-//! are striped by hash: a clash only makes a load go unpublished.
+//! voids the leases on its key before it sends *and* when the reply is in; a leased write claims its
+//! lease before it sends and looks again when the reply is in, so that of two leases on one key only one publishes.
+//! Leases on different keys leave each other alone (B4).
 
-use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ahash::RandomState;
 
-/// Half a mebibyte per store: at 16 guilds pre-warmed at once, with a thousand leases out, about one claim in
-/// a hundred voids somebody else's.
-const STRIPES: usize = 1 << 16;
+use crate::engine::{Board, Hash as KeyHash, Reached};
+
+/// Stripes of the first level.
+const STRIPES: usize = 64;
 
 /// Tells leases of different stores apart.
 pub(crate) fn next_store_id() -> u64 {
@@ -26,26 +27,26 @@ pub(crate) fn next_store_id() -> u64 {
 pub(crate) struct Generations {
     id: u64,
     hasher: RandomState,
-    all: AtomicU64,
-    stripes: Box<[AtomicU64]>,
+    board: Arc<Board>,
 }
 
-/// What a lease on such a store remembers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A lease on such a store.
+#[derive(Debug)]
 pub(crate) struct Ticket {
     id: u64,
-    stripe: usize,
-    generation: u64,
-    all: u64,
+    lease: crate::Lease,
 }
+
+/// A store's keys have no clear generation: its clears void everything.
+const CLEARS: u64 = 0;
 
 impl Generations {
     pub(crate) fn new() -> Self {
+        let board = Board::new(STRIPES).expect("memory for 4 KiB");
         Self {
             id: next_store_id(),
             hasher: RandomState::new(),
-            all: AtomicU64::new(0),
-            stripes: (0..STRIPES).map(|_| AtomicU64::new(0)).collect(),
+            board: Arc::new(board),
         }
     }
 
@@ -54,83 +55,46 @@ impl Generations {
         self.id
     }
 
-    fn stripe<K: Hash + ?Sized>(&self, key: &K) -> usize {
-        self.hasher.hash_one(key) as usize % STRIPES
+    fn hash<K: Hash + ?Sized>(&self, key: &K) -> KeyHash {
+        KeyHash::new(self.hasher.hash_one(key))
     }
 
-    // SeqCst throughout: a network round trip stands beside each of these, and one total order over
-    // all counters is what the argument above uses.
-
-    /// A ticket for `key` as of now.
-    pub(crate) fn ticket<K: Hash + ?Sized>(&self, key: &K) -> Ticket {
-        let stripe = self.stripe(key);
+    /// A ticket for `key` as of now; `guild`: whose key it is, if it is any guild's.
+    pub(crate) fn ticket<K: Hash + ?Sized>(&self, key: &K, guild: Option<u64>) -> Ticket {
         Ticket {
             id: self.id,
-            stripe,
-            generation: self.stripes[stripe].load(Ordering::SeqCst),
-            all: self.all.load(Ordering::SeqCst),
+            lease: self.board.lease_in(self.hash(key), guild, || CLEARS),
         }
     }
 
     /// Voids the leases on `key`.
     pub(crate) fn bump<K: Hash + ?Sized>(&self, key: &K) {
-        self.stripes[self.stripe(key)].fetch_add(1, Ordering::SeqCst);
+        self.board.void(self.hash(key));
     }
 
-    /// Voids every lease.
-    pub(crate) fn bump_all(&self) {
-        self.all.fetch_add(1, Ordering::SeqCst);
+    /// Voids every lease that a removal may reach: those on the guild's keys and on keys of no guild, or all.
+    pub(crate) fn bump_all(&self, guild: Option<u64>) {
+        self.board
+            .void_reached(guild.map_or(Reached::Everything, Reached::Group));
     }
 
     /// Whether nothing has voided the ticket so far.
     pub(crate) fn is_current(&self, ticket: &Ticket) -> bool {
-        ticket.id == self.id
-            && self.all.load(Ordering::SeqCst) == ticket.all
-            && self.stripes[ticket.stripe].load(Ordering::SeqCst) == ticket.generation
+        ticket.id == self.id && ticket.lease.is_valid(CLEARS)
     }
 
-    /// Turns a current ticket into the right to write, voiding every other ticket on the key. The
-    /// ticket returned is current until somebody else touches the key.
-    pub(crate) fn claim(&self, ticket: Ticket) -> Option<Ticket> {
-        if ticket.id != self.id || self.all.load(Ordering::SeqCst) != ticket.all {
-            return None;
-        }
-        self.stripes[ticket.stripe]
-            .compare_exchange(
-                ticket.generation,
-                ticket.generation.wrapping_add(1),
-                Ordering::SeqCst,
-                Ordering::SeqCst,
-            )
-            .ok()
-            .map(|_| Ticket {
-                generation: ticket.generation.wrapping_add(1),
-                ..ticket
-            })
+    /// Turns a current ticket into the right to write, voiding every other ticket on the key. It stays
+    /// current until somebody else touches the key.
+    pub(crate) fn claim(&self, mut ticket: Ticket) -> Option<Ticket> {
+        (ticket.id == self.id && ticket.lease.claim_for_long()).then_some(ticket)
     }
 
-    /// [`claim`](Self::claim) for the keys of one batch: those that share a stripe share a claim, so that
-    /// they do not void each other.
+    /// [`claim`](Self::claim) for the keys of one batch.
     pub(crate) fn claim_all(
         &self,
         tickets: impl Iterator<Item = Option<Ticket>>,
     ) -> Vec<Option<Ticket>> {
-        let mut by_stripe: HashMap<usize, (Ticket, Option<Ticket>)> = HashMap::new();
-        tickets
-            .map(|ticket| {
-                let ticket = ticket?;
-                match by_stripe.get(&ticket.stripe) {
-                    Some((earlier, claim)) if *earlier == ticket => *claim,
-                    // Taken at another time: one of the two is void by now.
-                    Some(_) => self.claim(ticket),
-                    None => {
-                        let claim = self.claim(ticket);
-                        by_stripe.insert(ticket.stripe, (ticket, claim));
-                        claim
-                    }
-                }
-            })
-            .collect()
+        tickets.map(|ticket| self.claim(ticket?)).collect()
     }
 }
 
@@ -149,7 +113,7 @@ mod tests {
     #[test]
     fn of_two_leases_on_one_key_one_publishes() {
         let generations = Generations::new();
-        let (a, b) = (generations.ticket("k"), generations.ticket("k"));
+        let (a, b) = (generations.ticket("k", None), generations.ticket("k", None));
         let claimed = generations.claim(a).expect("the first claim wins");
         assert!(generations.claim(b).is_none());
         assert!(generations.is_current(&claimed));
@@ -158,31 +122,36 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_one_batch_that_share_a_stripe_are_all_claimed() {
+    fn keys_of_one_batch_are_all_claimed() {
         let generations = Generations::new();
-        let keys: Vec<u32> = (0..5 * STRIPES as u32).collect();
-        let tickets: Vec<_> = keys
-            .iter()
-            .map(|key| Some(generations.ticket(key)))
-            .collect();
-        let claims = generations.claim_all(tickets.iter().copied());
+        let tickets = (0..10_000_u32).map(|key| Some(generations.ticket(&key, None)));
+        let tickets: Vec<_> = tickets.collect();
+        let claims = generations.claim_all(tickets.into_iter());
         assert!(claims.iter().all(Option::is_some));
-        generations.bump(&keys[0]);
-        let current =
-            |claim: &Option<Ticket>| claim.as_ref().is_some_and(|c| generations.is_current(c));
-        assert!(!current(&claims[0]));
-        let void = generations.claim_all(tickets.into_iter());
-        assert!(void.iter().all(Option::is_none));
+        generations.bump(&0_u32);
+        let current = claims
+            .iter()
+            .flatten()
+            .filter(|claim| generations.is_current(claim));
+        assert_eq!(current.count(), 9_999);
+        let void = generations.claim_all(claims.into_iter());
+        assert_eq!(void.iter().flatten().count(), 9_999);
     }
 
     #[test]
     fn bump_all_voids_every_lease_and_a_foreign_lease_is_never_current() {
         let generations = Generations::new();
-        let ticket = generations.ticket("k");
-        generations.bump_all();
+        let ticket = generations.ticket("k", Some(1));
+        generations.bump_all(Some(2));
+        assert!(generations.is_current(&ticket));
+        generations.bump_all(None);
         assert!(!generations.is_current(&ticket));
         assert!(generations.claim(ticket).is_none());
+        let ticket = generations.ticket("k", Some(1));
+        generations.bump_all(Some(1));
+        assert!(!generations.is_current(&ticket));
         let other = Generations::new();
-        assert!(!generations.is_current(&other.ticket("k")));
+        let foreign = other.ticket("k", None);
+        assert!(!generations.is_current(&foreign) && generations.claim(foreign).is_none());
     }
 }

@@ -47,6 +47,24 @@ pub(crate) enum Reach<'a> {
 }
 
 impl<'a> KeySet<'a> {
+    /// Whose keys they are, if they are one guild's.
+    pub(crate) fn guild(&self) -> Option<u64> {
+        match *self {
+            Self::Guild(_, guild)
+            | Self::UserRanks { guild, .. }
+            | Self::Children { guild, .. } => Some(guild),
+            Self::Family(_) | Self::Prefix(_) => None,
+        }
+    }
+
+    /// Whose keys the sets are, if all of them are one guild's.
+    pub(crate) fn guild_of_all(sets: &[Self]) -> Option<u64> {
+        let guild = sets.first()?.guild()?;
+        sets.iter()
+            .all(|set| set.guild() == Some(guild))
+            .then_some(guild)
+    }
+
     /// The set as one key or one prefix.
     pub(crate) fn reach(&self) -> Reach<'a> {
         Reach::Prefix(match *self {

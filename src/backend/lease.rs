@@ -39,7 +39,14 @@ impl Lease {
         }
     }
 
-    pub(super) fn as_ticket(&self) -> Option<Ticket> {
+    pub(super) fn as_ticket(&self) -> Option<&Ticket> {
+        match &self.0 {
+            Held::Ticket(ticket) => Some(ticket),
+            Held::Memory { .. } => None,
+        }
+    }
+
+    pub(super) fn into_ticket(self) -> Option<Ticket> {
         match self.0 {
             Held::Ticket(ticket) => Some(ticket),
             Held::Memory { .. } => None,

@@ -14,6 +14,7 @@ use super::memory_builder::InMemoryBackendBuilder;
 use super::stats::{BackendStats, Counters};
 use super::ttl::{InMemory, Ttl};
 use super::value::{CacheValue, Value};
+use crate::engine::Reached;
 use crate::error::{Error, Result};
 use crate::{Stats, TtlCache};
 
@@ -218,10 +219,12 @@ impl InMemoryBackend {
     pub(super) fn remove_set(&self, set: &KeySet<'_>) -> usize {
         match set.reach() {
             Reach::Key(key) => self.remove(key).into(),
-            Reach::Prefix(prefix) => self
-                .shared
-                .cache
-                .invalidate_matching(|key: &Key| key_set::starts_with(key.as_key_ref(), &prefix)),
+            Reach::Prefix(prefix) => {
+                let reached = set.guild().map_or(Reached::Everything, Reached::Group);
+                self.shared.cache.invalidate_reached(reached, |key: &Key| {
+                    key_set::starts_with(key.as_key_ref(), &prefix)
+                })
+            }
         }
     }
 
@@ -231,8 +234,11 @@ impl InMemoryBackend {
 
     pub(super) fn lease(&self, key: KeyRef<'_>) -> Lease {
         let lease = match key.numeric_head() {
-            Some(key) => self.shared.cache.lease(&key),
-            None => self.shared.cache.lease(&key as &dyn AsKeyRef),
+            Some(numeric) => self.shared.cache.lease_in(&numeric, key.guild()),
+            None => self
+                .shared
+                .cache
+                .lease_in(&key as &dyn AsKeyRef, key.guild()),
         };
         Lease::memory(self.shared.id, lease)
     }

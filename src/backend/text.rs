@@ -138,7 +138,7 @@ impl Backend {
             Store::Memory(memory) => CacheBackend::delete_prefix(memory, prefix).await,
             #[cfg(feature = "valkey")]
             Store::Valkey(valkey) => CacheBackend::delete_prefix(valkey, prefix).await,
-            Store::Custom(custom) => custom.delete_prefix(custom_key(prefix)?).await,
+            Store::Custom(custom) => custom.delete_prefix(custom_key(prefix)?, None).await,
         }
     }
 }

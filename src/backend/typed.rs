@@ -177,8 +177,8 @@ impl Backend {
         }
     }
 
-    /// Removes a set of keys, by predicate in memory and by prefix elsewhere, and voids every lease;
-    /// says how many went.
+    /// Removes a set of keys, by predicate in memory and by prefix elsewhere, and voids the leases it reaches: those on
+    /// the guild's keys if it is one guild's, else all. Says how many went.
     ///
     /// # Errors
     /// As [`Backend::delete_prefix`]. The leases are void even then.
@@ -229,7 +229,7 @@ impl Backend {
             Store::Memory(memory) => memory.lease(key),
             #[cfg(feature = "valkey")]
             Store::Valkey(valkey) => valkey.lease(key),
-            Store::Custom(custom) => Lease::ticket(custom.ticket(&key.to_string())),
+            Store::Custom(custom) => Lease::ticket(custom.ticket(key)),
         }
     }
 
@@ -241,10 +241,10 @@ impl Backend {
             #[cfg(feature = "valkey")]
             Store::Valkey(valkey) => lease
                 .as_ticket()
-                .is_some_and(|ticket| valkey.is_current(&ticket)),
+                .is_some_and(|ticket| valkey.is_current(ticket)),
             Store::Custom(custom) => lease
                 .as_ticket()
-                .is_some_and(|ticket| custom.is_current(&ticket)),
+                .is_some_and(|ticket| custom.is_current(ticket)),
         }
     }
 
@@ -271,7 +271,7 @@ impl Backend {
             Store::Memory(memory) => memory.set_leased(lease, key, value, ttl),
             #[cfg(feature = "valkey")]
             Store::Valkey(valkey) => valkey.put_leased(lease, key, &value, ttl.time()).await,
-            Store::Custom(custom) => match lease.as_ticket() {
+            Store::Custom(custom) => match lease.into_ticket() {
                 Some(ticket) => {
                     custom
                         .set_leased(ticket, &key.to_string(), &value, ttl.time())
@@ -300,7 +300,7 @@ impl Backend {
         if let Store::Custom(custom) = self.store() {
             let entries = entries
                 .into_iter()
-                .map(|(lease, key, value)| (lease.as_ticket(), key.to_string(), value))
+                .map(|(lease, key, value)| (lease.into_ticket(), key.to_string(), value))
                 .collect();
             return custom.set_many_leased(entries, ttl.time()).await;
         }

@@ -285,7 +285,7 @@ mod tests {
     fn expiry_leaves_short_paths() {
         let domain = Domain::new(|| false);
         let slot = domain.acquire();
-        let cache = Bounded::<u64, u64>::new(4_000, Arc::new(Board::new(1))).unwrap();
+        let cache = Bounded::<u64, u64>::new(4_000, Arc::new(Board::new(1).unwrap())).unwrap();
         let local = Local::new(&supply(&cache), 0);
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
         for n in 0..60_000u64 {
@@ -316,7 +316,7 @@ mod tests {
     fn churn_leaves_exact_path_counts_and_short_paths() {
         let domain = Domain::new(|| false);
         let slot = domain.acquire();
-        let cache = Bounded::<u64, u64>::new(1_000, Arc::new(Board::new(1))).unwrap();
+        let cache = Bounded::<u64, u64>::new(1_000, Arc::new(Board::new(1).unwrap())).unwrap();
         let local = Local::new(&supply(&cache), 0);
         let mut state = 1u64;
         for n in 0..200_000u64 {

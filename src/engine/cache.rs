@@ -210,7 +210,16 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        self.board.lease(self.hash(key), || self.clears())
+        self.lease_in(key, None)
+    }
+
+    /// [`lease`](Self::lease) on a key that belongs to a group, for [`invalidate_reached`](Self::invalidate_reached).
+    pub(crate) fn lease_in<Q>(&self, key: &Q, group: Option<u64>) -> Lease
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        self.board.lease_in(self.hash(key), group, || self.clears())
     }
 
     /// Whether the key has not been set, invalidated or cleared since. The answer may be old at once: it can spare a
@@ -221,8 +230,8 @@ where
     }
 
     /// [`set`](Self::set), if nothing has set, invalidated or cleared the key since the lease was taken; check and
-    /// publication are one step to other threads. False: nothing was stored. (It may also be false because a key of the
-    /// same stripe changed.) A lease of another cache, or on another key, publishes nothing.
+    /// publication are one step to other threads. False: nothing was stored. (With more than 50,000 leases out at once it
+    /// may also be false because another key changed.) A lease of another cache, or on another key, publishes nothing.
     pub fn set_leased(&self, lease: Lease, key: K, value: V) -> bool {
         self.store(key, value, self.ttl, Some(&lease))
     }

@@ -46,6 +46,7 @@ zeroed_atomics!(AtomicU8 AtomicU32 AtomicU64);
 /// Not a boxed slice: the standard library leaves zeroed memory untouched only up to the alignment that allocators give to
 /// everything. Asked for more, such as a cache line's, it writes the zeros itself, to small pages. So that alignment is
 /// made here, in a little more memory.
+#[derive(Debug)]
 pub(crate) struct Zeros<T> {
     #[cfg(tux_loom)]
     values: Box<[T]>,

@@ -54,9 +54,13 @@ mod unbounded;
 #[cfg(not(tux_loom))]
 mod walk;
 
-#[cfg(all(not(tux_loom), feature = "backend"))]
-pub(crate) use self::lent::Lent;
 #[cfg(not(tux_loom))]
 pub use self::{
     builder::TtlCacheBuilder, cache::TtlCache, lease::Lease, pinned::View, stats::Stats, walk::Iter,
+};
+#[cfg(all(not(tux_loom), feature = "backend"))]
+pub(crate) use self::{
+    entry::Hash,
+    lease::{Board, Reached},
+    lent::Lent,
 };

@@ -4,7 +4,7 @@
 //! and only then goes live, while an invalidation bumps the generation first and then kills PENDING too (I8).
 
 use super::entry::{Hash, Phase, PhaseWord};
-use super::lease::{Board, Lease};
+use super::lease::{Board, Lease, Reached};
 use super::local::Local;
 use crate::sync::{
     Arc, AtomicU64, CachePadded, MapGuard, Ordering, dekker_fence, fence, map_guard,
@@ -163,9 +163,10 @@ where
         &self,
         local: &Local<K, V>,
         tick: u64,
+        reached: Reached,
         mut matches: impl FnMut(&K) -> bool,
     ) -> usize {
-        self.board.void_all();
+        self.board.void_reached(reached);
         fence(Ordering::SeqCst);
         let guard = self.guard();
         let begun = self.begun();
@@ -178,7 +179,7 @@ where
                 }
             }
         }
-        self.board.void_all();
+        self.board.void_reached(reached);
         local.counters.invalidations.add(count as u64);
         count
     }

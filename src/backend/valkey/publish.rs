@@ -20,7 +20,8 @@ impl ValkeyBackend {
     }
 
     pub(in crate::backend) fn lease(&self, key: KeyRef<'_>) -> Lease {
-        Lease::ticket(self.core().generations.ticket(key.to_wire().as_str()))
+        let generations = &self.core().generations;
+        Lease::ticket(generations.ticket(key.to_wire().as_str(), key.guild()))
     }
 
     pub(in crate::backend) fn is_current(&self, ticket: &Ticket) -> bool {
@@ -51,24 +52,22 @@ impl ValkeyBackend {
         let encoded = entries
             .into_iter()
             .map(|(lease, key, value)| {
-                Ok((
-                    lease.as_ticket(),
-                    key.to_wire(),
-                    self.encode(&value.to_json())?,
-                ))
+                let text = self.encode(&value.to_json())?;
+                Ok((lease.into_ticket(), (key.to_wire(), text)))
             })
             .collect::<Result<Vec<_>>>()?;
+        let (tickets, encoded): (Vec<_>, Vec<_>) = encoded.into_iter().unzip();
         let mut live = core.live()?;
         // `None`: void already.
         let claims: Vec<Option<Ticket>> =
             core.generations
-                .claim_all(encoded.iter().map(|(ticket, key, _)| {
+                .claim_all(tickets.into_iter().zip(&encoded).map(|(ticket, (key, _))| {
                     // What is owed would take the value along, or be taken for it.
                     ticket.filter(|_| !core.queue.owes(key))
                 }));
         let mut pipeline = redis::pipe();
         let mut sent = Vec::new();
-        for ((_, key, text), claim) in encoded.iter().zip(&claims) {
+        for ((key, text), claim) in encoded.iter().zip(&claims) {
             if claim.is_some() {
                 pipeline.add_command(set_command(key, text.as_bytes(), ttl));
                 let held = Condition::Holds(text.clone().into_bytes());
@@ -83,7 +82,7 @@ impl ValkeyBackend {
         let mut guards = sent.into_iter();
         let mut published = Vec::with_capacity(claims.len());
         let mut first_error = None;
-        for ((_, key, text), claim) in encoded.iter().zip(claims) {
+        for ((key, text), claim) in encoded.iter().zip(claims) {
             let Some(claim) = claim else {
                 published.push(false);
                 continue;

@@ -342,17 +342,22 @@ impl ValkeyBackend {
     }
 
     pub(super) async fn remove_wire_prefix(&self, prefix: String) -> Result<usize> {
-        self.remove_wire_prefixes(vec![prefix]).await
+        self.remove_wire_prefixes(vec![prefix], None).await
     }
 
     /// Prefixes in one pass over the server's keys. What can be removed is removed; the first error is returned.
-    async fn remove_wire_prefixes(&self, prefixes: Vec<String>) -> Result<usize> {
+    /// `guild`: whose keys they are, if they are one guild's.
+    async fn remove_wire_prefixes(
+        &self,
+        prefixes: Vec<String>,
+        guild: Option<u64>,
+    ) -> Result<usize> {
         if prefixes.is_empty() {
             return Ok(0);
         }
         let core = self.core();
-        core.generations.bump_all();
-        let _bump = crate::backend::custom::OnDrop(|| core.generations.bump_all());
+        core.generations.bump_all(guild);
+        let _bump = crate::backend::custom::OnDrop(|| core.generations.bump_all(guild));
         let guards: Vec<_> = prefixes
             .iter()
             .map(|prefix| {
@@ -397,7 +402,7 @@ impl ValkeyBackend {
         }
         let (keys, sets) = tokio::join!(
             self.remove_wire_keys(wire_keys),
-            self.remove_wire_prefixes(prefixes)
+            self.remove_wire_prefixes(prefixes, KeySet::guild_of_all(sets))
         );
         Ok(keys? + sets?)
     }

@@ -2,7 +2,7 @@
 
 use super::Bounded;
 use crate::engine::entry::{Entry, Hash, Phase};
-use crate::engine::lease::Lease;
+use crate::engine::lease::{Lease, Reached};
 use crate::engine::local::Local;
 use crate::engine::table::Lane;
 use crate::engine::word::{Kind, Word};
@@ -107,14 +107,15 @@ impl<K, V> Bounded<K, V> {
         }
     }
 
-    /// Removes every current entry whose key matches; voids every lease. O(lanes).
+    /// Removes every current entry whose key matches; voids the leases that are reached. O(lanes).
     pub(crate) fn invalidate_matching(
         &self,
         local: &Local<K, V>,
         tick: u64,
+        reached: Reached,
         mut matches: impl FnMut(&K) -> bool,
     ) -> usize {
-        self.board.void_all();
+        self.board.void_reached(reached);
         let mut count = 0;
         for bucket in 0..self.buckets() {
             loop {
@@ -142,7 +143,7 @@ impl<K, V> Bounded<K, V> {
                 }
             }
         }
-        self.board.void_all();
+        self.board.void_reached(reached);
         count
     }
 

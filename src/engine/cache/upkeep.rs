@@ -1,6 +1,7 @@
 //! Taking entries out, and looking over all of them.
 
 use super::*;
+use crate::engine::lease::Reached;
 
 /// How many other slots a writer looks at, after each batch of its own, for what ended threads have left.
 const LEFT_PER_BATCH: usize = 8;
@@ -64,17 +65,26 @@ where
     ///
     /// An entry that is set meanwhile may stay. `matches` may call the cache.
     pub fn invalidate_matching(&self, matches: impl FnMut(&K) -> bool) -> usize {
+        self.invalidate_reached(Reached::Everything, matches)
+    }
+
+    /// The same for keys of which it is known what they belong to; voids only the loads that are reached.
+    pub(crate) fn invalidate_reached(
+        &self,
+        reached: Reached,
+        matches: impl FnMut(&K) -> bool,
+    ) -> usize {
         let here = here();
         let local = self.local(&here);
         let tick = self.clock.tick();
         let count = match &self.index {
             Index::Bounded(_, bounded) => {
                 let _guard = here.slot().enter();
-                bounded.invalidate_matching(local, tick, matches)
+                bounded.invalidate_matching(local, tick, reached, matches)
             }
-            Index::Unbounded(map) => map.invalidate_matching(local, tick, matches),
+            Index::Unbounded(map) => map.invalidate_matching(local, tick, reached, matches),
             Index::Nothing(_) => {
-                self.board.void_all();
+                self.board.void_reached(reached);
                 0
             }
         };

@@ -43,6 +43,27 @@ fn a_lease_against_an_invalidation() {
     );
 }
 
+/// The same for a lease that stands on the second level, since four keys of the first one's only stripe are being loaded.
+#[test]
+fn a_lease_behind_a_full_stripe_against_an_invalidation() {
+    check("lease behind a full stripe/invalidate", 2, 100, || {
+        let [a, b] = world(2, KEEP);
+        let others: Vec<_> = (10..14).map(|n| a.lease(&key(n))).collect();
+        let k = key(1);
+        let lease = a.lease(&k);
+        let other = thread::spawn({
+            let k = k.clone();
+            move || b.set_leased(lease, &k, 1)
+        });
+        a.invalidate(&k);
+        let seen = a.get(&k);
+        other.join().unwrap();
+        assert_eq!((seen, a.get(&k)), (None, None), "I8");
+        drop(others);
+        a.end(&[]);
+    });
+}
+
 #[test]
 fn a_lease_over_a_live_entry_against_an_invalidation() {
     against(

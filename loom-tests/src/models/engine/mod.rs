@@ -13,6 +13,7 @@ mod hand;
 mod insert;
 mod lease;
 mod ledger;
+mod levels;
 mod membership;
 mod overwrite;
 mod reclaim;

@@ -2,7 +2,7 @@
 
 use crate::engine::bounded::{Bounded, Instant, model::Stop};
 use crate::engine::entry::Hash;
-use crate::engine::lease::{Board, Lease};
+use crate::engine::lease::{Board, Lease, Reached};
 use crate::engine::local::Local;
 use crate::engine::locals::{Batches, Supply};
 use crate::engine::reclaim::{Domain, Guard, Slot};
@@ -109,7 +109,7 @@ pub(super) fn world_with_hands<const ACTORS: usize>(
     batch: usize,
     hands: usize,
 ) -> [Actor; ACTORS] {
-    let board = StdArc::new(Board::new(1));
+    let board = StdArc::new(Board::sized(1, [1, 1]).expect("memory"));
     let domain = Box::new(Domain::new(|| false));
     let cache = Bounded::new(capacity, StdArc::clone(&board)).expect("memory");
     let supply = Supply {
@@ -237,7 +237,7 @@ impl Actor {
         let guard = self.guard();
         let went = self
             .cache()
-            .invalidate_matching(self.local(), 0, |k| k == key);
+            .invalidate_matching(self.local(), 0, Reached::Everything, |k| k == key);
         drop(guard);
         self.collect();
         went

@@ -61,7 +61,7 @@ pub(super) type Actor = usize;
 
 impl World {
     pub(super) fn new(capacity: usize) -> Rc<Self> {
-        let cache = Bounded::new(capacity, Arc::new(Board::new(1))).unwrap();
+        let cache = Bounded::new(capacity, Arc::new(Board::new(1).unwrap())).unwrap();
         let supply = Supply {
             batches: Batches::all(1_000),
             hands: 0,

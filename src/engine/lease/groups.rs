@@ -1,0 +1,54 @@
+//! Generations of groups of keys, such as all keys of one guild (B7).
+
+use super::Late;
+use crate::engine::memory::Zeros;
+use crate::sync::{AtomicU64, Ordering};
+
+/// Groups that are told apart for certain would be as many as there are; two that share a counter cost a load.
+const GROUPS: usize = 1 << 10;
+
+/// What a removal of many keys may reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reached {
+    Everything,
+    /// Keys of one group, and keys that belong to none.
+    #[cfg_attr(
+        not(feature = "backend"),
+        expect(dead_code, reason = "keys of a backend have groups")
+    )]
+    Group(u64),
+}
+
+/// Made by the first removal of a group; before it, all generations are zero. The first one is that of keys without a group.
+#[derive(Debug)]
+pub(super) struct Groups(Late<Zeros<AtomicU64>>);
+
+impl Groups {
+    pub(super) fn new() -> Self {
+        Self(Late::new())
+    }
+
+    /// Which generation a group has.
+    pub(super) fn at(group: Option<u64>) -> u16 {
+        group.map_or(0, |group| {
+            let spread = group.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            1 + (spread % (GROUPS as u64 - 1)) as u16
+        })
+    }
+
+    pub(super) fn generation(&self, at: u16) -> u64 {
+        self.0
+            .get()
+            .map_or(0, |all| all[usize::from(at)].load(Ordering::SeqCst))
+    }
+
+    /// Goes on to a new generation of the group and of keys without one. False: there is no memory for generations.
+    pub(super) fn step(&self, group: u64) -> bool {
+        let all = self.0.get_or_make(|| Zeros::new(GROUPS));
+        let Some(all) = all else { return false };
+        for at in [0, Self::at(Some(group))] {
+            all[usize::from(at)].fetch_add(1, Ordering::SeqCst);
+        }
+        true
+    }
+}
