@@ -69,7 +69,6 @@ suite! {
         pre_warming,
     ],
     many_loads: [
-        ten_thousand_loads_at_once_are_all_kept,
         two_guilds_warmed_at_once_keep_everything,
         a_guilds_removal_leaves_the_loads_of_other_guilds,
     ],

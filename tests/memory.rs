@@ -35,6 +35,30 @@ fn live() -> usize {
     BYTES.load(Ordering::Relaxed)
 }
 
+/// What leases take: little until more keys are loaded at once than the first level has slots, and then no more than 1.2 MiB,
+/// once.
+fn leases_are_bounded() {
+    let before = live();
+    let cache = cache(50_000);
+    (0..50_000).for_each(|key| cache.set(key, key));
+    let few: Vec<_> = (0..32).map(|key| cache.lease(&key)).collect();
+    drop(few);
+    let without = live();
+    for _ in 0..3 {
+        let leases: Vec<_> = (0..50_000).map(|key| cache.lease(&key)).collect();
+        let for_the_test = leases.capacity() * size_of::<tux_cache::Lease>();
+        let bytes = live() - without - for_the_test;
+        println!("50,000 leases: {bytes} bytes");
+        assert!(
+            bytes <= 12 * (1 << 20) / 10,
+            "{bytes} bytes for 50,000 leases"
+        );
+        assert!(bytes >= 1 << 20, "the levels are not counted here");
+    }
+    drop(cache);
+    assert!(live().saturating_sub(before) < 10_000);
+}
+
 fn cache(entries: usize) -> TtlCache<u64, u64> {
     TtlCache::builder().max_size(entries).build().unwrap()
 }
@@ -66,6 +90,8 @@ fn memory_per_entry_is_bounded_and_flat() {
     }
     // Of the first one stays what is the thread's; and meanwhile the thread that has started this test notes that it has.
     assert!(left < 1_000, "{left} bytes left of a cache that is gone");
+
+    leases_are_bounded();
 
     let cache = cache(10_000);
     let churn = |from: u64, n: u64| {

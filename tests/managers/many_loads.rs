@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
-use tux_cache::backend::{Backend, InMemoryBackend};
+use tux_cache::backend::{Backend, InMemoryBackend, ValkeyBackend, ValkeySettings};
 use tux_cache::managers::{GuildPermissions, JailStatusCache, PermissionCache};
+use tux_cache_test_support::ValkeyServer;
 
 use crate::loads::held;
 
@@ -50,26 +51,39 @@ async fn loads_at_once(backend: &Backend, count: usize) -> usize {
     kept
 }
 
-pub(crate) async fn ten_thousand_loads_at_once_are_all_kept(backend: &Backend) {
-    assert_eq!(loads_at_once(backend, 10_000).await, 10_000);
-}
-
 fn fifty_thousand() -> Backend {
     InMemoryBackend::new(Duration::from_secs(300), Some(50_000)).into()
 }
 
+/// Requests that stand in line behind so many others may take long on a slow machine.
+async fn patient() -> (ValkeyServer, Backend) {
+    let server = ValkeyServer::start().expect("a Valkey server");
+    let settings = ValkeySettings::from_url(&server.url()).expect("the server's own URL");
+    let settings = settings.response_timeout(Duration::from_secs(60));
+    let backend = ValkeyBackend::connect(settings).await;
+    (server, backend.expect("a connection").into())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_a_cache_of_fifty_thousand() {
+async fn ten_thousand_loads_at_once_are_all_kept() {
     assert_eq!(loads_at_once(&fifty_thousand(), 10_000).await, 10_000);
+    let shelf = crate::stores::user_defined();
+    assert_eq!(loads_at_once(&shelf, 10_000).await, 10_000);
+    let (_server, valkey) = patient().await;
+    assert_eq!(loads_at_once(&valkey, 10_000).await, 10_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nine_of_ten_of_fifty_thousand_loads_at_once_are_kept() {
     let kept = loads_at_once(&fifty_thousand(), 50_000).await;
     assert!(kept >= 45_000, "{kept} of 50,000");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: cargo xtask long"]
-async fn long_fifty_thousand_loads_at_once_on_a_server() {
-    let (_server, backend) = crate::stores::valkey().await;
-    let kept = loads_at_once(&backend, 50_000).await;
+async fn long_nine_of_ten_of_fifty_thousand_loads_at_once_are_kept_on_a_server() {
+    let (_server, valkey) = patient().await;
+    let kept = loads_at_once(&valkey, 50_000).await;
     assert!(kept >= 45_000, "{kept} of 50,000");
 }
 
