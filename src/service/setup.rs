@@ -85,7 +85,7 @@ impl CacheSetup {
         }
     }
 
-    /// The bot left `guild`: removes everything cached for it, over all managers, and voids every load under
+    /// The bot left `guild`: removes everything cached for it, over all managers, and voids its loads under
     /// way. Returns how many entries went.
     ///
     /// # Errors

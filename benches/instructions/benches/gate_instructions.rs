@@ -40,12 +40,14 @@ fn insert(it: Done) -> Done {
 
 #[library_benchmark]
 #[bench::present(calls::full())]
+#[bench::amid_a_thousand_loads(calls::full_amid_loads())]
 fn overwrite(it: Done) -> Done {
     calls::set(it)
 }
 
 #[library_benchmark]
 #[bench::present(calls::full())]
+#[bench::amid_a_thousand_loads(calls::full_amid_loads())]
 fn invalidate(it: Done) -> Done {
     calls::invalidate(it)
 }

@@ -9,7 +9,7 @@
 use std::{hint::black_box, time::Duration};
 
 use tux_cache::{
-    TtlCache,
+    Lease, TtlCache,
     backend::{Backend, CacheValue, InMemoryBackend, Json, KeyRef, Peek},
     time::ManualTicker,
 };
@@ -26,6 +26,8 @@ const GUILD: u64 = 183_109_337_186_500_608;
 pub struct Prepared {
     cache: TtlCache<u64, u64, ahash::RandomState>,
     keys: Vec<u64>,
+    /// Loads of other keys under way.
+    leases: Vec<Lease>,
     found: Vec<Option<u64>>,
 }
 
@@ -54,6 +56,7 @@ fn prepared(sets: u64, first: u64) -> Box<Prepared> {
     Box::new(Prepared {
         cache,
         keys,
+        leases: Vec::new(),
         found: Vec::with_capacity(16),
     })
 }
@@ -61,6 +64,14 @@ fn prepared(sets: u64, first: u64) -> Box<Prepared> {
 /// A full cache that has evicted nothing yet; the operations are about keys that are there.
 pub fn full() -> Box<Prepared> {
     prepared(CAPACITY, 1_000)
+}
+
+/// The same while a thousand other keys are being loaded.
+pub fn full_amid_loads() -> Box<Prepared> {
+    let mut it = full();
+    let others = 4 * CAPACITY..4 * CAPACITY + 1_000;
+    it.leases = others.map(|number| it.cache.lease(&key(number))).collect();
+    it
 }
 
 /// A full cache; the operations are about keys that are not there.
@@ -208,6 +219,15 @@ mod tests {
         let (after, resident) = stats(set(full()));
         assert_eq!((after.overwrites, after.evictions), (OPERATIONS, 0));
         assert_eq!(resident, CAPACITY);
+
+        // Neither changes a key that is being loaded.
+        for done in [set(full_amid_loads()), invalidate(full_amid_loads())] {
+            let valid = done
+                .leases
+                .iter()
+                .filter(|lease| done.cache.lease_is_valid(lease));
+            assert_eq!(valid.count(), 1_000);
+        }
 
         let (after, resident) = stats(set(with_room()));
         assert_eq!((after.evictions, resident), (0, CAPACITY - 1_000));

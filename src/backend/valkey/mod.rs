@@ -202,7 +202,7 @@ impl CacheBackend for ValkeyBackend {
     }
 
     async fn delete_prefix(&self, prefix: &str) -> Result<usize> {
-        self.remove_wire_prefix(wire_key(prefix)?, None).await
+        self.remove_wire_prefix(wire_key(prefix)?).await
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {

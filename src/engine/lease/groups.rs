@@ -4,7 +4,7 @@ use super::Late;
 use crate::engine::memory::Zeros;
 use crate::sync::{AtomicU64, Ordering};
 
-/// Groups that are told apart for certain would be as many as there are; two that share a counter cost a load.
+/// Two groups may share one of these; a removal of the one then costs a load of the other.
 const GROUPS: usize = 1 << 10;
 
 /// What a removal of many keys may reach.

@@ -8,7 +8,7 @@
 //! | a user's rank | ranks, assignments, the user's roles | ranks or assignments are set or invalidated |
 //!
 //! What depends on something is removed after it is written, whether or not the write was answered: a load begun before
-//! that publishes nothing any more (the removal voids the leases of all keys first), or has published before and is
+//! that publishes nothing any more (the removal voids the leases of all its keys first), or has published before and is
 //! removed with the rest; one begun afterwards sees the new value. Once would not do the other way round: a load begun
 //! between a removal and the write it goes before publishes what was right until then.
 

@@ -19,8 +19,8 @@ use crate::managers::common::is_local;
 use crate::managers::fetch::runtime;
 use crate::managers::stats::Event;
 
-/// How often an entry that was not published is tried again, while nothing of its guild has changed: leases are
-/// striped, and a neighbour's write may void one without touching its key.
+/// How often an entry that was not published is tried again, while nothing of its guild has changed: with very many
+/// leases out at once some share a slot, and a write of one key voids the other's.
 const ATTEMPTS: usize = 4;
 
 /// Counters of changes, for every store of the process: of a guild, and of all its guilds. Striped; a clash leaves entries
@@ -168,8 +168,7 @@ impl PermissionCache {
             .into_iter()
             .map(|(name, rule)| (commands::rule(guild, &name).to_key(), Value::new(rule)))
             .collect();
-        // In memory a write costs no round trip: one lease at a time voids no neighbours. Elsewhere all
-        // go in one, for leases of one batch do not void each other.
+        // In memory a write costs no round trip, so one lease at a time will do. Elsewhere all go in one.
         let batch = if is_local(backend) {
             1
         } else {

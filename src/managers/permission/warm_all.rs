@@ -87,8 +87,8 @@ impl PermissionCache {
     }
 }
 
-/// How often a guild is loaded once more because something changed while it was loaded, or seemed to: leases are
-/// striped, and a neighbour's write may void one.
+/// How often a guild is loaded once more because something changed while it was loaded, or seemed to: the counters of
+/// changes are striped, and two guilds may share one.
 const RELOADS: usize = 4;
 
 type OnProgress = Box<dyn FnMut(WarmProgress) + Send>;
