@@ -83,7 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::trace::Trace;
+    use crate::trace::{Reading, Trace};
 
     fn hits(keys: &[u64], capacity: usize) -> u64 {
         let trace = Trace::new("t", keys.to_vec());
@@ -144,7 +144,9 @@ mod tests {
             let (name, capacity, belady) =
                 (fields[0], fields[3].parse::<usize>().unwrap(), fields[5]);
             if last.as_ref().is_none_or(|(trace, _)| trace.name != name) {
-                let trace = Trace::read(&folder.join(format!("{name}.u64.zst")), None).unwrap();
+                let trace =
+                    Trace::read(&folder.join(format!("{name}.u64.zst")), &Reading::default())
+                        .unwrap();
                 let next = next_uses(&trace.dense, trace.unique);
                 last = Some((trace, next));
             }

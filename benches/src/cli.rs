@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
 
+use crate::trace::{Column, Format, Reading};
+
 /// Plays a Discord bot shard, or a trace of real requests, against tux-cache.
 ///
 /// Without --trace: about ten seconds of a shard of 2,000 guilds, at several capacities. A table goes to standard
@@ -16,14 +18,21 @@ use clap::Parser;
     max_term_width = 100
 )]
 pub struct Args {
-    /// A trace: .u64, .oracleGeneral, .csv or .txt (one key a line), each also with .zst or .gz behind it.
-    /// It runs on one thread, without TTL
+    /// A trace: .u64, .oracleGeneral[.bin], .csv, .tsv, .lis (ARC), .tr (LRB) or .txt (one key a line), each also with
+    /// .zst or .gz behind it. It runs on one thread, without TTL
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
 
-    /// The column of a .csv trace that holds the key; without it the first
+    /// What the trace consists of, whatever its name: u64, oracleGeneral, csv (columns separated by comma, semicolon,
+    /// tab or blanks), text (each line a key), lirs, arc (start count 0 n), address (l 0x1fffff50 4) or lrb (time id
+    /// size). By default ending and header decide
     #[arg(long, value_name = "NAME", requires = "trace")]
-    pub column: Option<String>,
+    pub format: Option<Format>,
+
+    /// The column of a trace that holds the key: its title, or its number from 1 on. By default one whose title is
+    /// known for keys (key, obj_id, lbn, id …), else the first of a .csv
+    #[arg(long, value_name = "NAME|N", requires = "trace")]
+    pub column: Option<Column>,
 
     /// Entries the cache may hold: 1 to 100000000, several separated by commas. For a trace by default 0.1, 1, 5, 10
     /// and 25 % of its keys
@@ -75,12 +84,16 @@ pub enum Stop {
 }
 
 impl Args {
-    /// Reads the arguments, the program's name first.
+    /// Reads the arguments, the program's name first. A `--` behind it is skipped: with the one of the cargo alias,
+    /// `cargo replay -- --json` has two.
     ///
     /// # Errors
     /// [`Stop`].
     pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, Stop> {
-        let args = Self::try_parse_from(arguments).map_err(|error| {
+        let mut arguments = arguments.into_iter();
+        let program = arguments.next();
+        let options = arguments.skip_while(|argument| argument == "--");
+        let args = Self::try_parse_from(program.into_iter().chain(options)).map_err(|error| {
             let text = error.to_string();
             if error.use_stderr() {
                 Stop::Wrong(one_line(&text))
@@ -90,6 +103,14 @@ impl Args {
         })?;
         args.consistent().map_err(Stop::Wrong)?;
         Ok(args)
+    }
+
+    /// How the trace is to be read.
+    pub fn reading(&self) -> Reading {
+        Reading {
+            format: self.format,
+            column: self.column.clone(),
+        }
     }
 
     /// A trace is played as it is: what would change it is refused rather than ignored.
@@ -229,6 +250,13 @@ mod tests {
             ("--trace t.u64 --valkey valkey://h", "--valkey", "--trace"),
             ("--peers --valkey valkey://h", "--peers", "--valkey"),
             ("--column key", "--trace", ""),
+            ("--format arc", "--trace", ""),
+            (
+                "--trace t.u64 --format vscsi",
+                "'vscsi'",
+                "oracleGeneral, csv",
+            ),
+            ("--trace t.u64 --column 0", "'0'", "from 1 on"),
             ("--unknown", "--unknown", ""),
             ("surplus", "'surplus'", ""),
         ] {
@@ -238,6 +266,22 @@ mod tests {
                 "{line}: {text}"
             );
         }
+    }
+
+    #[test]
+    fn a_leading_separator_is_skipped() {
+        assert!(matches!(read("-- --help"), Err(Stop::Show(_))));
+        assert!(read("-- -- --json").unwrap().json);
+        assert!(read("--").is_ok());
+        assert!(wrong("--json -- x").contains("'x'"));
+        let args = read("-- --trace a.csv --format ARC --column 2").unwrap();
+        assert_eq!(
+            args.reading(),
+            Reading {
+                format: Some(Format::Arc),
+                column: Some(Column::Number(2))
+            }
+        );
     }
 
     #[test]

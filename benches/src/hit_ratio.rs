@@ -14,7 +14,7 @@ use crate::{
     peers::{Contender, Peer},
     plot::{Plot, Series},
     record::{MachineCard, Place},
-    trace::Trace,
+    trace::{Reading, Trace},
     with_contender,
 };
 
@@ -124,7 +124,7 @@ fn run(args: &Args) -> Result<(), String> {
     let card = MachineCard::take();
     let mut cells = Vec::new();
     for path in files(&args.traces, args.only.as_deref())? {
-        let trace = Trace::read(&path, None).map_err(|error| error.to_string())?;
+        let trace = Trace::read(&path, &Reading::default()).map_err(|error| error.to_string())?;
         cells.extend(play(&trace)?);
     }
     let means = means(&cells);
@@ -145,7 +145,14 @@ fn run(args: &Args) -> Result<(), String> {
 /// The traces of a folder, by name.
 fn files(folder: &Path, only: Option<&str>) -> Result<Vec<PathBuf>, String> {
     let wrong = |what: &dyn std::fmt::Display| format!("--traces {}: {what}", folder.display());
-    let known = [".u64", ".oracleGeneral", ".txt"];
+    let known = [
+        ".u64",
+        ".oracleGeneral",
+        ".oracleGeneral.bin",
+        ".lis",
+        ".tr",
+        ".txt",
+    ];
     let is_trace = |name: &str| {
         let name = name.strip_suffix(".zst").unwrap_or(name);
         let name = name.strip_suffix(".gz").unwrap_or(name);
@@ -162,7 +169,8 @@ fn files(folder: &Path, only: Option<&str>) -> Result<Vec<PathBuf>, String> {
         }
     }
     if found.is_empty() {
-        let what = "no trace there; expected files that end in .u64, .oracleGeneral or .txt, also with .zst or .gz";
+        let what = "no trace there; expected files that end in .u64, .oracleGeneral[.bin], .lis, .tr or .txt, \
+                    also with .zst or .gz";
         return Err(wrong(&what));
     }
     found.sort();

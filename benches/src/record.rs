@@ -105,42 +105,39 @@ fn root() -> PathBuf {
         .unwrap_or_else(|| PathBuf::from("."))
 }
 
-/// `results/local`, made if missing.
-///
-/// # Errors
-/// When it cannot be made.
-pub fn folder() -> io::Result<PathBuf> {
-    let folder = root().join("results").join("local");
-    fs::create_dir_all(&folder)?;
-    Ok(folder)
-}
-
 /// `results/MACHINE`: the records of this machine that are committed.
 pub fn machine_folder(card: &MachineCard) -> PathBuf {
     root().join("results").join(card.name())
 }
 
 /// Where the files of one run go, and how their names begin.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Place {
     folder: PathBuf,
     stem: String,
 }
 
 impl Place {
-    /// `results/MACHINE/DATE-what…` for what is to be kept, else `results/local/DATE-AND-TIME-what…`. The folder is made.
+    /// `results/MACHINE/DATE-what…` for what is to be kept, which takes the place of what was kept that day; else
+    /// `results/local/DATE-AND-TIME-what…`, with `-2`, `-3` … behind where another run of the same second has that
+    /// name. The folder is made, the name taken.
     ///
     /// # Errors
     /// A text that names the folder.
     pub fn new(card: &MachineCard, what: &str, keep: bool) -> Result<Self, String> {
-        let (folder, stem) = if keep {
-            let date = card.date.get(..10).unwrap_or(&card.date).to_owned();
-            (machine_folder(card), date)
+        let folder = if keep {
+            machine_folder(card)
         } else {
-            (root().join("results").join("local"), card.stamp())
+            root().join("results").join("local")
         };
-        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let stem = format!("{stem}-{what}");
+        let failed = |error: io::Error| format!("{} cannot be written: {error}", folder.display());
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let stem = if keep {
+            let date = card.date.get(..10).unwrap_or(&card.date);
+            format!("{date}-{what}")
+        } else {
+            free(&folder, &format!("{}-{what}", card.stamp())).map_err(failed)?
+        };
         Ok(Self { folder, stem })
     }
 
@@ -164,6 +161,22 @@ impl Place {
         plot.write(&path)
             .map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(format!("plot    {}\n", path.display()))
+    }
+}
+
+/// The first of `stem`, `stem-2`, `stem-3` … that is no record's name, and from now on is this one's.
+fn free(folder: &Path, stem: &str) -> io::Result<String> {
+    let mut name = stem.to_owned();
+    let mut number = 1;
+    loop {
+        match fs::File::create_new(folder.join(format!("{name}.json"))) {
+            Ok(_) => return Ok(name),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                number += 1;
+                name = format!("{stem}-{number}");
+            }
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -198,5 +211,26 @@ mod tests {
             ..card
         };
         assert_eq!(epyc.name(), "amd-epyc-7r13-2-cores");
+    }
+
+    #[test]
+    fn no_two_runs_have_one_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let names: Vec<String> = (0..3).map(|_| free(folder.path(), "t").unwrap()).collect();
+        assert_eq!(names, ["t", "t-2", "t-3"]);
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                let folder = folder.path().to_owned();
+                std::thread::spawn(move || free(&folder, "u").unwrap())
+            })
+            .collect();
+        let mut names: Vec<String> = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 8);
+        assert!(free(&folder.path().join("none"), "t").is_err());
     }
 }

@@ -5,7 +5,10 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use super::{Plot, axis::Axis};
+use super::{
+    Plot,
+    axis::{self, Axis},
+};
 
 const SIZE: (u32, u32) = (1_000, 800);
 const FONT: &str = "sans-serif";
@@ -30,7 +33,7 @@ impl Plot {
         let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
         root.fill(&WHITE)?;
         let (low, high) = match self.x_range() {
-            (low, high) if self.x_logarithmic => (low * 0.9, high * 1.1),
+            (low, high) if self.x_logarithmic => axis::around(low, high),
             (_, high) => (0.0, high),
         };
         let mut chart = ChartBuilder::on(&root)
@@ -60,7 +63,7 @@ impl Plot {
             .x_labels(self.x_ticks.len())
             .y_labels(self.y_ticks.len())
             .x_label_formatter(&self.x_text)
-            .y_label_formatter(&self.y_text)
+            .y_label_formatter(&|y| (self.y_text)(*y, self.y_decimals))
             .label_style((FONT, TEXT))
             .axis_desc_style((FONT, TEXT))
             .light_line_style(TRANSPARENT)

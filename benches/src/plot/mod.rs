@@ -52,7 +52,9 @@ pub struct Plot {
     x_ticks: Vec<f64>,
     x_text: fn(&f64) -> String,
     y_name: String,
-    y_text: fn(&f64) -> String,
+    y_text: fn(f64, usize) -> String,
+    /// Digits behind the point that tell the marks apart, for `y_text`.
+    y_decimals: usize,
     y_range: (f64, f64),
     y_ticks: Vec<f64>,
     series: Vec<Series>,
@@ -64,24 +66,39 @@ impl Plot {
         Self::percent(title, "capacity, entries (log)", "hit ratio, %", series)
     }
 
-    /// Percentages against something.
+    /// Percentages against something: from zero, or, where the lines lie too close together for that, from a little
+    /// below the lowest; the axis then says so.
     pub fn percent(
         title: String,
         x_name: impl Into<String>,
         y_name: impl Into<String>,
         series: Vec<Series>,
     ) -> Self {
-        let top = highest(&series).max(1.0) * 1.04;
+        let (low, high) = (lowest(&series), highest(&series));
+        let cut = high - low < high / 3.0;
+        let (from, to) = if cut {
+            let room = ((high - low) * 0.08).max(0.01);
+            (low - room, high + room)
+        } else {
+            (0.0, high * 1.04)
+        };
+        let (y_ticks, step) = axis::between(from, to, 7);
+        let y_name = y_name.into();
         Self {
             title,
             x_name: x_name.into(),
             x_logarithmic: true,
             x_ticks: x_ticks(&series),
             x_text: |x| short(*x),
-            y_name: y_name.into(),
-            y_text: |y| format!("{y:.0}"),
-            y_range: (0.0, top),
-            y_ticks: axis::linear(top),
+            y_name: if cut {
+                format!("{y_name} (not from 0)")
+            } else {
+                y_name
+            },
+            y_text: |y, decimals| format!("{y:.decimals$}"),
+            y_decimals: axis::decimals(step),
+            y_range: (from, to),
+            y_ticks,
             series,
         }
     }
@@ -100,7 +117,8 @@ impl Plot {
             x_ticks: axis::linear(x_range(&series).1),
             x_text: |x| short(*x),
             y_name: y_name.into(),
-            y_text: |y| short(*y),
+            y_text: |y, _| short(y),
+            y_decimals: 0,
             y_range: (0.0, top),
             y_ticks: axis::linear(top),
             series,
@@ -115,11 +133,7 @@ impl Plot {
         mut series: Vec<Series>,
     ) -> Self {
         let top = highest(&series);
-        let low = series
-            .iter()
-            .flat_map(Series::all)
-            .map(|point| point.1)
-            .fold(top, f64::min);
+        let low = lowest(&series);
         // The axis itself is linear: what is drawn is the logarithm, and labelled with its number.
         let drawn = |point: &mut (f64, f64)| point.1 = point.1.log10();
         for line in &mut series {
@@ -133,7 +147,8 @@ impl Plot {
             x_ticks: x_ticks(&series),
             x_text: |x| short(*x),
             y_name: y_name.into(),
-            y_text: |y| short(10_f64.powf(*y)),
+            y_text: |y, _| short(10_f64.powf(y)),
+            y_decimals: 0,
             y_range: (low.log10() - 0.1, top.log10() + 0.1),
             y_ticks: axis::logarithmic(low * 0.8, top * 1.25)
                 .into_iter()
@@ -212,12 +227,18 @@ fn x_range(series: &[Series]) -> (f64, f64) {
 
 fn x_ticks(series: &[Series]) -> Vec<f64> {
     let (low, high) = x_range(series);
-    axis::logarithmic(low * 0.95, high * 1.05)
+    let (from, to) = axis::around(low, high);
+    axis::logarithmic(from, to)
 }
 
 fn highest(series: &[Series]) -> f64 {
     let all = series.iter().flat_map(Series::all);
     all.map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max)
+}
+
+fn lowest(series: &[Series]) -> f64 {
+    let all = series.iter().flat_map(Series::all);
+    all.map(|point| point.1).fold(highest(series), f64::min)
 }
 
 /// Further out only the maximum is drawn.
@@ -239,98 +260,26 @@ fn share_text(nines: &f64) -> String {
     }
 }
 
-/// `100`, `30 k`, `2.5 M`.
+/// `100`, `30 k`, `2.5 M`, `0.05`: four digits at most.
 fn short(number: f64) -> String {
     let (scaled, unit) = match number {
         n if n >= 1e6 => (n / 1e6, " M"),
         n if n >= 1e3 => (n / 1e3, " k"),
         n => (n, ""),
     };
-    let text = format!("{scaled:.1}");
-    format!("{}{unit}", text.strip_suffix(".0").unwrap_or(&text))
+    let digits = if scaled == 0.0 {
+        0.0
+    } else {
+        3.0 - scaled.abs().log10().floor()
+    };
+    let text = format!("{scaled:.0$}", digits.clamp(0.0, 12.0) as usize);
+    let text = if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        &text
+    };
+    format!("{text}{unit}")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn svg(plot: &Plot) -> String {
-        let mut text = String::new();
-        plot.draw(&mut text).unwrap();
-        text
-    }
-
-    #[test]
-    fn a_plot_names_its_axes_and_lines() {
-        let lines = vec![
-            Series::new(
-                "tux-cache",
-                vec![(10.0, 20.0), (100.0, 55.5), (1_000.0, 80.0)],
-            ),
-            Series::new("Belady", vec![(10.0, 30.0), (100.0, 60.0), (1_000.0, 81.0)]),
-        ];
-        let text = svg(&Plot::hit_ratio("Hit ratio, t".into(), lines));
-        for part in [
-            "tux-cache",
-            "Belady",
-            "capacity, entries (log)",
-            "hit ratio, %",
-            "Hit ratio, t",
-        ] {
-            assert!(text.contains(part), "{part} is missing");
-        }
-    }
-
-    #[test]
-    fn every_nine_takes_the_same_room_and_the_maximum_stands_behind() {
-        let points = vec![
-            (3.0, 0.0),
-            (4.0, 0.9),
-            (5.0, 0.99),
-            (50.0, 0.999),
-            (60.0, 0.999_999),
-            (90.0, 1.0),
-        ];
-        let plot = Plot::latency("t".into(), vec![Series::new("a", points)]);
-        let drawn: Vec<(f64, f64)> = plot.series[0].points.clone();
-        let expected = [(0.0, 3.0), (1.0, 4.0), (2.0, 5.0), (3.0, 50.0), (3.6, 90.0)];
-        assert_eq!(drawn.len(), expected.len());
-        for ((x, y), (share, ns)) in drawn.into_iter().zip(expected) {
-            assert!((x - share).abs() < 1e-9 && (y - f64::log10(ns)).abs() < 1e-9);
-        }
-        let text = svg(&plot);
-        for mark in ["\n0\n", "\n90\n", "\n99\n", "\n99.9\n", "\nmax\n"] {
-            assert!(text.contains(mark), "{mark:?} is missing in {text}");
-        }
-    }
-
-    #[test]
-    fn a_logarithmic_plot_is_labelled_with_its_numbers() {
-        let line = Series::new("hit", vec![(1e3, 2.0), (1e6, 40.0)]).with_dots(vec![(1e3, 3.0)]);
-        let plot = Plot::logarithmic("t".into(), "entries (log)", "ns (log)", vec![line]);
-        assert!((plot.series[0].dots[0].1 - 3_f64.log10()).abs() < 1e-12);
-        let text = svg(&plot);
-        for part in [
-            "entries (log)",
-            "ns (log)",
-            "1 k",
-            "1 M",
-            "\n10\n",
-            "<circle",
-        ] {
-            assert!(text.contains(part), "{part:?} is missing in {text}");
-        }
-    }
-
-    #[test]
-    fn numbers_are_short() {
-        assert_eq!(
-            [0.5, 10.0, 30_000.0, 2_500_000.0].map(short),
-            ["0.5", "10", "30 k", "2.5 M"]
-        );
-        assert_eq!(
-            [0.0, 1.0, 2.0, 4.0, 4.6].map(|n| share_text(&n)),
-            ["0", "90", "99", "99.99", "max"]
-        );
-    }
-}
+mod tests;

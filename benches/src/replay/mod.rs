@@ -48,7 +48,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(Stop::Wrong(line)) => (line, 2),
     };
-    eprintln!("error: {}", line.replace(['\n', '\r'], " "));
+    output::tell("error", &line);
     ExitCode::from(status)
 }
 

@@ -11,7 +11,7 @@ use super::Failure;
 use crate::{
     peers::Contender,
     plot::{self, Series},
-    record::{self, MachineCard},
+    record::{MachineCard, Place},
     run::Outcome,
     table::grouped,
 };
@@ -25,6 +25,17 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// One line on standard error. Nobody may be there to read it, and that is no reason to panic.
+pub(super) fn tell(kind: &str, line: &str) {
+    let line = line.replace(['\n', '\r'], " ");
+    let _ = writeln!(io::stderr(), "{kind}: {line}");
+}
+
+/// What the reader of a result should know about its input.
+pub(super) fn remark(line: &str) {
+    tell("remark", line);
 }
 
 pub(crate) fn print_json(document: &impl Serialize) -> Result<(), Failure> {
@@ -49,29 +60,21 @@ pub(crate) fn save(
     outcomes: &[Outcome],
     optimum: &[(usize, f64)],
 ) -> Result<String, Failure> {
-    let failed = |error: &dyn std::fmt::Display| cannot_write(error);
-    let mut text = save_record(what, card, record)?;
-    let folder = record::folder().map_err(|error| failed(&error))?;
-    let stem = stem(what, card);
+    let place = place(what, card)?;
+    let mut text = place.record(record).map_err(Failure::Run)?;
     for (name, plot) in [
         ("hit-ratio", hit_ratio(what, outcomes, optimum)),
         ("latency", latency(what, outcomes)),
     ] {
         if let Some(plot) = plot {
-            let path = folder.join(format!("{stem}-{name}.svg"));
-            plot.write(&path).map_err(|error| failed(&error))?;
-            let _ = writeln!(text, "plot    {}", path.display());
+            text += &place.plot(name, &plot).map_err(Failure::Run)?;
         }
     }
     Ok(text)
 }
 
-fn cannot_write(error: &dyn std::fmt::Display) -> Failure {
-    Failure::Run(format!("results/local cannot be written: {error}"))
-}
-
-fn stem(what: &str, card: &MachineCard) -> String {
-    format!("{}-{}", card.stamp(), file_name(what))
+fn place(what: &str, card: &MachineCard) -> Result<Place, Failure> {
+    Place::new(card, &file_name(what), false).map_err(Failure::Run)
 }
 
 /// Writes the record, and says where it is.
@@ -80,10 +83,7 @@ pub(crate) fn save_record(
     card: &MachineCard,
     record: &impl Serialize,
 ) -> Result<String, Failure> {
-    let folder = record::folder().map_err(|error| cannot_write(&error))?;
-    let path = folder.join(format!("{}.json", stem(what, card)));
-    record::write(&path, record).map_err(|error| cannot_write(&error))?;
-    Ok(format!("record  {}\n", path.display()))
+    place(what, card)?.record(record).map_err(Failure::Run)
 }
 
 /// A trace's name as part of a file name.

@@ -43,6 +43,7 @@ struct Run<'a> {
 struct Record<'a> {
     what: &'static str,
     trace: &'a str,
+    read_as: &'a str,
     requests: usize,
     unique: usize,
     rounds: u32,
@@ -61,12 +62,15 @@ struct Best {
 }
 
 pub(super) fn run(args: &Args, path: &Path) -> Result<(), Failure> {
-    let trace = Trace::read(path, args.column.as_deref())?;
+    let trace = Trace::read(path, &args.reading())?;
     let capacities = if args.capacity.is_empty() {
         default_capacities(trace.unique)
     } else {
         args.capacity.clone()
     };
+    if let Some(remark) = trace.remark() {
+        output::remark(&remark);
+    }
     let card = MachineCard::take();
     let rounds = args.rounds.unwrap_or(3);
     let outcomes = play(args, &trace, &capacities, rounds)?;
@@ -105,6 +109,7 @@ pub(super) fn run(args: &Args, path: &Path) -> Result<(), Failure> {
     let record = Record {
         what: "trace",
         trace: &trace.name,
+        read_as: &trace.read_as,
         requests: trace.keys.len(),
         unique: trace.unique,
         rounds,
@@ -114,10 +119,11 @@ pub(super) fn run(args: &Args, path: &Path) -> Result<(), Failure> {
     };
     let files = output::save(&trace.name, &card, &record, &outcomes, &optimum)?;
     let head = format!(
-        "{}: {} requests for {} keys; medians of {rounds} rounds\n",
+        "{}: {} requests for {} keys, read as {}; medians of {rounds} rounds\n",
         trace.name,
         grouped(trace.keys.len() as u64),
-        grouped(trace.unique as u64)
+        grouped(trace.unique as u64),
+        trace.read_as
     );
     let notes = output::fairness(contenders(args));
     output::print(&format!(

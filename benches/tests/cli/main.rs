@@ -1,5 +1,6 @@
 //! The real binaries.
 
+mod formats;
 mod plays;
 mod programs;
 mod refusals;

@@ -11,19 +11,41 @@ use std::path::PathBuf;
 #[path = "../../../benches/src/trace/mod.rs"]
 mod trace;
 
-const ENDINGS: [&str; 4] = ["u64", "oracleGeneral", "csv", "txt"];
+use trace::{Column, Format, Reading};
+
+/// An ending, or a format that is told whatever the ending.
+const KINDS: [(&str, Option<Format>); 12] = [
+    ("u64", None),
+    ("oracleGeneral", None),
+    ("csv", None),
+    ("txt", None),
+    ("oracleGeneral.bin", None),
+    ("lis", None),
+    ("tr", None),
+    ("x", Some(Format::Address)),
+    ("x", Some(Format::Lirs)),
+    ("x", Some(Format::Text)),
+    ("x", Some(Format::Csv)),
+    ("tsv", None),
+];
 const PACKINGS: [&str; 3] = ["", ".zst", ".gz"];
 
-/// The first byte names the format and the packing, the rest is the file.
+/// The first byte names the kind and the packing, the second the column, the rest is the file.
 pub fn traces(data: &[u8]) {
-    let Some((&head, content)) = data.split_first() else {
+    let [kind, column, content @ ..] = data else {
         return;
     };
-    let head = usize::from(head);
-    let (ending, packing) = (ENDINGS[head % 4], PACKINGS[head / 4 % 3]);
+    let kind = usize::from(*kind);
+    let ((ending, format), packing) = (KINDS[kind % 12], PACKINGS[kind / 12 % 3]);
+    let columns = matches!(ending, "csv" | "txt" | "tsv") || format == Some(Format::Csv);
+    let column = match column {
+        _ if !columns => None,
+        0x80.. => Some(Column::Name("key".to_owned())),
+        0 => None,
+        number => Some(Column::Number(usize::from(*number))),
+    };
     let file = File::with(ending, packing, content);
-    let column = (head / 12 % 4 == 1 && ending == "csv").then_some("key");
-    match trace::Trace::read(&file.0, column) {
+    match trace::Trace::read(&file.0, &Reading { format, column }) {
         Ok(trace) => {
             assert!(!trace.keys.is_empty(), "an empty trace is an error");
             assert_eq!(trace.dense.len(), trace.keys.len());
@@ -33,21 +55,29 @@ pub fn traces(data: &[u8]) {
                 .max()
                 .map_or(0, |&most| most as usize + 1);
             assert_eq!(trace.unique, distinct);
-            assert!(column.is_none() || ending == "csv");
+            assert_eq!(
+                trace.remark().is_some(),
+                trace.unique == 1 || trace.unique == trace.keys.len()
+            );
             if packing.is_empty() {
-                plain(ending, content, &trace.keys);
+                plain(ending, format, content, &trace.keys);
             }
         }
         Err(error) => {
             let line = error.to_string();
             assert!(!line.contains('\n'), "more than one line: {line}");
             assert!(
+                line.contains("expected"),
+                "does not say what was expected: {line}"
+            );
+            assert!(
                 line.contains(&file.0.display().to_string()),
                 "does not name the file: {line}"
             );
             // A packed file under a plain name is refused on purpose.
             let packed = [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd"];
-            let plain = !packed.iter().any(|magic| content.starts_with(magic));
+            let skippable = content.get(1..4) == Some(&b"\x2a\x4d\x18"[..]);
+            let plain = !packed.iter().any(|magic| content.starts_with(magic)) && !skippable;
             let whole = packing.is_empty() && ending == "u64" && content.len() % 8 == 0 && plain;
             assert!(
                 !whole || content.is_empty(),
@@ -57,21 +87,40 @@ pub fn traces(data: &[u8]) {
     }
 }
 
-/// The fixed-width formats read here a second time, in the plainest way.
-fn plain(ending: &str, content: &[u8], keys: &[u64]) {
-    let (width, at) = match ending {
-        "u64" => (8, 0),
-        "oracleGeneral" => (24, 4),
+/// The simpler formats read here a second time, in the plainest way.
+fn plain(ending: &str, format: Option<Format>, content: &[u8], keys: &[u64]) {
+    let records = |width: usize, at: usize| -> Vec<u64> {
+        assert_eq!(content.len() % width, 0, "a truncated file was taken");
+        let key =
+            |record: &[u8]| u64::from_le_bytes(record[at..at + 8].try_into().expect("eight bytes"));
+        content.chunks_exact(width).map(key).collect()
+    };
+    let text = std::str::from_utf8(content).unwrap_or_default();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let fields = text
+        .split('\n')
+        .map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let fields = fields.filter(|fields| !fields.is_empty() && fields != &["*"]);
+    let number = |text: &str| text.parse::<u64>().expect("a number");
+    let expected = match (ending, format) {
+        ("u64", _) => records(8, 0),
+        ("oracleGeneral" | "oracleGeneral.bin", _) => records(24, 4),
+        ("lis", _) => fields
+            .flat_map(|f| number(f[0])..number(f[0]) + number(f[1]))
+            .collect(),
+        ("tr", _) => fields
+            .map(|f| {
+                f[1].parse::<i64>()
+                    .map_or_else(|_| number(f[1]), i64::cast_unsigned)
+            })
+            .collect(),
+        (_, Some(Format::Lirs)) => fields.map(|f| number(f[0])).collect(),
+        (_, Some(Format::Address)) => fields
+            .map(|f| u64::from_str_radix(&f[1][2..], 16).expect("an address"))
+            .collect(),
         _ => return assert!(keys.len() <= content.len(), "more requests than bytes"),
     };
-    assert_eq!(content.len() % width, 0, "a truncated file was taken");
-    let expected = content
-        .chunks_exact(width)
-        .map(|record| u64::from_le_bytes(record[at..at + 8].try_into().expect("eight bytes")));
-    assert!(
-        keys.iter().copied().eq(expected),
-        "keys differ from the bytes"
-    );
+    assert_eq!(keys, expected, "keys differ from the bytes");
 }
 
 /// A file of this thread's own, gone when dropped.

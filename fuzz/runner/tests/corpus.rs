@@ -79,3 +79,62 @@ fn random_operations_show_no_divergence() {
         println!("{name}: {inputs} inputs in {:?}", start.elapsed());
     }
 }
+
+/// The committed trace files, changed in a few places each: a file of random bytes is refused at its first one.
+fn changed_traces(count: u64) {
+    let target = TARGETS
+        .iter()
+        .find(|(name, _)| *name == "traces")
+        .unwrap()
+        .1;
+    let files: Vec<Vec<u8>> = inputs("traces")
+        .iter()
+        .map(|input| std::fs::read(input).unwrap())
+        .collect();
+    const LIKELY: &[u8] = b"0123456789xlsf ,;\t\r\n*\"-.\xef\xbb\xbf\x00\xff";
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below.max(1) as u64) as usize
+    };
+    for round in 0..count {
+        let mut file = files[random(files.len())].clone();
+        for _ in 0..1 + random(4) {
+            let at = random(file.len() + 1);
+            match random(5) {
+                0 => file.insert(at, LIKELY[random(LIKELY.len())]),
+                1 => drop(file.drain(at..(at + random(9)).min(file.len()))),
+                2 if at < file.len() => file[at] = LIKELY[random(LIKELY.len())],
+                3 => {
+                    let piece = file[at..(at + random(20)).min(file.len())].to_vec();
+                    let to = random(file.len() + 1);
+                    file.splice(to..to, piece);
+                }
+                // Another kind, packing or column.
+                _ if file.len() > 1 => {
+                    let which = random(2);
+                    file[which] = random(256) as u8;
+                }
+                _ => {}
+            }
+        }
+        let result = catch_unwind(AssertUnwindSafe(|| target(&file)));
+        assert!(
+            result.is_ok(),
+            "traces diverges in round {round} on {file:?}"
+        );
+    }
+}
+
+#[test]
+fn changed_trace_files_show_no_divergence() {
+    changed_traces(2_000);
+}
+
+#[test]
+#[ignore = "long: cargo xtask long"]
+fn long_changed_trace_files_show_no_divergence() {
+    changed_traces(1_000_000);
+}
