@@ -10,7 +10,7 @@ use clap::Parser;
 use serde::Serialize;
 
 use crate::{
-    belady,
+    belady, out,
     peers::{Contender, Peer},
     plot::{Plot, Series},
     record::{MachineCard, Place},
@@ -114,7 +114,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(line) => {
-            eprintln!("error: {line}");
+            out::tell("error", &line);
             ExitCode::FAILURE
         }
     }
@@ -128,7 +128,7 @@ fn run(args: &Args) -> Result<(), String> {
         cells.extend(play(&trace)?);
     }
     let means = means(&cells);
-    print!("{}", table(&means));
+    out::print(&table(&means))?;
     let place = Place::new(&card, "hit-ratio", args.keep)?;
     let record = Record {
         what: "hit ratio over traces; get, on a miss set; one thread, no TTL; tux-cache with its default builder",
@@ -137,8 +137,8 @@ fn run(args: &Args) -> Result<(), String> {
         cells: &cells,
         machine: &card,
     };
-    print!("{}", place.record(&record)?);
-    print!("{}", place.plot("", &plot(&means))?);
+    out::print(&place.record(&record)?)?;
+    out::print(&place.plot("", &plot(&means))?)?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ pub mod latency;
 #[cfg(feature = "valkey")]
 pub mod managers;
 pub mod memory;
+pub mod out;
 pub mod peers;
 pub mod plot;
 pub mod progress;

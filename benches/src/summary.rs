@@ -9,18 +9,20 @@ use std::{
 
 use serde_json::Value;
 
-use crate::record::{MachineCard, machine_folder};
+use crate::{
+    out,
+    record::{MachineCard, machine_folder},
+};
 
 /// Runs the program: writes the page and says where it is.
 pub fn main() -> ExitCode {
     let folder = machine_folder(&MachineCard::take());
-    match write(&folder) {
-        Ok(path) => {
-            println!("summary {}", path.display());
-            ExitCode::SUCCESS
-        }
+    let written =
+        write(&folder).and_then(|path| out::print(&format!("summary {}\n", path.display())));
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
         Err(line) => {
-            eprintln!("error: {line}");
+            out::tell("error", &line);
             ExitCode::FAILURE
         }
     }

@@ -13,6 +13,7 @@ use clap::Parser;
 use tux_cache_atomics::calls::Call;
 
 use crate::{
+    out,
     ratios::{
         measure::{self, Cell, Rival},
         scenario::Scenario,
@@ -55,7 +56,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(line) => {
-            eprintln!("error: {line}");
+            out::tell("error", &line);
             ExitCode::FAILURE
         }
     }
@@ -64,7 +65,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
 fn run(args: &Args) -> Result<(), String> {
     let card = MachineCard::take();
     let by_size = sizes(args)?;
-    print!("{}", report::sizes(&by_size));
+    out::print(&report::sizes(&by_size))?;
     let mut by_threads = Vec::new();
     for kind in [Scenario::Read, Scenario::Mixed] {
         for threads in [1, 2] {
@@ -89,7 +90,7 @@ fn run(args: &Args) -> Result<(), String> {
     ]
     .into_iter()
     .collect::<Result<Vec<_>, _>>()?;
-    print!("{}", report::threads(&by_threads, &forecasts));
+    out::print(&report::threads(&by_threads, &forecasts))?;
     let place = Place::new(&card, "cost", args.keep)?;
     let record = report::record(
         args.rounds,
@@ -99,9 +100,9 @@ fn run(args: &Args) -> Result<(), String> {
         transfer,
         &card,
     );
-    print!("{}", place.record(&record)?);
+    out::print(&place.record(&record)?)?;
     for (name, plot) in report::plots(&by_size, &by_threads, &forecasts) {
-        print!("{}", place.plot(name, &plot)?);
+        out::print(&place.plot(name, &plot)?)?;
     }
     Ok(())
 }

@@ -14,7 +14,10 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 
-use crate::record::{MachineCard, Place};
+use crate::{
+    out,
+    record::{MachineCard, Place},
+};
 use timing::{Group, Measured};
 
 /// Times the managers beside the engine, and the Valkey backend beside the raw client.
@@ -126,7 +129,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(line) => {
-            eprintln!("error: {line}");
+            out::tell("error", &line);
             ExitCode::FAILURE
         }
     }
@@ -146,7 +149,7 @@ fn run(args: &Args) -> Result<bool, String> {
             return Ok(());
         }
         let found = timing::rounds(group, args.rounds)?;
-        print!("{}", report::section(&found));
+        out::print(&report::section(&found))?;
         measured.push(found);
         Ok(())
     };
@@ -171,7 +174,7 @@ fn run(args: &Args) -> Result<bool, String> {
         ));
     }
     if let Some(warm) = &warm {
-        print!("{}", report::warm(warm));
+        out::print(&report::warm(warm))?;
     }
     let holds = report::holds(&measured);
     let record = report::Record {
@@ -181,9 +184,6 @@ fn run(args: &Args) -> Result<bool, String> {
         pre_warm: warm,
         machine: &card,
     };
-    print!(
-        "{}",
-        Place::new(&card, "managers", args.keep)?.record(&record)?
-    );
+    out::print(&Place::new(&card, "managers", args.keep)?.record(&record)?)?;
     Ok(!args.gate || holds)
 }

@@ -14,7 +14,10 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 
-use crate::record::{MachineCard, Place};
+use crate::{
+    out,
+    record::{MachineCard, Place},
+};
 use watch::{Seen, Times};
 
 /// Watches heap, resident set and what `stats()` says of it through churn and a stalled view.
@@ -52,7 +55,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(line) => {
-            eprintln!("error: {line}");
+            out::tell("error", &line);
             ExitCode::FAILURE
         }
     }
@@ -62,17 +65,14 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
 fn run(args: &Args) -> Result<bool, String> {
     let card = MachineCard::take();
     let entries = entries::all();
-    print!("{}", report::entries(&entries));
+    out::print(&report::entries(&entries))?;
     let seen: Seen = watch::watch(&Times::new(args.churn, args.stall))?;
     let verdicts = report::verdicts(&entries, &seen);
-    print!("{}", report::verdicts_table(&verdicts));
+    out::print(&report::verdicts_table(&verdicts))?;
     let place = Place::new(&card, "memory", args.keep)?;
-    print!(
-        "{}",
-        place.record(&report::record(&entries, &seen, &verdicts, &card))?
-    );
+    out::print(&place.record(&report::record(&entries, &seen, &verdicts, &card))?)?;
     for (name, plot) in report::plots(&seen) {
-        print!("{}", place.plot(name, &plot)?);
+        out::print(&place.plot(name, &plot)?)?;
     }
     Ok(verdicts.iter().all(|verdict| verdict.holds))
 }

@@ -17,7 +17,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::record::{MachineCard, Place};
+use crate::{
+    out,
+    record::{MachineCard, Place},
+};
 use measure::Rival;
 use scenario::Scenario;
 
@@ -61,7 +64,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(line) => {
-            eprintln!("error: {line}");
+            out::tell("error", &line);
             ExitCode::FAILURE
         }
     }
@@ -97,11 +100,11 @@ fn run(args: &Args) -> Result<bool, String> {
             .filter(|rival| !args.gate || limits::names(*rival))
             .collect();
         let measured = measure::rounds(scenario, &rivals, args.rounds)?;
-        print!("{}", report::section(scenario, &measured));
+        out::print(&report::section(scenario, &measured))?;
         cells.extend(measured);
     }
     let verdicts = limits::verdicts(&cells);
-    print!("{}", report::verdicts(&verdicts));
+    out::print(&report::verdicts(&verdicts))?;
     let record = report::Record {
         what: "ratios",
         rounds: args.rounds,
@@ -109,9 +112,6 @@ fn run(args: &Args) -> Result<bool, String> {
         verdicts: &verdicts,
         machine: &card,
     };
-    print!(
-        "{}",
-        Place::new(&card, "ratios", args.keep)?.record(&record)?
-    );
+    out::print(&Place::new(&card, "ratios", args.keep)?.record(&record)?)?;
     Ok(!args.gate || verdicts.iter().all(|verdict| verdict.holds))
 }

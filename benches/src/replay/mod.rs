@@ -10,7 +10,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use crate::{
     cli::{Args, Stop},
-    heap,
+    heap, out,
     peers::{Contender, Peer, Tux},
     trace::TraceError,
     with_contender,
@@ -48,7 +48,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(Stop::Wrong(line)) => (line, 2),
     };
-    output::tell("error", &line);
+    out::tell("error", &line);
     ExitCode::from(status)
 }
 

@@ -1,14 +1,12 @@
 //! Standard output and the files of a run.
 
-use std::{
-    fmt::Write as _,
-    io::{self, Write as _},
-};
+use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use super::Failure;
 use crate::{
+    out,
     peers::Contender,
     plot::{self, Series},
     record::{MachineCard, Place},
@@ -16,26 +14,9 @@ use crate::{
     table::grouped,
 };
 
-/// Prints to standard output. A reader that has gone away, as `head` does, is no failure.
+/// Prints to standard output.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Run(format!(
-            "standard output cannot be written: {error}"
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// One line on standard error. Nobody may be there to read it, and that is no reason to panic.
-pub(super) fn tell(kind: &str, line: &str) {
-    let line = line.replace(['\n', '\r'], " ");
-    let _ = writeln!(io::stderr(), "{kind}: {line}");
-}
-
-/// What the reader of a result should know about its input.
-pub(super) fn remark(line: &str) {
-    tell("remark", line);
+    out::print(text).map_err(Failure::Run)
 }
 
 pub(crate) fn print_json(document: &impl Serialize) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use super::{Failure, bytes_per_entry, contenders, in_turn, output};
 use crate::{
     belady,
     cli::Args,
-    progress,
+    out, progress,
     record::MachineCard,
     run::{self, Outcome, RunRecord},
     table::{grouped, table},
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, path: &Path) -> Result<(), Failure> {
         args.capacity.clone()
     };
     if let Some(remark) = trace.remark() {
-        output::remark(&remark);
+        out::tell("remark", &remark);
     }
     let card = MachineCard::take();
     let rounds = args.rounds.unwrap_or(3);

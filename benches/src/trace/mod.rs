@@ -136,16 +136,20 @@ impl Trace {
 
     /// What makes the trace look as if it were read wrongly.
     pub fn remark(&self) -> Option<String> {
-        let (requests, read_as) = (self.keys.len(), &self.read_as);
-        if self.unique == requests {
+        let read_as = &self.read_as;
+        let requests = match self.keys.len() {
+            1 => "1 request".to_owned(),
+            many => format!("{many} requests"),
+        };
+        if self.unique == self.keys.len() {
             Some(format!(
-                "every key is new in {}: {requests} requests, none for a key seen before, so no cache can hit. Read as \
+                "every key is new in {}: {requests}, none for a key seen before, so no cache can hit. Read as \
                  {read_as}; --column or --format say otherwise",
                 self.name
             ))
         } else if self.unique == 1 {
             Some(format!(
-                "there is one key in {}: all {requests} requests are for it. Read as {read_as}; --column or --format \
+                "there is one key in {}: all {requests} are for it. Read as {read_as}; --column or --format \
                  say otherwise",
                 self.name
             ))

@@ -20,6 +20,7 @@ use clap::Parser;
 use quanta::Clock;
 
 use crate::{
+    out,
     peers::Contender,
     record::{MachineCard, Place},
     with_contender,
@@ -57,7 +58,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(line) => {
-            eprintln!("error: {line}");
+            out::tell("error", &line);
             ExitCode::FAILURE
         }
     }
@@ -90,11 +91,11 @@ fn run(args: &Args) -> Result<(), String> {
         .zip(&recorded)
         .map(|(scene, recorded)| Line::new(scene.name(), recorded))
         .collect();
-    print!("{}", report::table(&lines));
+    out::print(&report::table(&lines))?;
     let place = Place::new(&card, "latency", args.keep)?;
-    print!("{}", place.record(&report::record(args, &lines, &card))?);
+    out::print(&place.record(&report::record(args, &lines, &card))?)?;
     for (name, plot) in report::plots(&lines) {
-        print!("{}", place.plot(name, &plot)?);
+        out::print(&place.plot(name, &plot)?)?;
     }
     Ok(())
 }

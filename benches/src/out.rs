@@ -1,0 +1,24 @@
+//! Standard output and standard error, of which nobody may be at the other end.
+
+use std::io::{self, Write};
+
+/// Prints to standard output. A reader that has gone away, as `head` does, is no failure.
+///
+/// # Errors
+/// A text, where it cannot be written for another reason.
+pub fn print(text: &str) -> Result<(), String> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("standard output cannot be written: {error}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One line on standard error: `error: …` or `remark: …`.
+pub fn tell(kind: &str, line: &str) {
+    let line = line.replace(['\n', '\r'], " ");
+    // If that cannot be written either, the exit status is left.
+    let _ = writeln!(io::stderr(), "{kind}: {line}");
+}
