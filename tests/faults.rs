@@ -4,6 +4,8 @@
 
 #[path = "faults/common.rs"]
 mod common;
+#[path = "faults/connecting.rs"]
+mod connecting;
 #[path = "faults/leases.rs"]
 mod leases;
 #[path = "faults/load.rs"]
@@ -16,5 +18,9 @@ mod refusals;
 mod removals;
 #[path = "faults/retry.rs"]
 mod retry;
+#[path = "faults/roles.rs"]
+mod roles;
+#[path = "faults/secrets.rs"]
+mod secrets;
 #[path = "faults/setup.rs"]
 mod setup;

@@ -56,14 +56,12 @@ impl Lease {
 
 /// What stood under a key when a read-merge-write began; goes back with
 /// [`Backend::commit`](super::Backend::commit).
-#[derive(Debug)]
 #[must_use = "a snapshot is the base of the commit that follows it"]
 pub struct Snapshot {
     value: Option<Value>,
     base: Base,
 }
 
-#[derive(Debug)]
 pub(super) enum Base {
     /// Unchanged if the lease still holds.
     Memory(Lease),
@@ -72,6 +70,22 @@ pub(super) enum Base {
     Text { store: u64, text: Option<Vec<u8>> },
     /// Unchanged if a user's store still has this value.
     Custom,
+}
+
+impl std::fmt::Debug for Snapshot {
+    /// Never what stood there.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let base = match self.base {
+            Base::Memory(_) => "memory",
+            #[cfg(feature = "valkey")]
+            Base::Text { .. } => "valkey",
+            Base::Custom => "custom",
+        };
+        f.debug_struct("Snapshot")
+            .field("value", &self.value)
+            .field("of", &base)
+            .finish()
+    }
 }
 
 impl Snapshot {

@@ -27,8 +27,9 @@ impl Backend {
     /// default TTL, or no expiry with [`per_entry_ttl`](super::InMemoryBackend::per_entry_ttl); Valkey: no expiry).
     ///
     /// # Errors
-    /// As [`get`](Self::get); also `TooLarge`, `ReadOnly`, `OutOfMemory`. In Valkey a write that an outage
-    /// prevented has its key removed later: what stood there before is outdated.
+    /// As [`get`](Self::get); also `TooLarge`, `ReadOnly`, `OutOfMemory`. No write is ever repeated. In Valkey the
+    /// key of one that was sent and failed, or could not be sent, is removed later: what stood there before is
+    /// outdated. (Not after `WrongType`, `InvalidKey`, `Codec`, `TooLarge` and `Closed`.)
     pub async fn set(
         &self,
         key: &str,
@@ -51,7 +52,8 @@ impl Backend {
     /// Removes `key`; `true` if it was there. A missing key is no error.
     ///
     /// # Errors
-    /// As [`get`](Self::get). In Valkey a failed delete is also retried later by itself (T37).
+    /// As [`get`](Self::get). In Valkey a failed delete is also retried later by itself, whether the server was
+    /// away or refused it (T37); not after `InvalidKey` and `Closed`.
     pub async fn delete(&self, key: &str) -> Result<bool> {
         self.shadow_key(|| wire(key));
         match self.store() {

@@ -331,7 +331,8 @@ impl Backend {
     /// anew. One step everywhere: in Valkey a script compares the whole old text and sets (T39).
     ///
     /// # Errors
-    /// As [`Backend::set`]; after `Timeout` it is not known whether the value was written.
+    /// As [`Backend::set`]; after `Timeout` it is not known whether the value was written (in Valkey the key is then
+    /// removed later).
     pub async fn commit(
         &self,
         key: KeyRef<'_>,

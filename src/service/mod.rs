@@ -65,8 +65,8 @@ impl CacheService {
     /// once the new one stands. From then on the connection is restored by itself when it is lost.
     ///
     /// # Errors
-    /// `Config` for a malformed URL, `Auth` for a refused login, `Unavailable` or `Timeout` when there is no
-    /// server to be reached.
+    /// `Config` for a malformed URL, or a server that cannot work (a sentinel, a node of a cluster, TLS where there is
+    /// none); `Auth` for a refused login; `Unavailable` or `Timeout` when there is no server to be reached.
     ///
     /// # Cancel safety
     /// Dropped, it leaves the service as it was.

@@ -71,6 +71,7 @@ async fn a_refused_removal_leaves_the_others_alone_and_is_tried_again() {
         assert!(error.is_unavailable());
     }
     acl(&server, &["resetkeys", "~tux:jail_status:1*", "~tux:k"]);
+    log.listen_anew();
     restored(&proxy, &valkey).await;
     let refused = ["0", "2", "3", "4", "5", "6", "7", "8", "9"];
     until("the others go", Duration::from_secs(2), async || {
@@ -272,6 +273,12 @@ async fn what_a_replica_refuses_goes_when_it_is_promoted() {
     }
 }
 
+/// With a response timeout that a busy machine keeps.
+async fn patient(proxy: &FaultProxy) -> ValkeyBackend {
+    let settings = settings(&proxy.url("valkey")).response_timeout(Duration::from_secs(5));
+    ValkeyBackend::connect(settings).await.unwrap()
+}
+
 fn populate(server: &ValkeyServer, keys: usize, prefix: &str) {
     let count = keys.to_string();
     let reply = server
@@ -284,9 +291,9 @@ fn populate(server: &ValkeyServer, keys: usize, prefix: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_for_its_pass_is_read_as_missing() {
     let server = server();
-    populate(&server, 20_000, "tux:other");
+    populate(&server, 40_000, "tux:other");
     let proxy = FaultProxy::start(&server).unwrap();
-    let valkey = connect(&proxy.url("valkey")).await;
+    let valkey = patient(&proxy).await;
     let b = Backend::from(valkey.clone());
     let jails = |guild: u64| (0..3).map(move |user| KeyRef::JailStatus { guild, user });
     for guild in 0..100 {
@@ -360,11 +367,15 @@ async fn what_waits_for_its_pass_is_read_as_missing() {
     })
     .await;
     let scans = calls(&server, "scan") - scans;
-    assert!((20..=25).contains(&scans), "{scans} SCANs for 100 prefixes");
+    assert!((40..=48).contains(&scans), "{scans} SCANs for 100 prefixes");
     for guild in 0..100 {
         for key in jails(guild) {
-            let there = raw(&server, &format!("tux:{key}")).is_some();
-            assert!(!there, "{key}");
+            // What was written meanwhile may stay.
+            let left = raw(&server, &format!("tux:{key}"));
+            assert!(
+                left.is_none() || (key == other && left == Some(b"false".to_vec())),
+                "{key}"
+            );
         }
     }
     let fill = b
@@ -447,7 +458,7 @@ async fn a_caller_that_goes_away_takes_nobody_along() {
     let server = server();
     populate(&server, 5_000, "tux:other");
     let proxy = FaultProxy::start(&server).unwrap();
-    let valkey = connect(&proxy.url("valkey")).await;
+    let valkey = patient(&proxy).await;
     let b = Backend::from(valkey.clone());
     proxy.set(Fault::Delay(Duration::from_millis(1)));
     for round in 0..12_u64 {

@@ -17,6 +17,12 @@ use crate::common::*;
 pub(crate) struct Log(Arc<Mutex<String>>);
 
 impl Log {
+    /// Has every log line ask anew who listens: one that another thread met first, while this log was being set up,
+    /// may believe that nobody does.
+    pub(crate) fn listen_anew(&self) {
+        drop(tracing::Dispatch::new(self.clone()));
+    }
+
     pub(crate) fn text(&self) -> String {
         self.0.lock().unwrap().clone()
     }

@@ -1,66 +1,157 @@
-//! The transport's client for our settings.
+//! From an address to a connection: the byte stream, the greeting, and only then the transport's connection.
+//!
+//! The stream and the greeting are ours, for three reasons: a server that answers the greeting with a refusal and
+//! closes is heard (written to, it is a broken pipe); what the server is ([`Greeting`](super::greeting::Greeting))
+//! is known before anything else is asked; and TLS takes a configuration of its own, where the transport would
+//! take the process-wide one.
 
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
-use redis::{RedisConnectionInfo, TlsCertificates, io::tcp::TcpSettings};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::fault::translate;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_rustls::TlsConnector;
+
+use super::fault::{describe, translate};
+use super::greeting::{self, Greeting};
 use super::settings::{Address, ValkeySettings};
+use super::tls;
 use crate::error::{Error, Result};
 
-/// A client; connects nowhere yet.
-pub(super) fn client(settings: &ValkeySettings) -> Result<Client> {
-    let addr = match &settings.address {
-        Address::Tcp { host, port } => ConnectionAddr::Tcp(host.clone(), *port),
-        Address::Tls { host, port } => ConnectionAddr::TcpTls {
-            host: host.clone(),
-            port: *port,
-            insecure: false,
-            tls_params: None,
-        },
-        Address::Unix(path) => ConnectionAddr::Unix(path.clone()),
-    };
-    let mut login = RedisConnectionInfo::default()
-        .set_db(settings.db.into())
-        .set_protocol(ProtocolVersion::RESP3)
-        .set_lib_name("tux-cache", env!("CARGO_PKG_VERSION"));
-    if let Some(user) = &settings.user {
-        login = login.set_username(user);
+/// A byte stream to a server.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// Makes connections; TLS is set up once.
+pub(super) struct Connector {
+    tls: Option<TlsConnector>,
+}
+
+/// A connection with the task that drives it, and what the server said of itself.
+pub(super) struct Connected {
+    pub(super) connection: MultiplexedConnection,
+    pub(super) driver: Arc<Driver>,
+    pub(super) greeting: Greeting,
+}
+
+/// The task of a connection; it ends with the last holder.
+pub(super) struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
     }
-    if let Some(password) = &settings.password {
-        login = login.set_password(password);
+}
+
+/// How far an attempt has come: what is said when its time is over.
+#[derive(Default)]
+pub(super) struct Progress(AtomicU8);
+
+impl Progress {
+    /// Connected and greeted.
+    pub(super) fn answered() -> Self {
+        Self(AtomicU8::new(2))
     }
-    let info: ConnectionInfo = addr
-        .into_connection_info()
-        .map_err(|error| translate(settings, error))?
-        .set_tcp_settings(TcpSettings::default().set_nodelay(true))
-        .set_redis_settings(login);
-    if !matches!(settings.address, Address::Tls { .. }) {
-        return Client::open(info).map_err(|error| translate(settings, error));
+
+    fn reach(&self, step: u8) {
+        self.0.store(step, Ordering::Relaxed);
     }
-    // Chosen here and not left to the build's features: with two providers in one program rustls would
-    // panic. A program that has installed its own keeps it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let root_cert = match (&settings.ca_pem, &settings.ca_file) {
-        (Some(pem), _) => Some(pem.clone()),
-        (None, Some(file)) => Some(std::fs::read(file).map_err(|error| {
-            Error::config(format!("cannot read ssl_ca_certs {}", file.display())).with_source(error)
-        })?),
-        (None, None) => None,
-    };
-    if let Some(pem) = &root_cert
-        && !pem.windows(11).any(|window| window == b"BEGIN CERTI")
-    {
-        return Err(Error::config(
-            "the CA given for TLS holds no PEM certificate",
-        ));
+
+    /// The attempt took too long.
+    pub(super) fn too_slow(&self, settings: &ValkeySettings) -> Error {
+        let limit = settings.connect_timeout;
+        let what = match (self.0.load(Ordering::Relaxed), &settings.address) {
+            (0, _) => "no connection",
+            (1, Address::Tls { .. }) => {
+                "the host took the connection, but no TLS handshake followed: does the server speak TLS there?"
+            }
+            _ => "the host took the connection, but the server did not answer",
+        };
+        Error::timeout(format!("{settings}: {what} (within {limit:?})"))
     }
-    let certificates = TlsCertificates {
-        client_tls: None,
-        root_cert,
-    };
-    if certificates.root_cert.is_none() {
-        return Client::open(info).map_err(|error| translate(settings, error));
+}
+
+impl Connector {
+    /// Connects nowhere yet. Reads the certificates that TLS trusts, which can block for some milliseconds.
+    pub(super) fn new(settings: &ValkeySettings) -> Result<Self> {
+        let tls = match settings.address {
+            Address::Tls { .. } => Some(tls::connector(settings)?),
+            _ => None,
+        };
+        Ok(Self { tls })
     }
-    Client::build_with_tls(info, certificates)
-        .map_err(|error| Error::config("the CA given for TLS is not usable").with_source(error))
+
+    /// One attempt, which its caller gives its time: resolves the name anew, connects, greets.
+    pub(super) async fn connect(
+        &self,
+        settings: &ValkeySettings,
+        config: AsyncConnectionConfig,
+        progress: &Progress,
+    ) -> Result<Connected> {
+        let mut stream: Box<dyn Stream> = match &settings.address {
+            Address::Unix(path) => {
+                let stream = UnixStream::connect(path).await;
+                Box::new(stream.map_err(|error| describe(settings, error))?)
+            }
+            Address::Tcp { host, port } => Box::new(tcp(settings, host, *port).await?),
+            Address::Tls { host, port } => {
+                let stream = tcp(settings, host, *port).await?;
+                progress.reach(1);
+                let connector = self.tls.as_ref().ok_or_else(|| {
+                    Error::config(format!("{settings}: TLS was not set up for this address"))
+                })?;
+                Box::new(tls::handshake(settings, connector, stream).await?)
+            }
+        };
+        progress.reach(2);
+        let greeting = greeting::greet(settings, &mut stream).await?;
+        // Logged in already, and the database is chosen.
+        let info = RedisConnectionInfo::default()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_lib_name("tux-cache", env!("CARGO_PKG_VERSION"));
+        let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
+            .await
+            .map_err(|error| translate(settings, error))?;
+        let driver = Arc::new(Driver(tokio::spawn(driver).abort_handle()));
+        Ok(Connected {
+            connection,
+            driver,
+            greeting,
+        })
+    }
+}
+
+/// The first of the host's addresses that takes the connection.
+pub(super) async fn tcp(settings: &ValkeySettings, host: &str, port: u16) -> Result<TcpStream> {
+    let addresses = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(|error| {
+            Error::unavailable(format!(
+                "{settings}: the host's name cannot be resolved ({error})"
+            ))
+            .with_source(error)
+        })?;
+    let mut attempts = JoinSet::new();
+    for address in addresses {
+        attempts.spawn(TcpStream::connect(address));
+    }
+    let mut last = None;
+    while let Some(attempt) = attempts.join_next().await {
+        match attempt {
+            Ok(Ok(stream)) => {
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Ok(Err(error)) => last = Some(error),
+            Err(_) => {}
+        }
+    }
+    Err(match last {
+        Some(error) => describe(settings, error),
+        None => Error::unavailable(format!("{settings}: the host's name stands for no address")),
+    })
 }

@@ -3,6 +3,7 @@
 use redis::{RedisError, ServerErrorKind};
 
 use super::settings::ValkeySettings;
+use super::words;
 use crate::error::{Error, ErrorKind};
 
 /// The kind of a failed request.
@@ -32,35 +33,58 @@ pub(super) fn kind_of(error: &RedisError) -> ErrorKind {
     }
 }
 
+/// The server takes no more clients now.
+fn is_full(detail: &str) -> bool {
+    detail.contains("max number of clients") || detail.contains("max clients")
+}
+
 /// Codes that the transport has no kind for.
 fn by_text(error: &RedisError) -> ErrorKind {
     match error.code().unwrap_or_default() {
         "WRONGTYPE" => ErrorKind::WrongType,
         "OOM" => ErrorKind::OutOfMemory,
-        "NOAUTH" | "WRONGPASS" | "NOPERM" => ErrorKind::Auth,
-        "NOREPLICAS" | "MISCONF" => ErrorKind::ReadOnly,
-        "BUSY" | "LOADING" | "CLUSTERDOWN" | "MASTERDOWN" => ErrorKind::Unavailable,
+        "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => ErrorKind::Auth,
+        "NOREPLICAS" | "MISCONF" | "REDIRECT" => ErrorKind::ReadOnly,
+        "BUSY" | "LOADING" | "CLUSTERDOWN" | "MASTERDOWN" | "NOMASTERLINK" => {
+            ErrorKind::Unavailable
+        }
+        "ERR" if is_full(error.detail().unwrap_or_default()) => ErrorKind::Unavailable,
         _ => ErrorKind::Server,
     }
 }
 
-/// Our error for theirs, with the password taken out should a server have echoed it.
+/// Whether another server has taken over from this one: the link to it is of no use any more.
+pub(super) fn has_moved(error: &RedisError) -> bool {
+    matches!(
+        error.code(),
+        Some("READONLY" | "MASTERDOWN" | "NOMASTERLINK" | "REDIRECT")
+    )
+}
+
+/// Our error for a stream that ended.
+pub(super) fn describe(settings: &ValkeySettings, error: std::io::Error) -> Error {
+    Error::unavailable(format!("{settings}: {error}")).with_source(error)
+}
+
+/// Our error for theirs. What a server says is repeated without what it may have taken from the request, and
+/// never handed on as a source.
 pub(super) fn translate(settings: &ValkeySettings, error: RedisError) -> Error {
     let kind = kind_of(&error);
-    let text = error.to_string();
-    let clean = settings.scrub(text.clone());
-    let message = match kind {
-        ErrorKind::Timeout => format!(
+    if kind == ErrorKind::Timeout {
+        return Error::timeout(format!(
             "{settings} did not answer within {:?}",
             settings.response_timeout
-        ),
-        _ => format!("{settings}: {clean}"),
-    };
-    let ours = Error::new(kind, message);
-    if clean == text {
-        ours.with_source(error)
-    } else {
-        // The source would print the password again.
-        ours
+        ));
+    }
+    if error.is_io_error() {
+        return Error::new(kind, format!("{settings}: {error}")).with_source(error);
+    }
+    match error.code() {
+        Some(code) => {
+            let said = words::of_server(settings, code, error.detail().unwrap_or_default());
+            Error::new(kind, format!("{settings}: {said}"))
+        }
+        // The transport's own words, without the detail, which may hold what came.
+        None => Error::new(kind, format!("{settings}: {}", error.category())),
     }
 }

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use redis::aio::MultiplexedConnection;
-use redis::{Client, Cmd, Pipeline, RedisError, RedisResult, Value};
+use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 use tokio::sync::Notify;
 
-use super::connect;
-use super::fault::translate;
+use super::connect::{Connector, Driver};
+use super::fault::{self, translate};
 use super::pass::Passes;
 use super::retry::{Job, RetryQueue};
 use super::settings::ValkeySettings;
@@ -25,10 +25,12 @@ use crate::error::{Error, ErrorKind, Result};
 /// Everything that the supervisor and the callers share.
 pub(super) struct Core {
     pub(super) settings: ValkeySettings,
-    pub(super) client: Client,
+    pub(super) connector: Connector,
     link: RwLock<Link>,
     pub(super) next_id: AtomicU64,
     closed: AtomicBool,
+    /// The link was given up because the server takes no writes any more: the next one shall.
+    wants_primary: AtomicBool,
     /// A supervisor runs somewhere.
     pub(super) supervised: AtomicBool,
     me: Weak<Core>,
@@ -62,6 +64,8 @@ struct Link {
 pub(super) struct Live {
     pub(super) id: u64,
     pub(super) connection: MultiplexedConnection,
+    /// Kept alive as long as somebody uses the connection.
+    pub(super) _driver: Arc<Driver>,
 }
 
 /// A connection with what only its end asks for.
@@ -111,11 +115,12 @@ impl Peer {
 
 impl Core {
     pub(super) fn new(settings: ValkeySettings) -> Result<Arc<Self>> {
-        let client = connect::client(&settings)?;
+        let connector = Connector::new(&settings)?;
         Ok(Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             supervised: AtomicBool::new(false),
-            client,
+            connector,
+            wants_primary: AtomicBool::new(false),
             link: RwLock::default(),
             next_id: AtomicU64::new(1),
             closed: AtomicBool::new(false),
@@ -171,6 +176,20 @@ impl Core {
             .with_source(why.clone()),
             None => Error::unavailable(format!("{} is not connected yet", self.settings)),
         })
+    }
+
+    /// [`live`](Self::live) for a request that writes: that a server is there which takes no writes is told.
+    pub(super) fn live_to_write(&self) -> Result<Live> {
+        self.live().map_err(|error| match &self.read().why {
+            Some(why) if why.kind() == ErrorKind::ReadOnly && !self.is_closed() => {
+                Error::new(ErrorKind::ReadOnly, error.message().to_owned()).with_source(why.clone())
+            }
+            _ => error,
+        })
+    }
+
+    pub(super) fn wants_primary(&self) -> bool {
+        self.wants_primary.load(Ordering::SeqCst)
     }
 
     pub(super) fn closed_error(&self) -> Error {
@@ -258,9 +277,16 @@ impl Core {
         }
     }
 
-    /// Our error for one that the server answered.
-    pub(super) fn answered(&self, _id: u64, error: RedisError) -> Error {
-        translate(&self.settings, error)
+    /// Our error for one that the server answered. One that only another server can mend ends the link: the
+    /// name may stand for that one by now.
+    pub(super) fn answered(&self, id: u64, error: RedisError) -> Error {
+        let moved = fault::has_moved(&error);
+        let ours = translate(&self.settings, error);
+        if moved && self.is_current(id) {
+            self.wants_primary.store(true, Ordering::SeqCst);
+            self.down(id, ours.clone());
+        }
+        ours
     }
 
     /// [`send`](Self::send) on whatever link there is.
@@ -311,6 +337,7 @@ impl Core {
         }
         link.up = Some(linked);
         link.why = None;
+        self.wants_primary.store(false, Ordering::SeqCst);
         drop(link);
         self.run_first_up();
         self.changed.send_replace(true);

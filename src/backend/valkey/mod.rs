@@ -6,6 +6,7 @@
 mod connect;
 mod drain;
 mod fault;
+mod greeting;
 mod guard;
 mod link;
 mod pass;
@@ -16,6 +17,8 @@ mod script;
 mod settings;
 mod store;
 mod supervisor;
+mod tls;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,8 +61,10 @@ impl ValkeyBackend {
     /// Connects, with a few attempts; on success the connection is kept alive from then on.
     ///
     /// # Errors
-    /// `Config` for settings that cannot work, `Auth` for a refused login, `Unavailable` or `Timeout` when
-    /// the server could not be reached.
+    /// `Config` for settings that cannot work: also for a sentinel or a node of a cluster, which are not supported yet,
+    /// and for TLS where the server speaks none or the other way round. `Auth` for a refused login or a certificate
+    /// that is not trusted, `Unavailable` or `Timeout` when the server could not be reached. The text says what
+    /// the server said, or what is most likely wrong.
     ///
     /// # Panics
     /// Outside a tokio runtime with time and I/O enabled.
@@ -234,19 +239,20 @@ impl CacheBackend for ValkeyBackend {
         self.set_many_texts(&entries).await
     }
 
-    /// Compares the texts: `expected` as this crate writes it.
+    /// Compares the texts: `expected` as this crate writes it. One that fails is not repeated: ask again.
     async fn compare_and_delete(&self, key: &str, expected: &Json) -> Result<bool> {
         let (key, text) = (wire_key(key)?, self.encode(expected)?);
         let core = self.core();
         core.generations.bump(&key);
-        let mut live = core.live()?;
+        let mut live = core.live_to_write()?;
         self.remove_owed(&mut live, &key).await?;
         let went = script::compare_and_delete(core, &mut live, &key, text.as_bytes()).await;
         core.generations.bump(&key);
         went
     }
 
-    /// Compares the texts: `expected` as this crate writes it.
+    /// Compares the texts: `expected` as this crate writes it. One that fails is not repeated, and its key is removed
+    /// later, as after a failed [`set`](crate::backend::Backend::set).
     async fn compare_and_set(
         &self,
         key: &str,
@@ -258,7 +264,8 @@ impl CacheBackend for ValkeyBackend {
             .map(|json| self.encode(json).map(String::into_bytes))
             .transpose()?;
         let key = wire_key(key)?;
-        self.remove_owed(&mut self.core().live()?, &key).await?;
+        self.remove_owed(&mut self.core().live_to_write()?, &key)
+            .await?;
         self.compare_and_set_text(&key, expected.as_deref(), &value, ttl)
             .await
     }

@@ -57,7 +57,7 @@ impl ValkeyBackend {
             })
             .collect::<Result<Vec<_>>>()?;
         let (tickets, encoded): (Vec<_>, Vec<_>) = encoded.into_iter().unzip();
-        let mut live = core.live()?;
+        let mut live = core.live_to_write()?;
         // `None`: void already.
         let claims: Vec<Option<Ticket>> =
             core.generations
@@ -151,7 +151,7 @@ impl ValkeyBackend {
         let mark = core.queue.mark();
         let seconds = seconds(ttl).map(|s| s.to_string()).unwrap_or_default();
         let result = async {
-            let mut live = core.live()?;
+            let mut live = core.live_to_write()?;
             script::compare_and_set(core, &mut live, key, old, text.as_bytes(), &seconds).await
         }
         .await;

@@ -27,8 +27,8 @@ pub(super) enum Address {
     Unix(PathBuf),
 }
 
-/// The address of a Valkey server and the limits of talking to it. `Debug` and `Display` never show the
-/// password.
+/// The address of a Valkey server and the limits of talking to it. Of the address `Debug` and `Display` show host,
+/// port (or socket file) and database, and nothing else.
 #[derive(Clone)]
 pub struct ValkeySettings {
     pub(super) address: Address,
@@ -57,7 +57,7 @@ impl ValkeySettings {
     /// parameters are left alone (and named in a log line when connecting).
     ///
     /// # Errors
-    /// Kind `Config`; the text names what is wrong and never holds the password.
+    /// Kind `Config`; the text names what is wrong and repeats no part of the URL.
     pub fn from_url(text: &str) -> Result<Self> {
         let text = text.trim();
         let unix = ["unix://", "valkey+unix://", "redis+unix://"]
@@ -74,17 +74,17 @@ impl ValkeySettings {
         let tls = match url.scheme() {
             "valkey" | "redis" => false,
             "valkeys" | "rediss" => true,
-            other => {
-                return Err(Error::config(format!(
-                    "the cache URL has the scheme {other:?}; expected valkey, valkeys, redis, rediss or unix"
-                )));
+            // Not repeated: without "valkey://" before it, it is a user's name.
+            _ => {
+                return Err(Error::config(
+                    "the cache URL has an unknown scheme; expected valkey, valkeys, redis, rediss or unix",
+                ));
             }
         };
-        if let Some(fragment) = url.fragment() {
-            return Err(Error::config(format!(
-                "the cache URL has a part after '#' ({} bytes); write '#' in a password as %23",
-                fragment.len()
-            )));
+        if url.fragment().is_some() {
+            return Err(Error::config(
+                "the cache URL has a part after '#'; write '#' in a password as %23",
+            ));
         }
         let host = match url.host() {
             Some(url::Host::Domain(host)) if !host.is_empty() => decode("host", host)?,
@@ -184,7 +184,9 @@ impl ValkeySettings {
                         "the cache URL has an '@' after a '?'; write '?' in a password as %3F",
                     ));
                 }
-                _ => self.ignored.push(name.into_owned()),
+                known if KNOWN_ELSEWHERE.contains(&known) => self.ignored.push(name.into_owned()),
+                // Not by its name: it may be a part of a password.
+                _ => self.ignored.push("an unknown one".into()),
             }
         }
         Ok(())
@@ -197,7 +199,7 @@ impl ValkeySettings {
         self
     }
 
-    /// How long one attempt to connect may take, from the name's resolution to the answered PING.
+    /// How long one attempt to connect may take, from the name's resolution to the answered greeting.
     /// Default 2 s.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
@@ -219,7 +221,7 @@ impl ValkeySettings {
         self
     }
 
-    /// How often `connect` tries before it gives up. Default 4, over about a second. (An established
+    /// How often `connect` tries before it gives up. Default 4, over a second. (An established
     /// backend reconnects for ever.)
     #[must_use]
     pub fn connect_attempts(mut self, attempts: u32) -> Self {
@@ -247,16 +249,6 @@ impl ValkeySettings {
         self.undecodable = rule;
         self
     }
-
-    /// Takes the password out of a text that a server may have echoed.
-    pub(super) fn scrub(&self, text: String) -> String {
-        match self.password.as_deref() {
-            Some(password) if !password.is_empty() && text.contains(password) => {
-                text.replace(password, "***")
-            }
-            _ => text,
-        }
-    }
 }
 
 fn decode(what: &str, text: &str) -> Result<String> {
@@ -266,17 +258,39 @@ fn decode(what: &str, text: &str) -> Result<String> {
         .map_err(|_| Error::config(format!("the {what} in the cache URL is not UTF-8")))
 }
 
+/// The text is not repeated: it may be the rest of a password.
 fn read_db(text: &str) -> Result<u32> {
     text.parse().map_err(|_| {
-        // An '@' this late: a '/' or '?' of the password was not encoded, and this is the rest of it.
-        let message = if text.contains('@') {
-            "the cache URL has an '@' after a '/' or '?'; write '/' in a password as %2F, '?' as %3F".into()
+        // An '@' this late: a '/' or '?' of the password was not encoded.
+        Error::config(if text.contains('@') {
+            "the cache URL has an '@' after a '/' or '?'; write '/' in a password as %2F, '?' as %3F"
         } else {
-            format!("the cache URL names the database {text:?}; expected a number such as 0")
-        };
-        Error::config(message)
+            "the cache URL names no database number after the host; expected a number such as 0"
+        })
     })
 }
+
+/// Parameters of Python's client, which a URL shared with it may have.
+const KNOWN_ELSEWHERE: [&str; 18] = [
+    "client_name",
+    "decode_responses",
+    "encoding",
+    "encoding_errors",
+    "health_check_interval",
+    "max_connections",
+    "protocol",
+    "retry_on_error",
+    "retry_on_timeout",
+    "single_connection_client",
+    "socket_connect_timeout",
+    "socket_keepalive",
+    "socket_read_size",
+    "socket_timeout",
+    "ssl_cert_reqs",
+    "ssl_check_hostname",
+    "timeout",
+    "virtual",
+];
 
 #[cfg(test)]
 mod tests {
@@ -289,18 +303,23 @@ mod tests {
             ("valkey://localhost", "valkey://localhost:6379/0"),
             ("redis://localhost:7000/3", "valkey://localhost:7000/3"),
             ("valkey://:secret@10.0.0.1/", "valkey://10.0.0.1:6379/0"),
-            ("rediss://u:secret@h:1?db=2", "valkeys://u@h:1/2"),
+            ("rediss://u:secret@h:1?db=2", "valkeys://h:1/2"),
             ("valkeys://h", "valkeys://h:6379/0"),
             ("valkey://[::1]:7000/1", "valkey://[::1]:7000/1"),
             (
                 "unix:///run/valkey.sock?db=4&password=secret",
                 "unix:///run/valkey.sock?db=4",
             ),
-            ("unix://u:secret@/run/v.sock", "unix://u@/run/v.sock?db=0"),
+            ("unix://u:secret@/run/v.sock", "unix:///run/v.sock?db=0"),
+            ("valkey://secret@h", "valkey://h:6379/0"),
+            ("valkey://h?secret", "valkey://h:6379/0"),
+            ("valkey://h?secret=secret&secret2", "valkey://h:6379/0"),
+            ("valkey://h?username=secret", "valkey://h:6379/0"),
         ] {
             let settings = ValkeySettings::from_url(url).unwrap_or_else(|e| panic!("{url}: {e}"));
             assert_eq!(settings.to_string(), shown, "{url}");
-            assert!(!format!("{settings:?}").contains("secret"), "{url}");
+            let logged = format!("{settings:?} {:?}", settings.ignored);
+            assert!(!logged.contains("secret"), "{url}: {logged}");
         }
     }
 
@@ -331,6 +350,13 @@ mod tests {
             "valkey://u:12/secret@h/0",
             "valkey://u:12?secret@h/0",
             "valkey://u:12?x=secret@h/0",
+            "secret:x@h",
+            "secret://h",
+            "valkey://h/secret",
+            "valkey://h/0/secret",
+            "valkey://h?db=secret",
+            "valkey://h:1/secret#x",
+            "valkey://h#secret",
             "unix://",
             "unix://u:secret@host/run/v.sock",
         ] {
@@ -350,11 +376,5 @@ mod tests {
                 .unwrap();
         assert_eq!(settings.db, 1);
         assert_eq!(settings.ignored, ["socket_timeout", "decode_responses"]);
-    }
-
-    #[test]
-    fn a_password_echoed_by_a_server_is_scrubbed() {
-        let settings = ValkeySettings::from_url("valkey://:hunter2@h").unwrap();
-        assert_eq!(settings.scrub("args: 'hunter2'".into()), "args: '***'");
     }
 }

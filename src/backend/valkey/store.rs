@@ -229,7 +229,12 @@ impl ValkeyBackend {
         let _bump = Voiding::new(core, key);
         let guard = RetryGuard::new(core, (Target::Key(key.to_owned()), Condition::Always));
         let mark = core.queue.mark();
-        let result = core.request(&set_command(key, text.as_bytes(), ttl)).await;
+        let result = async {
+            let mut live = core.live_to_write()?;
+            core.send(&mut live, &set_command(key, text.as_bytes(), ttl))
+                .await
+        }
+        .await;
         settle(guard, &result);
         result?;
         core.queue.forget(key, mark);
@@ -281,7 +286,7 @@ impl ValkeyBackend {
         }
         // On an error here every guard queues its key.
         let mark = core.queue.mark();
-        let mut live = core.live()?;
+        let mut live = core.live_to_write()?;
         let replies = core.send_many(&mut live, &pipeline).await?;
         let mut first_error = None;
         for (((key, ..), reply), guard) in entries.iter().zip(replies).zip(guards) {
@@ -318,7 +323,7 @@ impl ValkeyBackend {
             .map(|key| RetryGuard::new(core, (Target::Key(key.clone()), Condition::Always)))
             .collect();
         let mark = core.queue.mark();
-        let mut live = core.live()?;
+        let mut live = core.live_to_write()?;
         let mut pipeline = redis::pipe();
         for key in &keys {
             pipeline.add_command(remove::unlink(&[key]));
@@ -364,7 +369,7 @@ impl ValkeyBackend {
                 RetryGuard::new(core, (Target::Prefix(prefix.clone()), Condition::Always))
             })
             .collect();
-        let mut live = core.live()?;
+        let mut live = core.live_to_write()?;
         let all = pass::remove_prefixes(core, &mut live, prefixes).await?;
         let (mut removed, mut first_error) = (0, None);
         for (guard, swept) in guards.into_iter().zip(all) {

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use backon::BackoffBuilder;
 use redis::aio::{AsyncPushSender, SendError};
-use redis::{AsyncConnectionConfig, PushInfo, PushKind};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
 use tokio::task::JoinSet;
 
-use super::fault::{kind_of, translate};
+use super::connect::Progress;
+use super::fault::translate;
 use super::link::{Core, Linked, Live, Peer};
 use crate::error::{Error, ErrorKind, Result, RetryClass};
 
@@ -26,52 +27,83 @@ const MAX_ATTEMPTS: usize = 3;
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 impl Core {
-    /// One attempt: connect, authenticate, choose the database, PING. Not yet published.
-    async fn attempt(self: Arc<Self>) -> Result<Linked> {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let dead = Arc::new(AtomicBool::new(false));
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.settings.connect_timeout))
-            .set_response_timeout(Some(self.settings.response_timeout))
-            .set_push_sender(Hook {
-                core: Arc::downgrade(&self),
-                id,
-                dead: Arc::clone(&dead),
-            });
-        let work = async {
-            let mut connection = self
-                .client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await?;
-            // PING must be answered; who we are is worth knowing, but rules may forbid the question.
-            let mut hello = redis::pipe();
-            hello.cmd("PING").cmd("CLIENT").arg("INFO");
-            let mut replies = connection
-                .send_packed_commands(&hello, 0, 2)
-                .await?
-                .into_iter();
-            if let Some(pong) = replies.next() {
-                pong.extract_error()?;
+    /// One attempt: connect, authenticate, choose the database, PING. Not yet published. A server that still
+    /// loads its data is asked again and again on the same connection if the attempt is `patient`.
+    async fn attempt(self: Arc<Self>, patient: bool) -> Result<Linked> {
+        let mut linked = self.open().await?;
+        let mut pauses = Self::pauses();
+        loop {
+            match self.ask_after(&mut linked).await {
+                Ok(None) => return Ok(linked),
+                Ok(Some(loading)) if patient && !self.is_closed() => {
+                    self.note(loading);
+                    tokio::time::sleep(pauses.next().unwrap_or(MAX_PAUSE)).await;
+                }
+                Ok(Some(error)) | Err(error) => return Err(error),
             }
-            Ok(Linked {
-                live: Live { id, connection },
-                dead,
-                peer: replies.next().and_then(Peer::read).map(Arc::new),
-            })
-        };
-        match tokio::time::timeout(self.settings.connect_timeout, work).await {
-            Ok(Ok(linked)) => Ok(linked),
-            Ok(Err(error)) if kind_of(&error) == ErrorKind::Timeout => Err(self.too_slow()),
-            Ok(Err(error)) => Err(translate(&self.settings, error)),
-            Err(_) => Err(self.too_slow()),
         }
     }
 
-    fn too_slow(&self) -> Error {
-        Error::timeout(format!(
-            "no connection to {} within {:?}",
-            self.settings, self.settings.connect_timeout
-        ))
+    /// Up to the greeting. A replica will not do while a server is wanted that takes writes.
+    async fn open(self: &Arc<Self>) -> Result<Linked> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let dead = Arc::new(AtomicBool::new(false));
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(Some(self.settings.response_timeout))
+            .set_push_sender(Hook {
+                core: Arc::downgrade(self),
+                id,
+                dead: Arc::clone(&dead),
+            });
+        let progress = Progress::default();
+        let connecting = self.connector.connect(&self.settings, config, &progress);
+        let connected = tokio::time::timeout(self.settings.connect_timeout, connecting)
+            .await
+            .unwrap_or_else(|_| Err(progress.too_slow(&self.settings)))?;
+        if connected.greeting.is_replica() {
+            let shown = &self.settings;
+            if self.wants_primary() {
+                return Err(Error::new(
+                    ErrorKind::ReadOnly,
+                    format!(
+                        "{shown} is a replica and takes no writes; waiting for a server that does"
+                    ),
+                ));
+            }
+            tracing::warn!(server = %shown, "the cache server is a replica: writes will be refused");
+        }
+        Ok(Linked {
+            live: Live {
+                id,
+                connection: connected.connection,
+                _driver: connected.driver,
+            },
+            dead,
+            peer: None,
+        })
+    }
+
+    /// PING must be answered; who we are is worth knowing, but rules may forbid the question. An error in `Ok`: the
+    /// server still reads its data in.
+    async fn ask_after(&self, linked: &mut Linked) -> Result<Option<Error>> {
+        let mut questions = redis::pipe();
+        questions.cmd("PING").cmd("CLIENT").arg("INFO");
+        let asked = linked
+            .live
+            .connection
+            .send_packed_commands(&questions, 0, 2);
+        let mut replies = match tokio::time::timeout(self.settings.connect_timeout, asked).await {
+            Ok(Ok(replies)) => replies.into_iter(),
+            Ok(Err(error)) => return Err(translate(&self.settings, error)),
+            Err(_) => return Err(Progress::answered().too_slow(&self.settings)),
+        };
+        if let Some(Err(error)) = replies.next().map(Value::extract_error) {
+            let loading = error.code() == Some("LOADING");
+            let ours = translate(&self.settings, error);
+            return if loading { Ok(Some(ours)) } else { Err(ours) };
+        }
+        linked.peer = replies.next().and_then(Peer::read).map(Arc::new);
+        Ok(None)
     }
 
     fn pauses() -> impl Iterator<Item = Duration> {
@@ -84,12 +116,22 @@ impl Core {
             .build()
     }
 
+    /// Pauses of the first connection, whose attempts are few: the first three last a second.
+    fn first_pauses() -> impl Iterator<Item = Duration> {
+        backon::ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(250))
+            .with_factor(1.4)
+            .with_max_delay(MAX_PAUSE)
+            .without_max_times()
+            .build()
+    }
+
     /// The first connection: a bounded number of attempts, an error that waiting cannot mend at once.
     pub(super) async fn connect_first(self: &Arc<Self>) -> Result<()> {
-        let mut pauses = Self::pauses();
+        let mut pauses = Self::first_pauses();
         let mut attempt = 1;
         loop {
-            match Arc::clone(self).attempt().await {
+            match Arc::clone(self).attempt(false).await {
                 Ok(linked) => {
                     self.up(linked);
                     return Ok(());
@@ -118,7 +160,7 @@ impl Core {
                 return None;
             }
             if attempts.len() < MAX_ATTEMPTS {
-                attempts.spawn(Arc::clone(self).attempt());
+                attempts.spawn(Arc::clone(self).attempt(true));
             }
             let mut pause = pauses.next().unwrap_or(MAX_PAUSE);
             let until = tokio::time::Instant::now() + MAX_PAUSE;

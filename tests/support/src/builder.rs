@@ -15,6 +15,7 @@ pub struct ValkeyServerBuilder {
     pub(crate) unix_only: bool,
     pub(crate) password: Option<String>,
     pub(crate) tls: Option<TlsFiles>,
+    pub(crate) arguments: Vec<String>,
     lines: Vec<String>,
 }
 
@@ -101,6 +102,21 @@ impl ValkeyServerBuilder {
             key: key.as_ref().into(),
             ca: ca.as_ref().into(),
         });
+        self
+    }
+
+    /// Gives a command another name; with an empty one it is gone.
+    #[must_use]
+    pub fn rename_command(mut self, command: &str, name: &str) -> Self {
+        self.lines
+            .push(format!("rename-command {command} {}", quote(name)));
+        self
+    }
+
+    /// Runs it as a sentinel, which watches nothing.
+    #[must_use]
+    pub fn sentinel(mut self) -> Self {
+        self.arguments.push("--sentinel".into());
         self
     }
 

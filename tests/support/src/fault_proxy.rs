@@ -3,8 +3,8 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -70,6 +70,7 @@ impl From<&ValkeyServer> for Target {
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
+    target: Arc<Mutex<Target>>,
     plan: watch::Sender<Plan>,
     /// Every change closes the connections that were open at that moment.
     cuts: watch::Sender<u64>,
@@ -98,12 +99,14 @@ impl FaultProxy {
         });
         let (cuts, cuts_seen) = watch::channel(0);
         let counts = Arc::new(Counts::default());
-        let (target, counted) = (target.into(), Arc::clone(&counts));
+        let target = Arc::new(Mutex::new(target.into()));
+        let (leads_to, counted) = (Arc::clone(&target), Arc::clone(&counts));
         runtime.spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 counted.accepted.fetch_add(1, Ordering::Relaxed);
                 counted.open.fetch_add(1, Ordering::Relaxed);
-                let (target, counted) = (target.clone(), Arc::clone(&counted));
+                let target = locked(&leads_to).clone();
+                let counted = Arc::clone(&counted);
                 let (plan, cuts) = (plan_seen.clone(), cuts_seen.clone());
                 tokio::spawn(async move {
                     serve(client, target, plan, cuts).await;
@@ -113,6 +116,7 @@ impl FaultProxy {
         });
         Ok(Self {
             address,
+            target,
             plan,
             cuts,
             counts,
@@ -128,6 +132,12 @@ impl FaultProxy {
     /// A URL of this scheme through the proxy: `url("valkey")` is `valkey://127.0.0.1:PORT/0`.
     pub fn url(&self, scheme: &str) -> String {
         format!("{scheme}://{}/0", self.address)
+    }
+
+    /// Leads connections to come elsewhere, as a name does that stands for another server by now. Those open stay
+    /// where they are.
+    pub fn lead_to(&self, target: impl Into<Target>) {
+        *locked(&self.target) = target.into();
     }
 
     /// Switches the fault, for the connections open now and those to come.
@@ -155,6 +165,10 @@ impl FaultProxy {
     pub fn open(&self) -> usize {
         self.counts.open.load(Ordering::Relaxed)
     }
+}
+
+fn locked(target: &Mutex<Target>) -> MutexGuard<'_, Target> {
+    target.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for FaultProxy {

@@ -284,6 +284,7 @@ impl ValkeyServer {
             .unwrap_or(Path::new("valkey-server"));
         let mut server = Command::new(binary)
             .arg(&config_path)
+            .args(&self.options.arguments)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -1,4 +1,4 @@
-//! Settings as they are printed: as an address, never with the password.
+//! Settings as they are printed: host, port and database, never user or password.
 
 use std::fmt;
 
@@ -6,10 +6,6 @@ use super::{Address, ValkeySettings};
 
 impl fmt::Display for ValkeySettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let user = |f: &mut fmt::Formatter<'_>| match &self.user {
-            Some(user) => write!(f, "{user}@"),
-            None => Ok(()),
-        };
         let host = |f: &mut fmt::Formatter<'_>, host: &str, port: u16| {
             if host.contains(':') {
                 write!(f, "[{host}]:{port}/{}", self.db)
@@ -20,17 +16,14 @@ impl fmt::Display for ValkeySettings {
         match &self.address {
             Address::Tcp { host: name, port } => {
                 f.write_str("valkey://")?;
-                user(f)?;
                 host(f, name, *port)
             }
             Address::Tls { host: name, port } => {
                 f.write_str("valkeys://")?;
-                user(f)?;
                 host(f, name, *port)
             }
             Address::Unix(path) => {
                 f.write_str("unix://")?;
-                user(f)?;
                 write!(f, "{}?db={}", path.display(), self.db)
             }
         }
@@ -41,6 +34,7 @@ impl fmt::Debug for ValkeySettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ValkeySettings")
             .field("url", &format_args!("{self}"))
+            .field("user", &self.user.as_ref().map(|_| "***"))
             .field("password", &self.password.as_ref().map(|_| "***"))
             .field("connect_timeout", &self.connect_timeout)
             .field("response_timeout", &self.response_timeout)
