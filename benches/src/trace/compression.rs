@@ -6,6 +6,8 @@ use super::{error::TraceError, format::Packing};
 
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
+/// Large traces are packed with `zstd --long=31`, which the decoder takes only when told; its default is 27.
+const WINDOW_LOG: u32 = 31;
 
 /// The content, decompressed as the name says.
 pub(super) fn unpack(path: &Path, raw: Vec<u8>, packing: Packing) -> Result<Vec<u8>, TraceError> {
@@ -29,6 +31,10 @@ pub(super) fn unpack(path: &Path, raw: Vec<u8>, packing: Packing) -> Result<Vec<
         Packing::Plain => Ok(raw),
         Packing::Zstd => {
             let decoder = zstd::stream::read::Decoder::with_buffer(raw.as_slice());
+            let decoder = decoder.and_then(|mut decoder| {
+                decoder.window_log_max(WINDOW_LOG)?;
+                Ok(decoder)
+            });
             decode(
                 path,
                 packing,
@@ -150,6 +156,18 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn long_windows_are_taken() {
+        // A frame with a window of 2^28 bytes and one raw block, the last.
+        let frame = [
+            ZSTD.as_slice(),
+            &[0, (28 - 10) << 3, 3 << 3 | 1, 0, 0],
+            b"abc",
+        ]
+        .concat();
+        assert_eq!(run(frame, Packing::Zstd).unwrap(), b"abc");
     }
 
     #[test]
