@@ -1,5 +1,9 @@
 //! The managers, each on memory, on Valkey and on a user's own store, through one suite.
 
+#[path = "managers/cases.rs"]
+mod cases;
+#[path = "managers/environment.rs"]
+mod environment;
 #[path = "managers/guide.rs"]
 mod guide;
 #[path = "managers/guild_config.rs"]
@@ -57,6 +61,10 @@ macro_rules! suite {
 }
 
 suite! {
+    cases: [
+        an_id_none_and_unknown_are_told_apart,
+        every_form_of_a_case_is_read,
+    ],
     guide: [
         guild_config_usage,
         partial_updates,

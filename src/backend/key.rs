@@ -35,11 +35,13 @@ pub enum Family {
     CommandPermission,
     /// `perm:command_permission_fallback:{guild}:{command}`
     CommandPermissionFallback,
+    /// `case:by_number:{guild}:{number}`
+    CaseByNumber,
 }
 
 impl Family {
     /// Every family, in the order of the wire's table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::GuildConfig,
         Self::JailStatus,
         Self::Prefix,
@@ -48,6 +50,7 @@ impl Family {
         Self::UserPermissionRank,
         Self::CommandPermission,
         Self::CommandPermissionFallback,
+        Self::CaseByNumber,
     ];
 
     /// The text before the guild's id, without `tux:`.
@@ -62,6 +65,7 @@ impl Family {
             Self::UserPermissionRank => "perm:user_permission_rank:",
             Self::CommandPermission => "perm:command_permission:",
             Self::CommandPermissionFallback => "perm:command_permission_fallback:",
+            Self::CaseByNumber => "case:by_number:",
         }
     }
 
@@ -149,6 +153,8 @@ pub enum KeyRef<'a> {
     CommandPermission { guild: u64, command: &'a str },
     /// `perm:command_permission_fallback:{guild}:{command}`
     CommandPermissionFallback { guild: u64, command: &'a str },
+    /// `case:by_number:{guild}:{number}`
+    CaseByNumber { guild: u64, number: u64 },
     /// Any other text.
     Other(OtherKey<'a>),
 }
@@ -166,6 +172,7 @@ impl<'a> KeyRef<'a> {
             Self::UserPermissionRank { .. } => Family::UserPermissionRank,
             Self::CommandPermission { .. } => Family::CommandPermission,
             Self::CommandPermissionFallback { .. } => Family::CommandPermissionFallback,
+            Self::CaseByNumber { .. } => Family::CaseByNumber,
             Self::Other(_) => return None,
         })
     }
@@ -181,7 +188,8 @@ impl<'a> KeyRef<'a> {
             | Self::PermissionAssignments { guild }
             | Self::UserPermissionRank { guild, .. }
             | Self::CommandPermission { guild, .. }
-            | Self::CommandPermissionFallback { guild, .. } => Some(*guild),
+            | Self::CommandPermissionFallback { guild, .. }
+            | Self::CaseByNumber { guild, .. } => Some(*guild),
             Self::Other(_) => None,
         }
     }
@@ -248,6 +256,7 @@ impl<'a> KeyRef<'a> {
             Self::CommandPermissionFallback { guild, .. } => {
                 (Kind::CommandPermissionFallback, guild, 0)
             }
+            Self::CaseByNumber { guild, number } => (Kind::CaseByNumber, guild, number),
             Self::Other(_) => (Kind::Other, 0, 0),
         };
         Head { guild, user, kind }
@@ -304,7 +313,11 @@ impl fmt::Display for KeyRef<'_> {
             | Self::Prefix { guild }
             | Self::PermissionRanks { guild }
             | Self::PermissionAssignments { guild } => write!(f, "{guild}"),
-            Self::JailStatus { guild, user } => write!(f, "{guild}:{user}"),
+            Self::JailStatus {
+                guild,
+                user: number,
+            }
+            | Self::CaseByNumber { guild, number } => write!(f, "{guild}:{number}"),
             Self::UserPermissionRank { guild, user, roles } => {
                 write!(f, "{guild}:{user}:")?;
                 key_text::write_tuple(f, roles.0)

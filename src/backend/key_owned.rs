@@ -17,7 +17,8 @@ pub struct Key {
     pub(super) tail: Tail,
 }
 
-/// The kind and the numbers of a key: for most families the whole of it. Missing numbers are 0.
+/// The kind and the numbers of a key: for most families the whole of it. Missing numbers are 0, a case's number stands
+/// where a user would.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(super) guild: u64,
@@ -38,6 +39,7 @@ pub(super) enum Kind {
     UserPermissionRank,
     CommandPermission,
     CommandPermissionFallback,
+    CaseByNumber,
     Other,
 }
 
@@ -141,6 +143,10 @@ impl Key {
             Kind::CommandPermissionFallback => KeyRef::CommandPermissionFallback {
                 guild,
                 command: text,
+            },
+            Kind::CaseByNumber => KeyRef::CaseByNumber {
+                guild,
+                number: user,
             },
             Kind::Other => KeyRef::Other(OtherKey::of(text)),
         }

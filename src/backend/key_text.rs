@@ -77,6 +77,10 @@ fn parse_typed(text: &str) -> Option<Key> {
             let user = parse_id(rest)?;
             KeyRef::JailStatus { guild, user }.to_key()
         }
+        Family::CaseByNumber => {
+            let number = parse_id(rest)?;
+            KeyRef::CaseByNumber { guild, number }.to_key()
+        }
         Family::UserPermissionRank => {
             let (user, roles) = rest.split_once(':')?;
             let (user, roles) = (parse_id(user)?, parse_tuple(roles)?);
@@ -131,7 +135,7 @@ mod tests {
     #[test]
     fn every_family_has_the_text_of_the_wire() {
         let roles = [5, 9];
-        let cases: [(KeyRef<'_>, &str); 9] = [
+        let cases: [(KeyRef<'_>, &str); 10] = [
             (KeyRef::GuildConfig { guild: 1 }, "guild_config:1"),
             (KeyRef::JailStatus { guild: 1, user: 2 }, "jail_status:1:2"),
             (KeyRef::Prefix { guild: 1 }, "prefix:1"),
@@ -173,6 +177,13 @@ mod tests {
                 },
                 "perm:command_permission_fallback:1:a:b",
             ),
+            (
+                KeyRef::CaseByNumber {
+                    guild: 1,
+                    number: 7,
+                },
+                "case:by_number:1:7",
+            ),
         ];
         for (key, text) in cases {
             assert_eq!(key.to_string(), text);
@@ -196,6 +207,9 @@ mod tests {
             "perm:user_permission_rank:1:2:(5)",
             "perm:user_permission_rank:1:2:(5,9)",
             "perm:command_permission:x:a",
+            "case:by_number:1:07",
+            "case:by_number:1:7:8",
+            "case:by_number:1",
             "",
             "tux:tux:prefix:1",
         ] {
@@ -225,6 +239,7 @@ mod tests {
             "perm:user_permission_rank:1:2:(5, 9)",
             "perm:command_permission:1:a",
             "perm:command_permission_fallback:1:a",
+            "case:by_number:1:7",
             "x",
         ] {
             let key = Key::parse(text);

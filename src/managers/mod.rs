@@ -1,4 +1,4 @@
-//! What a bot uses: typed caches of guild configurations, jail status, prefixes and permissions.
+//! What a bot uses: typed caches of guild configurations, jail status, prefixes, permissions and cases.
 //!
 //! Each manager works on a [`Backend`]: memory, Valkey, or a store of your own, and
 //! behaves the same on each. `get` tells a hit from "not cached" (`Ok(None)`) from an unavailable store
@@ -10,6 +10,7 @@
 //! [`CacheSetup`](crate::CacheSetup) points at its backend.
 
 mod answer;
+mod case;
 mod common;
 mod fetch;
 mod fetch_many;
@@ -26,6 +27,7 @@ mod stale;
 mod stats;
 mod tier;
 
+pub use case::CaseCache;
 pub use guild_config::{GuildConfig, GuildConfigCacheManager, GuildConfigUpdate, Missing, Unknown};
 pub use ids::{ChannelId, GuildId, RoleId, UserId};
 pub use jail_status::JailStatusCache;
@@ -60,6 +62,7 @@ pub(crate) struct EachOptions {
     pub(crate) jail_status: ManagerOptions,
     pub(crate) prefix: ManagerOptions,
     pub(crate) permissions: ManagerOptions,
+    pub(crate) cases: ManagerOptions,
 }
 
 impl EachOptions {
@@ -68,16 +71,18 @@ impl EachOptions {
             guild_config: options.clone(),
             jail_status: options.clone(),
             prefix: options.clone(),
-            permissions: options,
+            permissions: options.clone(),
+            cases: options,
         }
     }
 
-    pub(crate) fn each(&mut self) -> [&mut ManagerOptions; 4] {
+    pub(crate) fn each(&mut self) -> [&mut ManagerOptions; 5] {
         [
             &mut self.guild_config,
             &mut self.jail_status,
             &mut self.prefix,
             &mut self.permissions,
+            &mut self.cases,
         ]
     }
 }
@@ -93,6 +98,8 @@ pub struct Managers {
     pub prefix: PrefixCache,
     /// Permissions and ranks.
     pub permissions: PermissionCache,
+    /// Cases by number.
+    pub cases: CaseCache,
 }
 
 impl Managers {
@@ -117,7 +124,8 @@ impl Managers {
             ),
             jail_status: JailStatusCache::with_options(backend.clone(), options.jail_status),
             prefix: PrefixCache::with_options(backend.clone(), options.prefix),
-            permissions: PermissionCache::with_options(backend, options.permissions),
+            permissions: PermissionCache::with_options(backend.clone(), options.permissions),
+            cases: CaseCache::with_options(backend, options.cases),
         }
     }
 
@@ -129,6 +137,7 @@ impl Managers {
             jail_status: JailStatusCache::shared().clone(),
             prefix: PrefixCache::shared().clone(),
             permissions: PermissionCache::shared().clone(),
+            cases: CaseCache::shared().clone(),
         }
     }
 
@@ -138,7 +147,8 @@ impl Managers {
         self.guild_config.set_backend(backend.clone());
         self.jail_status.set_backend(backend.clone());
         self.prefix.set_backend(backend.clone());
-        self.permissions.set_backend(backend);
+        self.permissions.set_backend(backend.clone());
+        self.cases.set_backend(backend);
     }
 
     pub(crate) fn set_each(&self, backend: Backend, options: EachOptions) {
@@ -149,7 +159,8 @@ impl Managers {
         self.prefix
             .set_backend_with(backend.clone(), options.prefix);
         self.permissions
-            .set_backend_with(backend, options.permissions);
+            .set_backend_with(backend.clone(), options.permissions);
+        self.cases.set_backend_with(backend, options.cases);
     }
 
     /// The bot left `guild`: removes all that any of them holds about it; says how many entries went.
@@ -160,12 +171,13 @@ impl Managers {
     pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
         let guild = guild.into();
         // At the same time: in Valkey they then share a pass over the server's keys.
-        let (config, prefix, jails, permissions) = tokio::join!(
+        let (config, prefix, jails, permissions, cases) = tokio::join!(
             self.guild_config.invalidate(guild),
             self.prefix.invalidate(guild),
             self.jail_status.invalidate_guild(guild),
             self.permissions.invalidate_guild(guild),
+            self.cases.invalidate_guild(guild),
         );
-        Ok(usize::from(config?) + usize::from(prefix?) + jails? + permissions?)
+        Ok(usize::from(config?) + usize::from(prefix?) + jails? + permissions? + cases?)
     }
 }

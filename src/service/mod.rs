@@ -1,19 +1,18 @@
 //! The life of the connection, and the choice of the backend.
 
+mod env;
 mod setup;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+pub use env::URL_VARIABLE;
 pub use setup::{CacheSetup, CacheSetupBuilder, RequiredSetup};
 
 use crate::backend::{
     Backend, InMemoryBackend, InMemoryBackendBuilder, ValkeyBackend, ValkeySettings,
 };
-use crate::error::{Error, Result};
-
-/// The environment variable with the server's URL.
-pub const URL_VARIABLE: &str = "VALKEY_URL";
+use crate::error::Result;
 
 /// TTL and size of the shared in-memory fallback.
 const FALLBACK_TTL: Duration = Duration::from_secs(300);
@@ -42,14 +41,15 @@ impl CacheService {
         Self::default()
     }
 
-    /// Connects to `$VALKEY_URL`; without it the service is returned unconnected.
+    /// Connects to `$VALKEY_URL`, or without it to `$VALKEY_HOST` (with `$VALKEY_PORT`, `$VALKEY_DB` and
+    /// `$VALKEY_PASSWORD`); without either the service is returned unconnected.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn from_env() -> Result<Self> {
         let service = Self::new();
-        if let Some(url) = url_from_env()? {
-            service.connect(&url).await?;
+        if let Some(settings) = env::settings()? {
+            service.connect_with(settings).await?;
         }
         Ok(service)
     }
@@ -175,17 +175,5 @@ async fn close(backend: &Backend) {
         Backend::Valkey(valkey) => valkey.close(CLOSE_DEADLINE).await,
         Backend::Fallback(fallback) => fallback.valkey().close(CLOSE_DEADLINE).await,
         _ => {}
-    }
-}
-
-/// `$VALKEY_URL`; empty counts as unset.
-fn url_from_env() -> Result<Option<String>> {
-    match std::env::var(URL_VARIABLE) {
-        Ok(url) if url.trim().is_empty() => Ok(None),
-        Ok(url) => Ok(Some(url)),
-        Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Error::config(format!(
-            "${URL_VARIABLE} is not UTF-8; expected valkey://[user:password@]host[:port][/db]"
-        ))),
     }
 }

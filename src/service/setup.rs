@@ -3,7 +3,7 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use super::{CacheService, URL_VARIABLE, fallback, url_from_env};
+use super::{CacheService, env, fallback};
 use crate::backend::{Backend, FallbackBackend, InMemoryBackend, ValkeyBackend, ValkeySettings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::managers::{EachOptions, ManagerOptions, Managers};
@@ -33,13 +33,14 @@ pub struct CacheSetup {
 }
 
 impl CacheSetup {
-    /// Reads `$VALKEY_URL`. Await the result for a setup that never fails, or
+    /// Reads `$VALKEY_URL`, or without it `$VALKEY_HOST`, `$VALKEY_PORT` (6379), `$VALKEY_DB` (0) and
+    /// `$VALKEY_PASSWORD`, as the Python bot does. Await the result for a setup that never fails, or
     /// [`require_valkey`](CacheSetupBuilder::require_valkey) first.
     pub fn from_env() -> CacheSetupBuilder {
         Self::builder()
     }
 
-    /// All settings; `$VALKEY_URL` unless an address is given.
+    /// All settings; the address from the [environment](Self::from_env) unless one is given.
     pub fn builder() -> CacheSetupBuilder {
         CacheSetupBuilder {
             address: Address::Env,
@@ -121,19 +122,19 @@ enum Address {
 }
 
 impl CacheSetupBuilder {
-    /// This server instead of `$VALKEY_URL`.
+    /// This server instead of that of the environment.
     pub fn url(mut self, url: &str) -> Self {
         self.address = Address::Settings(ValkeySettings::from_url(url).map(Box::new));
         self
     }
 
-    /// This server with these settings instead of `$VALKEY_URL`.
+    /// This server with these settings instead of that of the environment.
     pub fn settings(mut self, settings: ValkeySettings) -> Self {
         self.address = Address::Settings(Ok(Box::new(settings)));
         self
     }
 
-    /// No server, whatever `$VALKEY_URL` says.
+    /// No server, whatever the environment says.
     pub fn memory_only(mut self) -> Self {
         self.address = Address::Memory;
         self
@@ -200,6 +201,12 @@ impl CacheSetupBuilder {
         self
     }
 
+    /// The settings of the cases.
+    pub fn cases(mut self, options: ManagerOptions) -> Self {
+        self.options.cases = options;
+        self
+    }
+
     /// Leaves the process-wide `shared()` managers on the backend they have.
     pub fn leave_shared(mut self) -> Self {
         self.leave_shared = true;
@@ -225,18 +232,18 @@ impl CacheSetupBuilder {
         let settings = match self.address {
             Address::Settings(settings) => settings.map(|settings| Some(*settings)),
             Address::Memory => Ok(None),
-            Address::Env => url_from_env()
-                .and_then(|url| url.map(|url| ValkeySettings::from_url(&url)).transpose()),
+            Address::Env => env::settings(),
         };
         let problem = match settings {
             Ok(Some(settings)) => connect(&service, settings).await,
             Ok(None) => {
                 tracing::info!(
                     backend = "memory",
-                    "cache backend chosen: no server is configured (${URL_VARIABLE} is not set)"
+                    "cache backend chosen: no server is configured (neither $VALKEY_URL nor $VALKEY_HOST is set)"
                 );
                 Some(Error::config(format!(
-                    "no cache server is configured: set ${URL_VARIABLE} to valkey://[user:password@]host[:port][/db]"
+                    "no cache server is configured: {}",
+                    env::HOW
                 )))
             }
             Err(error) => {

@@ -67,6 +67,8 @@ ROWS = [
     ("command_permission absent", "perm:command_permission:1:kick", {"_v": None}, 600.0),
     ("command_permission_fallback", "perm:command_permission_fallback:1:ban add now",
      {"_v": COMMAND}, 600.0),
+    ("case_by_number", "case:by_number:1:7", 2**63 - 1, 1800.0),
+    ("case_by_number absent", f"case:by_number:{BIG}:8", None, 1800.0),
     ("null", "other:null", None, None),
     ("big integers", "other:big", [2**63, 2**64, -(2**63), 10**30, 0], 60.0),
     ("floats", "other:floats",

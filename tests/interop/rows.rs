@@ -170,6 +170,10 @@ fn typed_keys_are_python_s_keys() {
             guild: 1,
             command: "ban add now",
         },
+        KeyRef::CaseByNumber {
+            guild: 1,
+            number: 7,
+        },
     ];
     let known: Vec<String> = vectors().into_iter().map(|v| v.wire_key).collect();
     for key in keys {

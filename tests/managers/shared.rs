@@ -25,6 +25,7 @@ async fn fill(managers: &Managers, guild: u64) {
         .await
         .unwrap();
     managers.permissions.set_ranks(guild, vec![]).await.unwrap();
+    managers.cases.set(guild, 7, Some(70)).await.unwrap();
     managers
         .permissions
         .set_user_rank(guild, 2_u64, &[5_u64], 2)
@@ -32,7 +33,7 @@ async fn fill(managers: &Managers, guild: u64) {
         .unwrap();
 }
 
-async fn held(managers: &Managers, guild: u64) -> [bool; 6] {
+async fn held(managers: &Managers, guild: u64) -> [bool; 7] {
     let permissions = &managers.permissions;
     let rank = permissions.get_user_rank(guild, 2_u64, &[5_u64]).await;
     [
@@ -47,6 +48,7 @@ async fn held(managers: &Managers, guild: u64) -> [bool; 6] {
         permissions.get(guild, "ban").await.unwrap().is_some(),
         permissions.get_ranks(guild).await.unwrap().is_some(),
         rank.unwrap().is_some(),
+        managers.cases.get(guild, 7).await.unwrap().is_some(),
     ]
 }
 
@@ -71,18 +73,18 @@ async fn the_setup_wires_every_manager_and_a_guild_that_leaves_is_forgotten_by_a
     }
     assert_eq!(
         held(&Managers::new(setup.backend()), 1).await,
-        [true; 6],
+        [true; 7],
         "one backend"
     );
-    assert_eq!(setup.invalidate_guild(GuildId(1)).await.unwrap(), 6);
+    assert_eq!(setup.invalidate_guild(GuildId(1)).await.unwrap(), 7);
     for managers in [setup.managers(), &Managers::shared()] {
-        assert_eq!(held(managers, 1).await, [false; 6]);
-        assert_eq!(held(managers, 11).await, [true; 6]);
+        assert_eq!(held(managers, 1).await, [false; 7]);
+        assert_eq!(held(managers, 11).await, [true; 7]);
     }
     // Another setup in the same process, for itself alone.
     let apart = CacheSetup::builder().memory_only().leave_shared().await;
-    assert_eq!(held(apart.managers(), 11).await, [false; 6]);
-    assert_eq!(held(&Managers::shared(), 11).await, [true; 6]);
+    assert_eq!(held(apart.managers(), 11).await, [false; 7]);
+    assert_eq!(held(&Managers::shared(), 11).await, [true; 7]);
     assert!(std::ptr::eq(PrefixCache::shared(), PrefixCache::shared()));
     assert!(std::ptr::eq(
         PermissionCache::shared(),

@@ -1,0 +1,227 @@
+//! Which case has a number in a guild.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::answer::{answer, answer_or_load};
+use super::common::Shared;
+use super::options::ManagerOptions;
+use super::own_memory;
+use super::settings::Lifetime;
+use super::shape;
+use super::stale::Labelled;
+use super::stats::ManagerStats;
+use super::tier::{Cached, Tier};
+use crate::backend::erased::one_table;
+use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet};
+use crate::error::{Error, Result};
+
+const TTL: Duration = Duration::from_secs(1_800);
+/// Entries of a manager without a backend.
+const OWN_SIZE: usize = 10_000;
+
+/// The row's id of a case, or that there is none of that number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CaseId(Option<u64>);
+
+impl From<Option<u64>> for CaseId {
+    fn from(id: Option<u64>) -> Self {
+        Self(id)
+    }
+}
+
+impl CacheValue for CaseId {
+    fn to_json(&self) -> Json {
+        self.0.map_or(Json::Null, Json::from)
+    }
+
+    /// An id or null; a Python bot of 2026 keeps the whole row or null under `_v`.
+    fn from_json(json: &Json) -> Option<Self> {
+        let json = match json.as_object() {
+            Some(object) => object.get("_v").map(|row| row.get("id").unwrap_or(row)),
+            None => Some(json),
+        };
+        shape::noted(json.and_then(|id| match id {
+            Json::Null => Some(Self(None)),
+            id => id.as_u64().map(|id| Self(Some(id))),
+        }))
+    }
+
+    one_table!(CaseId);
+}
+
+impl Cached for CaseId {}
+
+/// The ids of cases by their number in a guild, 1,800 s. Clones share everything.
+///
+/// `Ok(None)` means "not cached", `Ok(Some(None))` that there is no case of that number; an unavailable store is an
+/// error.
+///
+/// A Python bot beside it has to keep ids under these keys as well. The published one keeps whole rows: this manager
+/// reads the id out of them, but that bot takes an id for "no such case". Leave `set` and `get_or_fetch` to memory, then,
+/// and use [`get`](Self::get) and the removals.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tux_cache::Error> {
+/// use tux_cache::managers::CaseCache;
+/// # let guild = 1_u64;
+/// # async fn id_in_database(_: u64, _: u64) -> Result<Option<u64>, std::io::Error> { Ok(Some(7)) }
+/// let cases = CaseCache::in_memory();
+/// let id = cases.get_or_fetch(guild, 12, async move || id_in_database(guild, 12).await).await?;
+/// assert_eq!(id, Some(7));
+/// cases.set(guild, 13, None).await?; // there is none yet
+/// assert_eq!(cases.get(guild, 13).await?, Some(None));
+/// cases.invalidate(guild, 13).await?; // now there is
+/// assert_eq!(cases.get(guild, 13).await?, None);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct CaseCache {
+    tier: Arc<Tier<CaseId>>,
+}
+
+impl CaseCache {
+    /// On `backend`, with the built-in TTL (1,800 s).
+    pub fn new(backend: impl Into<Backend>) -> Self {
+        Self::with_options(backend, ManagerOptions::new())
+    }
+
+    /// On `backend`, with other settings.
+    ///
+    /// # Panics
+    /// When [`keep_stale`](ManagerOptions::keep_stale) asks for absurdly many entries.
+    pub fn with_options(backend: impl Into<Backend>, options: ManagerOptions) -> Self {
+        Self::make(backend.into(), false, &options)
+    }
+
+    /// On memory of its own, 10,000 entries.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::make(own_memory(OWN_SIZE), true, &ManagerOptions::new())
+    }
+
+    /// The one of this process; in memory until [`set_backend`](Self::set_backend).
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<CaseCache> = OnceLock::new();
+        SHARED.get_or_init(Self::in_memory)
+    }
+
+    fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
+        let shared = Shared::new(backend, owned, options);
+        let tier = Tier::new(&shared, Lifetime::OfManager(Some(TTL)));
+        Self { tier }
+    }
+
+    /// Replaces the backend for every holder. What memory of its own held is dropped.
+    pub fn set_backend(&self, backend: impl Into<Backend>) {
+        self.tier.shared.set_backend(backend.into(), None);
+    }
+
+    /// [`set_backend`](Self::set_backend) with other settings than the manager had, for every holder.
+    ///
+    /// # Panics
+    /// As [`with_options`](Self::with_options).
+    pub fn set_backend_with(&self, backend: impl Into<Backend>, options: ManagerOptions) {
+        self.tier.shared.set_backend(backend.into(), Some(&options));
+    }
+
+    /// The backend.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.tier.backend().clone()
+    }
+
+    /// What is cached about the case of that number. In memory it allocates nothing and never waits.
+    ///
+    /// # Errors
+    /// As [`Backend::get`]; an unavailable store is an error.
+    #[inline(always)]
+    pub async fn get(&self, guild: impl Into<u64>, number: u64) -> Result<Option<Option<u64>>> {
+        let found = answer!(self.tier, key(guild.into(), number))?;
+        Ok(found.map(|CaseId(id)| id))
+    }
+
+    /// [`get`](Self::get), or, while the store is unavailable, what it said last, labelled as stale.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), if nothing young enough is known.
+    pub async fn get_or_stale(
+        &self,
+        guild: impl Into<u64>,
+        number: u64,
+    ) -> Result<Option<Labelled<Option<u64>>>> {
+        let found = self.tier.get_or_stale(key(guild.into(), number)).await?;
+        Ok(found.map(|found| found.map(|CaseId(id)| id)))
+    }
+
+    /// The id of the case of that number (`None`: there is none): cached, or what `load` returns. One load per number in
+    /// this process.
+    ///
+    /// # Errors, panics, cancel safety
+    /// As [`JailStatusCache::get_or_fetch`](super::JailStatusCache::get_or_fetch).
+    #[inline(always)]
+    pub async fn get_or_fetch<F, Fut, E>(
+        &self,
+        guild: impl Into<u64>,
+        number: u64,
+        load: F,
+    ) -> Result<Option<u64>>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Option<u64>, E>> + Send + 'static,
+        E: StdError + Send + Sync + 'static,
+    {
+        let key = key(guild.into(), number);
+        let CaseId(id) = answer_or_load!(self.tier, key, load, Error::loader)?;
+        Ok(id)
+    }
+
+    /// Writes which case has that number; `None`: there is none. Loads of it under way do not overwrite it.
+    ///
+    /// # Errors
+    /// As [`Backend::set`].
+    pub async fn set(&self, guild: impl Into<u64>, number: u64, id: Option<u64>) -> Result<()> {
+        self.tier.put(key(guild.into(), number), CaseId(id)).await
+    }
+
+    /// Removes what is cached about one number, for every process; `true` if there was something.
+    ///
+    /// # Errors
+    /// As [`Backend::delete`]; in Valkey it is then also retried by itself.
+    pub async fn invalidate(&self, guild: impl Into<u64>, number: u64) -> Result<bool> {
+        self.tier.shared.remove(key(guild.into(), number)).await
+    }
+
+    /// Removes every case of a guild, as far as the [`Scope`](super::Scope) reaches; says how many went. In Valkey it
+    /// looks through all keys of the server.
+    ///
+    /// # Errors
+    /// As [`Backend::delete_prefix`].
+    pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
+        let set = KeySet::Guild(Family::CaseByNumber, guild.into());
+        self.tier.shared.remove_set(set).await
+    }
+
+    /// Removes every case of every guild, as far as the [`Scope`](super::Scope) reaches.
+    ///
+    /// # Errors
+    /// As [`Backend::delete_prefix`].
+    pub async fn clear_all(&self) -> Result<usize> {
+        let set = KeySet::Family(Family::CaseByNumber);
+        self.tier.shared.remove_set(set).await
+    }
+
+    /// What this manager counted.
+    #[must_use]
+    pub fn stats(&self) -> ManagerStats {
+        self.tier.shared.stats()
+    }
+}
+
+fn key(guild: u64, number: u64) -> KeyRef<'static> {
+    KeyRef::CaseByNumber { guild, number }
+}
