@@ -4,6 +4,8 @@
 mod cases;
 #[path = "managers/environment.rs"]
 mod environment;
+#[path = "managers/fallbacks.rs"]
+mod fallbacks;
 #[path = "managers/guide.rs"]
 mod guide;
 #[path = "managers/guild_config.rs"]
@@ -20,6 +22,8 @@ mod outage;
 mod permission;
 #[path = "managers/processes.rs"]
 mod processes;
+#[path = "managers/rows.rs"]
+mod rows;
 #[path = "managers/scans.rs"]
 mod scans;
 #[path = "managers/shapes.rs"]
@@ -64,6 +68,14 @@ suite! {
     cases: [
         an_id_none_and_unknown_are_told_apart,
         every_form_of_a_case_is_read,
+    ],
+    fallbacks: [
+        pre_warming_warms_the_fallbacks_too,
+        an_unknown_parent_leaves_the_fallback_unknown,
+        t02_a_change_during_pre_warming_wins_over_fallbacks,
+        one_load_for_all_missing_fallbacks,
+        t22_an_error_of_a_fallback_batch_is_told_and_not_kept,
+        t26_a_rule_set_during_a_fallback_batch_wins,
     ],
     guide: [
         guild_config_usage,
@@ -114,6 +126,12 @@ suite! {
         ranks_assignments_and_users,
         a_rank_too_high_is_refused,
         guild_wide_removal_reaches_every_family,
+    ],
+    rows: [
+        t57_a_row_that_python_would_refuse_is_not_set,
+        rows_at_the_limits_are_set,
+        a_loaded_row_that_python_would_refuse_is_not_stored,
+        pre_warming_leaves_out_what_python_would_refuse,
     ],
     shapes: [
         t33_every_wrong_shape_is_a_counted_miss,

@@ -206,6 +206,11 @@ impl CaseCache {
         self.tier.shared.remove_set(set).await
     }
 
+    /// Forgets what was remembered for outages: the store's keys are removed by somebody else.
+    pub(crate) fn forget(&self) {
+        self.tier.shared.forget_all();
+    }
+
     /// Removes every case of every guild, as far as the [`Scope`](super::Scope) reaches.
     ///
     /// # Errors

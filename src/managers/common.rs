@@ -6,7 +6,7 @@ use super::options::{ManagerOptions, Scope};
 use super::settings::Settings;
 use super::slot::Slot;
 use super::stats::{Counters, Event, ManagerStats};
-use crate::backend::{Backend, Key, KeyRef, KeySet};
+use crate::backend::{Backend, KeyRef, KeySet};
 use crate::error::Result;
 
 /// What the tiers of one manager share.
@@ -41,12 +41,13 @@ impl Shared {
     /// As [`new`](Self::new).
     pub(crate) fn set_backend(&self, backend: Backend, options: Option<&ManagerOptions>) {
         self.slot.replace(backend, options.map(Settings::new));
-        self.forget_where(|_| true);
+        self.forget_all();
     }
 
-    fn forget_where(&self, gone: impl Fn(&Key) -> bool) {
+    /// Forgets all that was remembered for outages: sets are removed rarely, and it is only a fallback.
+    pub(crate) fn forget_all(&self) {
         if let Some(known) = &self.settings().last_known {
-            known.forget_where(gone);
+            known.forget_where(|_| true);
         }
     }
 
@@ -59,10 +60,14 @@ impl Shared {
     pub(crate) async fn remove_sets(&self, sets: &[KeySet<'_>]) -> Result<usize> {
         let asked = sets.len() as u64;
         self.counters.add_many(Event::Invalidation, asked);
+        self.remove_in_scope(sets).await
+    }
+
+    /// The same uncounted.
+    pub(crate) async fn remove_in_scope(&self, sets: &[KeySet<'_>]) -> Result<usize> {
         let backend = self.slot.backend();
         if self.settings().scope == Scope::LocalOnly && !is_local(backend) {
-            // Everything this process remembers: sets are rare, and what is forgotten is only a fallback.
-            self.forget_where(|_| true);
+            self.forget_all();
             return Ok(0);
         }
         self.remove_together(&[], sets).await
@@ -79,10 +84,10 @@ impl Shared {
         keys: &[KeyRef<'_>],
         sets: &[KeySet<'_>],
     ) -> Result<usize> {
-        self.forget_where(|_| true);
+        self.forget_all();
         let removed = self.slot.backend().remove_together(keys, sets).await;
         // What a read learned while the removal was on its way.
-        self.forget_where(|_| true);
+        self.forget_all();
         removed
     }
 

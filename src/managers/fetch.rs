@@ -176,7 +176,7 @@ impl<T: Cached> Tier<T> {
                 return;
             }
         };
-        if keep {
+        if keep && self.may_store(key.as_key_ref(), &loaded) {
             let _publishing = self.publishers[self.publisher(&key)].lock().await;
             if guard.may_publish(self.as_ref()) {
                 let value = Value::new(loaded.clone());

@@ -58,9 +58,21 @@ impl<T: Cached> Tier<T> {
             }
         }
         self.fetch_many(missing, load, &mut known).await?;
-        keys.iter()
+        self.in_order(keys, &known)
+    }
+
+    /// What is known of `keys`, in their order.
+    ///
+    /// # Errors
+    /// Kind `Loader` when nothing is known of one.
+    pub(crate) fn in_order(
+        &self,
+        keys: impl IntoIterator<Item = Key>,
+        known: &HashMap<Key, T>,
+    ) -> Result<Vec<T>> {
+        keys.into_iter()
             .map(|key| {
-                known.get(key).cloned().ok_or_else(|| {
+                known.get(&key).cloned().ok_or_else(|| {
                     Error::new(ErrorKind::Loader, format!("nothing was loaded for {key}"))
                 })
             })
@@ -68,7 +80,7 @@ impl<T: Cached> Tier<T> {
     }
 
     /// Loads `missing`, or waits for whoever loads it.
-    async fn fetch_many(
+    pub(crate) async fn fetch_many(
         self: &Arc<Self>,
         missing: Vec<Key>,
         load: Loader<T>,
@@ -257,7 +269,8 @@ impl<T: Cached> Tier<T> {
         let (mut guards, mut entries) = (Vec::new(), Vec::new());
         for ((guard, lease, before), value) in open.into_iter().zip(values) {
             let value = value.absorb(before.as_ref());
-            if keep && guard.may_publish(self) {
+            let key = guard.key().as_key_ref();
+            if keep && self.may_store(key, &value) && guard.may_publish(self) {
                 entries.push((lease, guard.key().clone(), value.clone()));
             }
             guards.push((guard, value));

@@ -240,6 +240,11 @@ impl JailStatusCache {
         self.tier.shared.remove_set(set).await
     }
 
+    /// Removes keys of another family from the same store, as far as the scope reaches.
+    pub(super) async fn remove_beside(&self, set: KeySet<'_>) -> Result<usize> {
+        self.tier.shared.remove_in_scope(&[set]).await
+    }
+
     /// Removes every status of every guild, as far as the [`Scope`](super::Scope) reaches.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ pub use prefix::{Prefix, PrefixCache};
 pub use stale::Labelled;
 pub use stats::ManagerStats;
 
-use crate::backend::{Backend, InMemoryBackend};
+use crate::backend::{Backend, Family, InMemoryBackend, KeySet};
 use crate::error::Result;
 
 /// Memory for a manager that has no backend: its entries live as long as the manager says.
@@ -98,8 +98,6 @@ pub struct Managers {
     pub prefix: PrefixCache,
     /// Permissions and ranks.
     pub permissions: PermissionCache,
-    /// Cases by number.
-    pub cases: CaseCache,
 }
 
 impl Managers {
@@ -124,8 +122,7 @@ impl Managers {
             ),
             jail_status: JailStatusCache::with_options(backend.clone(), options.jail_status),
             prefix: PrefixCache::with_options(backend.clone(), options.prefix),
-            permissions: PermissionCache::with_options(backend.clone(), options.permissions),
-            cases: CaseCache::with_options(backend, options.cases),
+            permissions: PermissionCache::with_options(backend, options.permissions),
         }
     }
 
@@ -137,7 +134,6 @@ impl Managers {
             jail_status: JailStatusCache::shared().clone(),
             prefix: PrefixCache::shared().clone(),
             permissions: PermissionCache::shared().clone(),
-            cases: CaseCache::shared().clone(),
         }
     }
 
@@ -147,8 +143,7 @@ impl Managers {
         self.guild_config.set_backend(backend.clone());
         self.jail_status.set_backend(backend.clone());
         self.prefix.set_backend(backend.clone());
-        self.permissions.set_backend(backend.clone());
-        self.cases.set_backend(backend);
+        self.permissions.set_backend(backend);
     }
 
     pub(crate) fn set_each(&self, backend: Backend, options: EachOptions) {
@@ -159,11 +154,11 @@ impl Managers {
         self.prefix
             .set_backend_with(backend.clone(), options.prefix);
         self.permissions
-            .set_backend_with(backend.clone(), options.permissions);
-        self.cases.set_backend_with(backend, options.cases);
+            .set_backend_with(backend, options.permissions);
     }
 
-    /// The bot left `guild`: removes all that any of them holds about it; says how many entries went.
+    /// The bot left `guild`: removes all that any of them holds about it, and its [cases](CaseCache) on the same backend;
+    /// says how many entries went.
     ///
     /// # Errors
     /// When one fails the others are still asked; the first error is returned. In Valkey what failed is
@@ -176,7 +171,9 @@ impl Managers {
             self.prefix.invalidate(guild),
             self.jail_status.invalidate_guild(guild),
             self.permissions.invalidate_guild(guild),
-            self.cases.invalidate_guild(guild),
+            // They have a manager of their own, `CaseCache`, and stand where everything else does.
+            self.jail_status
+                .remove_beside(KeySet::Guild(Family::CaseByNumber, guild)),
         );
         Ok(usize::from(config?) + usize::from(prefix?) + jails? + permissions? + cases?)
     }

@@ -27,6 +27,11 @@ pub(crate) trait Cached: CacheValue {
         true
     }
 
+    /// Whether every reader of the store takes it, Python ones too; `Err` says what is wrong with it.
+    fn check(&self) -> std::result::Result<(), String> {
+        Ok(())
+    }
+
     /// Takes over from what stood under the key before what a load does not know.
     #[must_use]
     fn absorb(self, _before: Option<&Self>) -> Self {
@@ -238,7 +243,13 @@ impl<T: Cached> Tier<T> {
     }
 
     /// Writes a value and voids the loads of its key.
+    ///
+    /// # Errors
+    /// Kind `Config` for a value that not every reader takes; nothing is written then.
     pub(crate) async fn put(&self, key: KeyRef<'_>, value: T) -> Result<()> {
+        value
+            .check()
+            .map_err(|wrong| Error::config(format!("{key}: {wrong}")))?;
         self.count(Event::Set);
         self.shared.forget(key);
         self.backend().put(key, value, self.ttl()).await?;
@@ -257,6 +268,16 @@ impl<T: Cached> Tier<T> {
         self.backend().update(key, self.ttl(), merge).await?;
         self.shared.forget(key);
         Ok(())
+    }
+
+    /// Whether a loaded value may be stored: one that not every reader takes is for its caller alone.
+    pub(crate) fn may_store(&self, key: KeyRef<'_>, value: &T) -> bool {
+        let Err(wrong) = value.check() else {
+            return true;
+        };
+        self.count(Event::PublishError);
+        tracing::warn!(%key, wrong, "a loaded value is not stored: other readers would refuse it");
+        false
     }
 
     /// Whether a load may go on although the store could not be read: `Ok(true)` if its value may be kept.

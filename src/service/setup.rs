@@ -6,7 +6,7 @@ use std::pin::Pin;
 use super::{CacheService, env, fallback};
 use crate::backend::{Backend, FallbackBackend, InMemoryBackend, ValkeyBackend, ValkeySettings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::managers::{EachOptions, ManagerOptions, Managers};
+use crate::managers::{CaseCache, EachOptions, ManagerOptions, Managers};
 use crate::time::Ticker;
 
 /// A bot's caches: the service, the one backend that every consumer gets, and the managers on it. The
@@ -28,6 +28,7 @@ pub struct CacheSetup {
     service: CacheService,
     backend: Backend,
     managers: Managers,
+    cases: CaseCache,
     /// Why there is no server now.
     problem: Option<Error>,
 }
@@ -63,6 +64,12 @@ impl CacheSetup {
         &self.managers
     }
 
+    /// Cases by number, on this backend.
+    #[must_use]
+    pub fn cases(&self) -> &CaseCache {
+        &self.cases
+    }
+
     /// The service underneath.
     #[must_use]
     pub fn service(&self) -> &CacheService {
@@ -86,14 +93,17 @@ impl CacheSetup {
         }
     }
 
-    /// The bot left `guild`: removes everything cached for it, over all managers, and voids its loads under
+    /// The bot left `guild`: removes everything cached for it, over all managers, its cases too, and voids its loads under
     /// way. Returns how many entries went.
     ///
     /// # Errors
     /// When one manager fails the others are still asked; the first error is returned. In Valkey what failed
     /// is retried later by itself.
     pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
-        self.managers.invalidate_guild(guild).await
+        self.cases.forget();
+        let removed = self.managers.invalidate_guild(guild).await;
+        self.cases.forget();
+        removed
     }
 
     /// [`CacheService::close`].
@@ -254,8 +264,10 @@ impl CacheSetupBuilder {
         let backend = service.backend();
         if !self.leave_shared {
             Managers::shared().set_each(backend.clone(), self.options.clone());
+            CaseCache::shared().set_backend_with(backend.clone(), self.options.cases.clone());
         }
         CacheSetup {
+            cases: CaseCache::with_options(backend.clone(), self.options.cases.clone()),
             managers: Managers::with_each(backend.clone(), self.options),
             backend,
             service,

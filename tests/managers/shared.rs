@@ -7,12 +7,16 @@ use std::time::Duration;
 use tux_cache::CacheSetup;
 use tux_cache::backend::{Backend, InMemoryBackend};
 use tux_cache::managers::{
-    GuildConfigCacheManager, GuildConfigUpdate, GuildId, JailStatusCache, ManagerOptions, Managers,
-    PermissionCache, PrefixCache, Scope, UserId,
+    CaseCache, GuildConfigCacheManager, GuildConfigUpdate, GuildId, JailStatusCache,
+    ManagerOptions, Managers, PermissionCache, PrefixCache, Scope, UserId,
 };
 
 use crate::loads_many::row;
 use crate::stores::valkey;
+
+fn cases(managers: &Managers) -> CaseCache {
+    CaseCache::new(managers.jail_status.backend())
+}
 
 async fn fill(managers: &Managers, guild: u64) {
     let update = GuildConfigUpdate::new().audit_log_id(Some(1));
@@ -25,7 +29,7 @@ async fn fill(managers: &Managers, guild: u64) {
         .await
         .unwrap();
     managers.permissions.set_ranks(guild, vec![]).await.unwrap();
-    managers.cases.set(guild, 7, Some(70)).await.unwrap();
+    cases(managers).set(guild, 7, Some(70)).await.unwrap();
     managers
         .permissions
         .set_user_rank(guild, 2_u64, &[5_u64], 2)
@@ -48,7 +52,7 @@ async fn held(managers: &Managers, guild: u64) -> [bool; 7] {
         permissions.get(guild, "ban").await.unwrap().is_some(),
         permissions.get_ranks(guild).await.unwrap().is_some(),
         rank.unwrap().is_some(),
-        managers.cases.get(guild, 7).await.unwrap().is_some(),
+        cases(managers).get(guild, 7).await.unwrap().is_some(),
     ]
 }
 
@@ -76,7 +80,11 @@ async fn the_setup_wires_every_manager_and_a_guild_that_leaves_is_forgotten_by_a
         [true; 7],
         "one backend"
     );
+    let wired = CaseCache::shared().get(1_u64, 7).await.unwrap();
+    assert_eq!(wired, Some(Some(70)));
+    assert_eq!(setup.cases().get(1_u64, 7).await.unwrap(), wired);
     assert_eq!(setup.invalidate_guild(GuildId(1)).await.unwrap(), 7);
+    assert_eq!(setup.cases().get(1_u64, 7).await.unwrap(), None);
     for managers in [setup.managers(), &Managers::shared()] {
         assert_eq!(held(managers, 1).await, [false; 7]);
         assert_eq!(held(managers, 11).await, [true; 7]);

@@ -1,9 +1,10 @@
-//! The permissions of commands: rules, fallbacks to parent commands, batches.
+//! The permissions of commands: rules, one by one and in batches.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::future::Future;
 
+use super::fallbacks::{fallback, lineage};
 use super::types::{CommandPermission, CommandRule};
 use super::{PermissionCache, warm, whole};
 use crate::backend::{Family, Key, KeyRef, KeySet};
@@ -11,13 +12,6 @@ use crate::error::{Error, Result};
 use crate::managers::answer::{answer, answer_or_load};
 use crate::managers::stale::Labelled;
 use crate::managers::stats::Event;
-
-/// The command and those above it, nearest first: `"a b c"`, `"a b"`, `"a"`.
-pub(crate) fn lineage(command: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(command), |command| {
-        command.rsplit_once(' ').map(|(parent, _)| parent)
-    })
-}
 
 impl PermissionCache {
     /// The cached rule of a command itself. In memory it allocates nothing and never waits.
@@ -126,55 +120,6 @@ impl PermissionCache {
         self.commands.get_or_fetch_many(keys, load).await
     }
 
-    /// The nearest permission among the command and its parents, if it is known: from the fallback's own
-    /// entry, or from the rules of the whole line. One round trip.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get).
-    pub async fn get_fallback(
-        &self,
-        guild: impl Into<u64>,
-        command: &str,
-    ) -> Result<Option<CommandRule>> {
-        let guild = guild.into();
-        let keys: Vec<KeyRef<'_>> = std::iter::once(fallback(guild, command))
-            .chain(lineage(command).map(|command| rule(guild, command)))
-            .collect();
-        let tier = &self.commands;
-        let found = tier.ask_many(tier.backend(), &keys).await;
-        let known = found.map(|mut found| {
-            let line = found.split_off(1);
-            found.pop().flatten().or_else(|| nearest(line))
-        });
-        tier.count_found(&known, |known| usize::from(known.is_some()), 1);
-        known
-    }
-
-    /// The nearest permission among the command and its parents: cached, or what `load` returns. `load` gets
-    /// the names nearest first (`"a b c"`, `"a b"`, `"a"`) and returns the first that has a row, or none.
-    ///
-    /// # Errors, panics, cancel safety
-    /// As [`get_or_fetch`](Self::get_or_fetch).
-    pub async fn get_or_fetch_fallback<F, Fut, P, E>(
-        &self,
-        guild: impl Into<u64>,
-        command: &str,
-        load: F,
-    ) -> Result<CommandRule>
-    where
-        F: FnOnce(Vec<String>) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<P, E>> + Send + 'static,
-        P: Into<CommandRule>,
-        E: StdError + Send + Sync + 'static,
-    {
-        let key = fallback(guild.into(), command);
-        let with_names = || {
-            let names: Vec<String> = lineage(command).map(str::to_owned).collect();
-            move || load(names)
-        };
-        answer_or_load!(self.commands, key, with_names(), Error::loader)
-    }
-
     /// Writes a command's rule, and removes what depends on it: the fallbacks of the command and of its
     /// children. In Valkey it looks through all keys of the server: other processes, Python ones too, may have
     /// written children that nothing lists.
@@ -201,20 +146,6 @@ impl PermissionCache {
             written.and(removed)
         })
         .await
-    }
-
-    /// Writes the nearest permission among a command and its parents.
-    ///
-    /// # Errors
-    /// As [`Backend::set`](crate::backend::Backend::set).
-    pub async fn set_fallback(
-        &self,
-        guild: impl Into<u64>,
-        command: &str,
-        permission: impl Into<CommandRule>,
-    ) -> Result<()> {
-        let key = fallback(guild.into(), command);
-        self.commands.put(key, permission.into()).await
     }
 
     /// Removes all that is cached about a command, its parents and its children, rules and fallbacks, for
@@ -248,67 +179,16 @@ impl PermissionCache {
         })
         .await
     }
-
-    /// The fallbacks of a command and of all below it.
-    async fn remove_fallbacks(&self, guild: u64, command: &str) -> Result<()> {
-        let children = KeySet::Children {
-            family: Family::CommandPermissionFallback,
-            guild,
-            parent: command,
-        };
-        let own = fallback(guild, command);
-        let removed = self.shared.remove_together(&[own], &[children]).await;
-        removed.map(drop)
-    }
-}
-
-/// The nearest rule of a line, if nothing unknown stands before it.
-fn nearest(line: Vec<Option<CommandRule>>) -> Option<CommandRule> {
-    for rule in line {
-        match rule? {
-            CommandRule::Unset => {}
-            set => return Some(set),
-        }
-    }
-    Some(CommandRule::Unset)
 }
 
 pub(super) fn rule(guild: u64, command: &str) -> KeyRef<'_> {
     KeyRef::CommandPermission { guild, command }
 }
 
-pub(super) fn fallback(guild: u64, command: &str) -> KeyRef<'_> {
-    KeyRef::CommandPermissionFallback { guild, command }
-}
-
-fn command_of(key: &Key) -> &str {
+pub(super) fn command_of(key: &Key) -> &str {
     match key.as_key_ref() {
-        KeyRef::CommandPermission { command, .. } => command,
+        KeyRef::CommandPermission { command, .. }
+        | KeyRef::CommandPermissionFallback { command, .. } => command,
         _ => "",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_goes_from_the_command_to_its_root() {
-        assert_eq!(lineage("a b c").collect::<Vec<_>>(), ["a b c", "a b", "a"]);
-        assert_eq!(lineage("a").collect::<Vec<_>>(), ["a"]);
-        assert_eq!(lineage("").collect::<Vec<_>>(), [""]);
-    }
-
-    #[test]
-    fn t36_what_is_unknown_on_the_way_hides_what_is_above() {
-        let set = CommandRule::from(CommandPermission::default());
-        assert_eq!(nearest(vec![None, Some(set.clone())]), None);
-        assert_eq!(nearest(vec![Some(CommandRule::Unset), None]), None);
-        let line = vec![Some(CommandRule::Unset), Some(set.clone()), None];
-        assert_eq!(nearest(line), Some(set));
-        assert_eq!(
-            nearest(vec![Some(CommandRule::Unset)]),
-            Some(CommandRule::Unset)
-        );
     }
 }

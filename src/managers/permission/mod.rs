@@ -7,12 +7,16 @@
 //! | ranks, assignments | the guild's rows | they are invalidated |
 //! | a user's rank | ranks, assignments, the user's roles | ranks or assignments are set or invalidated |
 //!
+//! Pre-warming writes rules and the fallbacks that follow from them.
+//!
 //! What depends on something is removed after it is written, whether or not the write was answered: a load begun before
 //! that publishes nothing any more (the removal voids the leases of all its keys first), or has published before and is
 //! removed with the rest; one begun afterwards sees the new value. Once would not do the other way round: a load begun
 //! between a removal and the write it goes before publishes what was right until then.
 
 mod commands;
+mod fallbacks;
+mod limits;
 mod ranks;
 mod roles;
 mod row_text;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::{self, Checked};
 use super::row_text;
 use crate::backend::erased::{Internal, Table, one_table};
 use crate::backend::{CacheValue, Json};
@@ -22,17 +23,17 @@ pub struct CommandPermission {
     pub id: u64,
     /// The guild.
     pub guild_id: u64,
-    /// The command's full name, `"a b c"` for a subcommand.
+    /// The command's full name, `"a b c"` for a subcommand. 1 to 200 characters.
     pub command_name: String,
     /// The least rank that may use it.
     pub required_rank: u8,
-    /// What an administrator wrote about it.
+    /// What an administrator wrote about it. At most 500 characters.
     #[serde(default)]
     pub description: Option<String>,
-    /// ISO 8601 with offset.
+    /// ISO 8601 with offset, such as `2026-01-02T03:04:05.000678+00:00`.
     #[serde(default)]
     pub created_at: Option<String>,
-    /// ISO 8601 with offset.
+    /// ISO 8601 with offset, such as `2026-01-02T03:04:05.000678+00:00`.
     #[serde(default)]
     pub updated_at: Option<String>,
 }
@@ -46,15 +47,15 @@ pub struct PermissionRank {
     pub guild_id: u64,
     /// Its number.
     pub rank: u8,
-    /// Its name.
+    /// Its name. At most 100 characters.
     pub name: String,
-    /// What an administrator wrote about it.
+    /// What an administrator wrote about it. At most 500 characters.
     #[serde(default)]
     pub description: Option<String>,
-    /// ISO 8601 with offset.
+    /// ISO 8601 with offset, such as `2026-01-02T03:04:05.000678+00:00`.
     #[serde(default)]
     pub created_at: Option<String>,
-    /// ISO 8601 with offset.
+    /// ISO 8601 with offset, such as `2026-01-02T03:04:05.000678+00:00`.
     #[serde(default)]
     pub updated_at: Option<String>,
 }
@@ -70,10 +71,10 @@ pub struct PermissionAssignment {
     pub permission_rank_id: u64,
     /// The role.
     pub role_id: u64,
-    /// ISO 8601 with offset.
+    /// ISO 8601 with offset, such as `2026-01-02T03:04:05.000678+00:00`.
     #[serde(default)]
     pub created_at: Option<String>,
-    /// ISO 8601 with offset.
+    /// ISO 8601 with offset, such as `2026-01-02T03:04:05.000678+00:00`.
     #[serde(default)]
     pub updated_at: Option<String>,
 }
@@ -154,7 +155,11 @@ impl CacheValue for CommandRule {
     one_table!(CommandRule);
 }
 
-impl Cached for CommandRule {}
+impl Cached for CommandRule {
+    fn check(&self) -> Checked {
+        self.permission().map_or(Ok(()), limits::command)
+    }
+}
 
 /// Rows of one guild that are kept together. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,6 +199,9 @@ pub(crate) trait Row:
 {
     /// That of `Rows<Self>`.
     fn rows_table() -> &'static Table;
+
+    /// Whether every reader takes it.
+    fn check(&self) -> Checked;
 }
 
 impl Row for PermissionRank {
@@ -201,12 +209,20 @@ impl Row for PermissionRank {
     fn rows_table() -> &'static Table {
         one_table!(of Rows<PermissionRank>)
     }
+
+    fn check(&self) -> Checked {
+        limits::rank(self)
+    }
 }
 
 impl Row for PermissionAssignment {
     #[inline]
     fn rows_table() -> &'static Table {
         one_table!(of Rows<PermissionAssignment>)
+    }
+
+    fn check(&self) -> Checked {
+        limits::assignment(self)
     }
 }
 
@@ -236,7 +252,11 @@ impl<R: Row> CacheValue for Rows<R> {
     }
 }
 
-impl<R: Row> Cached for Rows<R> {}
+impl<R: Row> Cached for Rows<R> {
+    fn check(&self) -> Checked {
+        self.0.iter().try_for_each(R::check)
+    }
+}
 
 /// Numbers, texts and `None` only: it cannot fail, and if it did, a reader would see a miss.
 fn row_json<R: Serialize>(row: &R) -> Json {

@@ -7,17 +7,19 @@
 //! assignments, which are taken before the load, and one on a key that pre-warming does not write. A text-face delete of
 //! a single command's key during a load is not seen.
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::types::GuildPermissions;
-use super::{PermissionCache, commands};
+use super::types::{CommandRule, GuildPermissions};
+use super::{PermissionCache, commands, fallbacks};
 use crate::backend::{Backend, Key, KeyRef, Lease, Roles, Value};
 use crate::error::{Error, Result};
 use crate::managers::common::is_local;
 use crate::managers::fetch::runtime;
 use crate::managers::stats::Event;
+use crate::managers::tier::Cached;
 
 /// How often an entry that was not published is tried again, while nothing of its guild has changed: with very many
 /// leases out at once some share a slot, and a write of one key voids the other's.
@@ -91,12 +93,26 @@ impl Drop for Void {
 pub struct Warmed {
     /// Entries that the loader returned.
     pub loaded: usize,
-    /// Entries stored. The others were changed while they were loaded: what is newer stays.
+    /// Entries stored. The others were changed while they were loaded: what is newer stays. Or they hold a row that other
+    /// readers would refuse; the log says so.
     pub stored: usize,
+    /// Entries stored beside them: the nearest permission of each command whose parents are known, which is all that the
+    /// Python side reads of some commands. In this process's memory only those of commands with parents.
+    pub fallbacks: usize,
+}
+
+/// What is to be stored.
+#[derive(Clone)]
+struct Entry {
+    key: Key,
+    value: Value,
+    /// A fallback, which the loader did not return.
+    derived: bool,
 }
 
 impl PermissionCache {
-    /// Loads everything about a guild's permissions and stores it, in two round trips on Valkey.
+    /// Loads everything about a guild's permissions and stores it, with the nearest permission of each command (its
+    /// fallback) whose parents are among what was loaded; in two round trips on Valkey.
     ///
     /// # Errors
     /// Kind `Loader` with the loader's error as source, `Timeout` when it took too long, else the store's
@@ -162,12 +178,19 @@ impl PermissionCache {
             loaded: commands.len()
                 + usize::from(ranks.is_some())
                 + usize::from(assignments.is_some()),
-            stored: 0,
+            ..Warmed::default()
         };
-        let mut left: Vec<(Key, Value)> = commands
-            .into_iter()
-            .map(|(name, rule)| (commands::rule(guild, &name).to_key(), Value::new(rule)))
-            .collect();
+        let mut left = self.entries(guild, &commands, is_local(backend));
+        let ranks = ranks.filter(|ranks| {
+            let key = KeyRef::PermissionRanks { guild };
+            self.ranks.may_store(key, ranks)
+        });
+        let assignments = assignments.filter(|assignments| {
+            let key = KeyRef::PermissionAssignments { guild };
+            self.assignments.may_store(key, assignments)
+        });
+        let rules = left.iter().filter(|entry| !entry.derived).count();
+        let to_store = rules + usize::from(ranks.is_some()) + usize::from(assignments.is_some());
         // In memory a write costs no round trip, so one lease at a time will do. Elsewhere all go in one.
         let batch = if is_local(backend) {
             1
@@ -186,9 +209,9 @@ impl PermissionCache {
                 at += entries.len();
                 let mut leased: Vec<(Lease, KeyRef<'_>, Value)> = entries
                     .iter()
-                    .map(|(key, value)| {
-                        let key = key.as_key_ref();
-                        (backend.lease(key), key, value.clone())
+                    .map(|entry| {
+                        let key = entry.key.as_key_ref();
+                        (backend.lease(key), key, entry.value.clone())
                     })
                     .collect();
                 // Only now: a change before this moved it, a change after this voids the leases above.
@@ -199,7 +222,7 @@ impl PermissionCache {
                         .flatten()
                         .all(|lease| backend.lease_is_valid(lease));
                 if !unchanged {
-                    let rest = warmed.loaded - warmed.stored;
+                    let rest = to_store - warmed.stored;
                     self.shared.counters.add_many(Event::Overtaken, rest as u64);
                     return Ok(warmed);
                 }
@@ -214,12 +237,17 @@ impl PermissionCache {
                     }
                 }
                 let published = self.publish(backend, leased).await?;
-                warmed.stored += published.iter().filter(|published| **published).count();
+                // Ranks and assignments come after the entries.
+                let all = published.iter().filter(|published| **published).count();
+                let mut derived = 0;
                 for (entry, published) in entries.iter().zip(published) {
-                    if !published {
-                        unpublished.push(entry.clone());
+                    match published {
+                        true => derived += usize::from(entry.derived),
+                        false => unpublished.push(entry.clone()),
                     }
                 }
+                warmed.fallbacks += derived;
+                warmed.stored += all - derived;
             }
             left = unpublished;
             if left.is_empty() {
@@ -227,6 +255,36 @@ impl PermissionCache {
             }
         }
         Ok(warmed)
+    }
+
+    /// The rules, and the fallbacks that follow from them. Memory has no reader that knows of fallbacks alone, and those
+    /// of commands without parents say there what the rules say.
+    fn entries(&self, guild: u64, rules: &HashMap<String, CommandRule>, local: bool) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(2 * rules.len());
+        let mut add = |key: KeyRef<'_>, rule: CommandRule, derived| {
+            let key = key.to_key();
+            let value = Value::new(rule);
+            entries.push(Entry {
+                key,
+                value,
+                derived,
+            });
+        };
+        for (name, rule) in rules {
+            let key = commands::rule(guild, name);
+            if self.commands.may_store(key, rule) {
+                add(key, rule.clone(), false);
+            }
+            if local && !name.contains(' ') {
+                continue;
+            }
+            let line = fallbacks::lineage(name).map(|name| rules.get(name).cloned());
+            // One that is not whole is not among the rules either.
+            if let Some(nearest) = fallbacks::nearest(line).filter(|rule| rule.check().is_ok()) {
+                add(fallbacks::fallback(guild, name), nearest, true);
+            }
+        }
+        entries
     }
 
     async fn publish(
