@@ -75,6 +75,7 @@ suite! {
         t02_a_change_during_pre_warming_wins_over_fallbacks,
         one_load_for_all_missing_fallbacks,
         t22_an_error_of_a_fallback_batch_is_told_and_not_kept,
+        a_batch_of_fallbacks_is_joined_by_a_single_caller,
         t26_a_rule_set_during_a_fallback_batch_wins,
     ],
     guide: [
@@ -137,6 +138,7 @@ suite! {
         t33_every_wrong_shape_is_a_counted_miss,
         t36_a_wrong_shape_never_reads_as_allowed,
         jail_status_is_read_as_the_wire_says,
+        t36_garbage_under_a_jail_key_never_reads_as_not_jailed,
         a_config_of_a_wrong_shape_is_repaired_by_an_update,
     ],
     stale_reads: [

@@ -37,12 +37,16 @@ impl CacheValue for Jailed {
         Json::Bool(self.0)
     }
 
-    /// As the Python side reads it: a string is true only if it is `1`, `true` or `True`, a number unless it
-    /// is zero.
+    /// JSON booleans, numbers (true unless zero) and the six texts that Python programs write for them. Here we deviate
+    /// from the original on purpose, which reads every other text as "not jailed": it says nothing about the user.
     fn from_json(json: &Json) -> Option<Self> {
         shape::noted(match json {
             Json::Bool(jailed) => Some(Self(*jailed)),
-            Json::String(text) => Some(Self(matches!(text.as_str(), "1" | "true" | "True"))),
+            Json::String(text) => match text.as_str() {
+                "1" | "true" | "True" => Some(Self(true)),
+                "0" | "false" | "False" => Some(Self(false)),
+                _ => None,
+            },
             // By the digits: a number too large, or too small, for a float is not zero.
             Json::Number(number) => Some(Self(
                 number
@@ -62,7 +66,7 @@ impl Cached for Jailed {}
 
 /// Jail status per guild and user. Clones share everything.
 ///
-/// `Ok(None)` means "not cached", never "not jailed"; an unavailable store is an error (T36).
+/// `Ok(None)` means "not cached", never "not jailed"; an unavailable store is an error.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

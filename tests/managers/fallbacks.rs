@@ -4,11 +4,12 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use tokio::task::JoinHandle;
 use tux_cache::ErrorKind;
 use tux_cache::backend::{Backend, Json, from_wire_text};
 use tux_cache::managers::{CommandPermission, CommandRule, GuildPermissions, PermissionCache};
 
-use crate::loads::{Held, held};
+use crate::loads::{Held, HeldLoad, held};
 use crate::loads_many::row;
 use crate::stores::valkey;
 
@@ -158,19 +159,21 @@ pub(crate) async fn t22_an_error_of_a_fallback_batch_is_told_and_not_kept(backen
     assert_eq!(required(&rules.await.unwrap()), [Some(1), None]);
 }
 
-/// A batch and a caller of one of its commands share the load; a rule set on a parent meanwhile voids it.
-pub(crate) async fn t26_a_rule_set_during_a_fallback_batch_wins(backend: &Backend) {
+/// "a b" and "kick", loaded by a batch that waits: what comes out of it.
+fn batch(permissions: &PermissionCache, load: HeldLoad) -> JoinHandle<Vec<Option<u8>>> {
+    let permissions = permissions.clone();
+    tokio::spawn(async move {
+        let load = async move |_| load.run(vec![row("a", 4)]).await;
+        let names = ["a b", "kick"];
+        let rules = permissions.get_or_fetch_fallback_many(GUILD, &names, load);
+        required(&rules.await.unwrap())
+    })
+}
+
+pub(crate) async fn a_batch_of_fallbacks_is_joined_by_a_single_caller(backend: &Backend) {
     let permissions = PermissionCache::new(backend.clone());
     let Held { running, end, load } = held();
-    let batch = tokio::spawn({
-        let permissions = permissions.clone();
-        let load = async move |_| load.run(vec![row("a", 4)]).await;
-        async move {
-            let names = ["a b", "kick"];
-            let rules = permissions.get_or_fetch_fallback_many(GUILD, &names, load);
-            required(&rules.await.unwrap())
-        }
-    });
+    let batch = batch(&permissions, load);
     running.await.unwrap();
     let single = tokio::spawn({
         let permissions = permissions.clone();
@@ -178,18 +181,25 @@ pub(crate) async fn t26_a_rule_set_during_a_fallback_batch_wins(backend: &Backen
             let never = async |_| -> Result<Option<CommandPermission>, Infallible> {
                 panic!("the batch loads it")
             };
-            let rule = permissions.get_or_fetch_fallback(GUILD, "kick", never);
+            let rule = permissions.get_or_fetch_fallback(GUILD, "a b", never);
             rule.await.unwrap().required_rank()
         }
     });
+    tokio::task::yield_now().await;
+    end.notify_one();
+    assert_eq!(single.await.unwrap(), Some(4));
+    assert_eq!(batch.await.unwrap(), [Some(4), None]);
+}
+
+pub(crate) async fn t26_a_rule_set_during_a_fallback_batch_wins(backend: &Backend) {
+    let permissions = PermissionCache::new(backend.clone());
+    let Held { running, end, load } = held();
+    let batch = batch(&permissions, load);
+    running.await.unwrap();
     permissions.set(GUILD, "a", row("a", 9)).await.unwrap();
     end.notify_one();
-    assert_eq!(
-        batch.await.unwrap(),
-        [Some(4), None],
-        "those who asked before"
-    );
-    assert_eq!(single.await.unwrap(), None);
+    let asked_before = batch.await.unwrap();
+    assert_eq!(asked_before, [Some(4), None]);
     assert_eq!(
         fallback_in(backend, "a b").await,
         None,

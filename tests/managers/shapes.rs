@@ -136,8 +136,10 @@ pub(crate) async fn jail_status_is_read_as_the_wire_says(backend: &Backend) {
         ("\"true\"", true),
         ("\"True\"", true),
         ("True", true), // not JSON: a string as it stands
-        ("\"yes\"", false),
-        ("\"\"", false),
+        ("\"0\"", false),
+        ("\"false\"", false),
+        ("\"False\"", false),
+        ("False", false),
         ("1", true),
         ("0", false),
         ("-0", false),
@@ -155,6 +157,50 @@ pub(crate) async fn jail_status_is_read_as_the_wire_says(backend: &Backend) {
         );
     }
     assert_eq!(jails.stats().undecodable, 0);
+}
+
+/// Anything else says nothing about the user: a counted miss, and the loader is asked. The original's guide reads each
+/// of these texts as "not jailed".
+pub(crate) async fn t36_garbage_under_a_jail_key_never_reads_as_not_jailed(backend: &Backend) {
+    let jails = JailStatusCache::new(backend.clone());
+    let garbage = [
+        "garbage",
+        "\"yes\"",
+        "\"\"",
+        "",
+        "TRUE",
+        "FALSE",
+        "\"tRue\"",
+        "\"00\"",
+        "\"1.0\"",
+        "\" false\"",
+        "\"no\"",
+        "None",
+        "null",
+        "NaN",
+        "\"null\"",
+        "[]",
+        "[false]",
+        "{}",
+        r#"{"_v": false}"#,
+    ];
+    for (at, text) in (1..).zip(garbage) {
+        put(backend, "jail_status:1:2", text).await;
+        let found = jails.get(1_u64, 2_u64).await.unwrap();
+        assert_eq!(found, None, "{text:?}");
+        assert_eq!(jails.stats().undecodable, at, "{text:?}");
+    }
+    for text in garbage {
+        put(backend, "jail_status:1:2", text).await;
+        let load = async || Ok::<_, Infallible>(true);
+        let found = jails.get_or_fetch(1_u64, 2_u64, load).await.unwrap();
+        assert!(found, "{text:?}: the loader says so");
+        assert_eq!(
+            jails.get(1_u64, 2_u64).await.unwrap(),
+            Some(true),
+            "{text:?}: repaired"
+        );
+    }
 }
 
 pub(crate) async fn a_config_of_a_wrong_shape_is_repaired_by_an_update(backend: &Backend) {
