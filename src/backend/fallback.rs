@@ -9,7 +9,7 @@ use super::valkey::ValkeyBackend;
 
 /// What consumers hold when a server is configured but could not be reached at start: memory, until the
 /// connection stands for the first time; then every holder talks to the server, and what memory held is
-/// dropped (T38). It never goes back: a server lost later is an error, not a second truth.
+/// dropped. It never goes back: a server lost later is an error, not a second truth.
 ///
 /// Whatever was written or removed in memory meanwhile is removed from the server before anybody reads
 /// from it through this backend, as far as the retry queue had room.

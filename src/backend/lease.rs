@@ -4,7 +4,7 @@ use super::generation::Ticket;
 use super::value::Value;
 
 /// Taken before a value is loaded; the value is published only if nothing set, invalidated or cleared
-/// the key since (invariant I8). A lease of one backend is void on every other.
+/// the key since. A lease of one backend is void on every other.
 #[derive(Debug)]
 #[must_use = "a lease protects the load that follows it"]
 pub struct Lease(Held);

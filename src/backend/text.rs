@@ -53,7 +53,7 @@ impl Backend {
     ///
     /// # Errors
     /// As [`get`](Self::get). In Valkey a failed delete is also retried later by itself, whether the server was
-    /// away or refused it (T37); not after `InvalidKey` and `Closed`.
+    /// away or refused it; not after `InvalidKey` and `Closed`.
     pub async fn delete(&self, key: &str) -> Result<bool> {
         self.shadow_key(|| wire(key));
         match self.store() {

@@ -328,7 +328,7 @@ impl Backend {
     }
 
     /// Writes `value` if `key` is as it was at `snapshot`. `Ok(false)`: it changed; read again and merge
-    /// anew. One step everywhere: in Valkey a script compares the whole old text and sets (T39).
+    /// anew. One step everywhere: in Valkey a script compares the whole old text and sets.
     ///
     /// # Errors
     /// As [`Backend::set`]; after `Timeout` it is not known whether the value was written (in Valkey the key is then

@@ -192,9 +192,11 @@ impl Cached for GuildConfig {
 ///
 /// ```
 /// use tux_cache::managers::GuildConfigUpdate;
+/// # let channel = tux_cache::managers::ChannelId(2);
 /// let update = GuildConfigUpdate::new()
 ///     .audit_log_id(Some(1)) // set
-///     .jail_role_id(None);   // known to be unset; the others are left as they are
+///     .mod_log(channel)      // set, by an id of your bot's library
+///     .jail_role_id(None);   // known to be unset; the fourth is left as it is
 /// # let _ = update;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -207,28 +209,48 @@ impl GuildConfigUpdate {
         Self::default()
     }
 
-    /// The channel of the audit log.
+    /// The channel of the audit log; `None` unsets it.
     pub fn audit_log_id(mut self, id: Option<u64>) -> Self {
         self.0[0] = Some(id);
         self
     }
 
-    /// The channel of the moderation log.
+    /// The channel of the audit log, by any id.
+    pub fn audit_log(self, channel: impl Into<u64>) -> Self {
+        self.audit_log_id(Some(channel.into()))
+    }
+
+    /// The channel of the moderation log; `None` unsets it.
     pub fn mod_log_id(mut self, id: Option<u64>) -> Self {
         self.0[1] = Some(id);
         self
     }
 
-    /// The role of jailed users.
+    /// The channel of the moderation log, by any id.
+    pub fn mod_log(self, channel: impl Into<u64>) -> Self {
+        self.mod_log_id(Some(channel.into()))
+    }
+
+    /// The role of jailed users; `None` unsets it.
     pub fn jail_role_id(mut self, id: Option<u64>) -> Self {
         self.0[2] = Some(id);
         self
     }
 
-    /// The channel of jailed users.
+    /// The role of jailed users, by any id.
+    pub fn jail_role(self, role: impl Into<u64>) -> Self {
+        self.jail_role_id(Some(role.into()))
+    }
+
+    /// The channel of jailed users; `None` unsets it.
     pub fn jail_channel_id(mut self, id: Option<u64>) -> Self {
         self.0[3] = Some(id);
         self
+    }
+
+    /// The channel of jailed users, by any id.
+    pub fn jail_channel(self, channel: impl Into<u64>) -> Self {
+        self.jail_channel_id(Some(channel.into()))
     }
 
     /// Whether it leaves everything as it is.

@@ -61,7 +61,7 @@ pub(crate) const FAMILIES: [Family; 5] = [
 /// Command permissions, ranks, assignments and the ranks of users. Clones share everything.
 ///
 /// "No permission is set" is remembered as [`CommandRule::Unset`]; a miss is `Ok(None)`; an unavailable store
-/// is an error. None of them reads as one of the others (T36).
+/// is an error. None of them reads as one of the others.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
