@@ -249,12 +249,11 @@ fn report(args: &Args, record: &Record) -> Result<(), Failure> {
     if args.json {
         return print_json(record);
     }
-    let file = save_record("bot-shard-valkey", &record.machine, record)?;
     print(&format!(
         "bot shard through Valkey: {} messages of 4 look-ups each, seed {}, {} at a time\n\n\
          hit %          {:.2}\n\
          messages/s     {}\n\
-         get_many, µs   p50 {:.0}   p99 {:.0}   p99.9 {:.0}   max {:.0}\n\n{file}",
+         get_many, µs   p50 {:.0}   p99 {:.0}   p99.9 {:.0}   max {:.0}\n\n",
         grouped(record.messages),
         record.seed,
         record.threads,
@@ -264,7 +263,8 @@ fn report(args: &Args, record: &Record) -> Result<(), Failure> {
         record.p99_us,
         record.p999_us,
         record.max_us,
-    ))
+    ))?;
+    print(&save_record("bot-shard-valkey", &record.machine, record)?)
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ pub(crate) fn save_record(
     place(what, card)?.record(record).map_err(Failure::Run)
 }
 
-/// A trace's name as part of a file name.
+/// A trace's name as part of a file name, which may have 255 bytes in all.
 fn file_name(what: &str) -> String {
     let fit = |letter: char| {
         if letter.is_alphanumeric() || "-_.".contains(letter) {
@@ -76,7 +76,13 @@ fn file_name(what: &str) -> String {
             '_'
         }
     };
-    what.chars().take(60).map(fit).collect()
+    let mut name = String::new();
+    for letter in what.chars().take(60).map(fit) {
+        if name.len() < 120 {
+            name.push(letter);
+        }
+    }
+    name
 }
 
 fn caches(outcomes: &[Outcome]) -> Vec<&str> {
@@ -155,5 +161,6 @@ mod tests {
     #[test]
     fn file_names_stay_in_their_folder() {
         assert_eq!(file_name("a/../b c"), "a_.._b_c");
+        assert!(file_name(&"\u{1d400}".repeat(80)).len() <= 123);
     }
 }

@@ -66,15 +66,15 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.json {
         return output::print_json(&record);
     }
-    let files = output::save("bot-shard", &card, &record, &outcomes, &[])?;
     let notes = output::fairness(contenders(args));
     let text = format!(
-        "{}\n{}\n{}\n{notes}\n{files}",
+        "{}\n{}\n{}\n{notes}\n",
         head(args, &shard, rounds),
         table(&outcomes, &[], shard.threads),
         raid(&outcomes)
     );
-    output::print(&text)
+    output::print(&text)?;
+    output::print(&output::save("bot-shard", &card, &record, &outcomes, &[])?)
 }
 
 /// The shard, with as many messages as tux-cache plays in the time of one pass.

@@ -117,7 +117,6 @@ pub(super) fn run(args: &Args, path: &Path) -> Result<(), Failure> {
         runs: outcomes.iter().map(Outcome::record).collect(),
         machine: &card,
     };
-    let files = output::save(&trace.name, &card, &record, &outcomes, &optimum)?;
     let head = format!(
         "{}: {} requests for {} keys, read as {}; medians of {rounds} rounds\n",
         trace.name,
@@ -126,10 +125,18 @@ pub(super) fn run(args: &Args, path: &Path) -> Result<(), Failure> {
         trace.read_as
     );
     let notes = output::fairness(contenders(args));
+    // What was measured is shown even where it cannot be written.
     output::print(&format!(
-        "{head}\n{}\n{notes}\n{files}",
+        "{head}\n{}\n{notes}\n",
         table(&outcomes, &optimum, 1)
-    ))
+    ))?;
+    output::print(&output::save(
+        &trace.name,
+        &card,
+        &record,
+        &outcomes,
+        &optimum,
+    )?)
 }
 
 impl<'a> Run<'a> {

@@ -5,7 +5,7 @@ use std::{path::Path, str::FromStr};
 use csv::StringRecord;
 
 use super::{
-    error::{TraceError, excerpt},
+    error::{TraceError, beginning},
     format, key,
     lines::is_number,
 };
@@ -158,11 +158,13 @@ fn number(field: &str) -> bool {
     is_number(field.as_bytes()) || key::address(field.as_bytes()).is_some()
 }
 
-/// Whether the first row holds titles: no number is among them, and one is known or the second row has numbers.
+/// Whether the first row holds titles: no number is among them, and most are known or the second row has numbers. A few
+/// known words are not enough: `index,home` may be keys.
 fn is_header(first: &StringRecord, second: Option<&StringRecord>) -> bool {
-    let known = |title: &str| rank(title).is_some() || is_other(title);
-    !first.iter().any(number)
-        && (first.iter().any(known) || second.is_some_and(|second| second.iter().any(number)))
+    let known = |title: &&str| rank(title).is_some() || (first.len() > 1 && is_other(title));
+    let most = || 2 * first.iter().filter(known).count() > first.len();
+    let numbers = |row: &StringRecord| row.iter().any(number);
+    !numbers(first) && (second.is_some_and(numbers) || most())
 }
 
 /// The index of the best known title, if the first row is a header with one.
@@ -183,7 +185,7 @@ pub(super) fn choose(
     column: Option<&Column>,
 ) -> Result<Choice, TraceError> {
     let wrong = |problem: String| Err(TraceError::new(path, "line 1", problem));
-    let titles = || excerpt(first.iter().collect::<Vec<_>>().join(", ").as_bytes());
+    let titles = || beginning(first.iter().collect::<Vec<_>>().join(", ").as_bytes(), 300);
     let mut header = is_header(first, second);
     let (index, sure) = match column {
         Some(&Column::Number(number)) if number > first.len() => {
@@ -314,6 +316,28 @@ mod tests {
         );
         let error = chosen(&["1,2"], Some("user")).unwrap_err();
         assert!(error.contains("expected a number from 1 on"), "{error}");
+    }
+
+    #[test]
+    fn words_are_no_header() {
+        assert_eq!(
+            chosen(&["index,home", "about,index"], None),
+            Ok((0, false, false))
+        );
+        assert_eq!(chosen(&["index", "home"], None), Ok((0, false, true)));
+        assert_eq!(
+            chosen(&["key,user", "a,b"], None),
+            Ok((0, false, false)),
+            "half is not most"
+        );
+        assert_eq!(chosen(&["key,size,op", "a,b,c"], None), Ok((0, true, true)));
+        let wide = format!("time,{}", ["word"; 40].join(","));
+        let error = chosen(&[&wide, "1,2"], None).unwrap_err();
+        assert_eq!(
+            error.matches("word").count(),
+            40,
+            "every title is listed: {error}"
+        );
     }
 
     #[test]

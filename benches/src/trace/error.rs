@@ -37,9 +37,20 @@ impl std::error::Error for TraceError {}
 
 /// At most 40 characters of a value that goes into a message.
 pub(crate) fn excerpt(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let mut short: String = text.chars().take(40).flat_map(char::escape_debug).collect();
-    if text.chars().count() > 40 {
+    beginning(text, 40)
+}
+
+/// At most so many characters of something that goes into a message.
+pub(crate) fn beginning(text: &[u8], most: usize) -> String {
+    // Four bytes are the most that a character has; a line may be as long as the file.
+    let cut = &text[..text.len().min(4 * (most + 1))];
+    let cut = String::from_utf8_lossy(cut);
+    let mut short: String = cut
+        .chars()
+        .take(most)
+        .flat_map(char::escape_debug)
+        .collect();
+    if cut.chars().count() > most {
         short.push('…');
     }
     short

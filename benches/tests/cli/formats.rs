@@ -323,6 +323,31 @@ fn replays_of_one_second_keep_their_records_apart() {
     );
 }
 
+#[test]
+fn a_table_is_shown_even_where_no_record_can_be_written() {
+    let folder = folder();
+    write(folder.path(), "t.u64", &u64_file(&keys()));
+    write(folder.path(), "results", b"no folder");
+    let output = replay(
+        folder.path(),
+        &["--trace", "t.u64", "--capacity", "20", "--rounds", "1"],
+    );
+    let (shown, said) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        shown.contains("2,000 requests") && shown.contains("tux-cache"),
+        "{shown}"
+    );
+    assert!(
+        said.starts_with("error: ") && said.contains("cannot be written"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn what_nobody_reads_is_no_panic() {
