@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use serde_json::json;
 use tux_cache::ErrorKind;
 use tux_cache::backend::{
     Backend, CacheBackend, Family, InMemoryBackend, Json, Key, KeySet, Ttl, Value,
 };
 use tux_cache::time::ManualTicker;
+use tux_cache_test_support::json;
 
 fn backend(per_entry_ttl: bool) -> (ManualTicker, Backend) {
     let ticker = ManualTicker::new();

@@ -7,16 +7,12 @@
 //! such as `"\ud800"`, nesting beyond [`MAX_DEPTH`]): like any other text that is not JSON they come
 //! back as a string, as they stand; bytes that are not UTF-8 are undecodable.
 
-use std::io;
+use std::fmt::{self, Write};
 
-use serde::Serialize;
-use serde_json::ser::{CharEscape, Formatter, Serializer};
-
+use super::json::write::{Failed, Style, escape_ascii, write};
+use super::json::{self, JsonNumber, MAX_DEPTH};
 use super::value::Json;
 use crate::error::{Error, ErrorKind, Result};
-
-/// The deepest nesting of lists and objects that is written, and that is read as JSON.
-pub const MAX_DEPTH: usize = 127;
 
 /// The wire text of a value.
 ///
@@ -29,7 +25,7 @@ pub fn to_wire_text(value: &Json) -> Result<String> {
 /// The value of a wire text; a text that is not JSON is a string, as it stands.
 #[must_use]
 pub fn from_wire_text(text: &str) -> Json {
-    serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.to_owned()))
+    json::parse(text.as_bytes()).unwrap_or_else(|_| Json::String(text.to_owned()))
 }
 
 /// What a server's bytes turned out to be.
@@ -44,10 +40,7 @@ pub(crate) enum Decoded {
 
 #[cfg_attr(not(feature = "valkey"), allow(dead_code))]
 pub(crate) fn decode(bytes: &[u8]) -> Decoded {
-    if let Some(number) = small_number(bytes) {
-        return Decoded::Json(Json::from(number));
-    }
-    match serde_json::from_slice(bytes) {
+    match json::parse(bytes) {
         Ok(json) => Decoded::Json(json),
         Err(_) => match std::str::from_utf8(bytes) {
             Ok(text) => Decoded::Text(text.to_owned()),
@@ -56,37 +49,27 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded {
     }
 }
 
-/// An id or a counter, as many values are. Numbers keep their text, and the general way to one is five times as long.
-fn small_number(bytes: &[u8]) -> Option<u64> {
-    let plain = match bytes {
-        [b'0'] => true,
-        // 19 digits fit.
-        [b'1'..=b'9', rest @ ..] => rest.len() < 19 && rest.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    let digit = |number: u64, byte: &u8| number * 10 + u64::from(byte - b'0');
-    plain.then(|| bytes.iter().fold(0, digit))
-}
-
 /// The wire text, at most `limit` bytes long.
 pub(crate) fn encode(value: &Json, limit: usize) -> Result<String> {
-    check_depth(value)?;
     let mut out = Limited {
-        bytes: Vec::with_capacity(64),
+        text: String::with_capacity(64),
         limit,
     };
-    let mut serializer = Serializer::with_formatter(&mut out, Python);
-    if let Err(error) = value.serialize(&mut serializer) {
-        if error.is_io() {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("the value's JSON is longer than the limit of {limit} bytes"),
-            ));
-        }
-        return Err(Error::codec("the value cannot be written as JSON").with_source(error));
+    match write::<Python, _>(value, MAX_DEPTH, &mut out) {
+        Ok(()) => Ok(out.text),
+        Err(Failed::TooDeep) => Err(too_deep()),
+        Err(Failed::Full) => Err(Error::new(
+            ErrorKind::TooLarge,
+            format!("the value's JSON is longer than the limit of {limit} bytes"),
+        )),
     }
-    String::from_utf8(out.bytes)
-        .map_err(|error| Error::codec("the JSON written is not UTF-8").with_source(error))
+}
+
+fn too_deep() -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        format!("the value is nested deeper than {MAX_DEPTH} lists and objects"),
+    )
 }
 
 /// Refuses what is nested deeper than [`MAX_DEPTH`]. Own stack: depth is not recursion here.
@@ -94,10 +77,7 @@ pub(crate) fn check_depth(value: &Json) -> Result<()> {
     let mut open = vec![(value, 1_usize)];
     while let Some((value, depth)) = open.pop() {
         if depth > MAX_DEPTH && (value.is_array() || value.is_object()) {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("the value is nested deeper than {MAX_DEPTH} lists and objects"),
-            ));
+            return Err(too_deep());
         }
         match value {
             Json::Array(items) => open.extend(items.iter().map(|item| (item, depth + 1))),
@@ -108,21 +88,18 @@ pub(crate) fn check_depth(value: &Json) -> Result<()> {
     Ok(())
 }
 
-/// A buffer that refuses to grow past its limit.
+/// A text that refuses to grow past its limit.
 struct Limited {
-    bytes: Vec<u8>,
+    text: String,
     limit: usize,
 }
 
-impl io::Write for Limited {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        if piece.len() > self.limit - self.bytes.len() {
-            return Err(io::Error::other("over the limit"));
+impl Write for Limited {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        if piece.len() > self.limit - self.text.len() {
+            return Err(fmt::Error);
         }
-        self.bytes.extend_from_slice(piece);
-        Ok(piece.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
+        self.text.push_str(piece);
         Ok(())
     }
 }
@@ -130,86 +107,35 @@ impl io::Write for Limited {
 /// `json.dumps` with default arguments.
 struct Python;
 
-impl Formatter for Python {
-    fn begin_array_value<W: io::Write + ?Sized>(
-        &mut self,
-        out: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        if first { Ok(()) } else { out.write_all(b", ") }
+impl Style for Python {
+    const COMMA: &'static str = ", ";
+    const COLON: &'static str = ": ";
+
+    fn is_plain(byte: u8) -> bool {
+        matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
     }
 
-    fn begin_object_key<W: io::Write + ?Sized>(
-        &mut self,
-        out: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        if first { Ok(()) } else { out.write_all(b", ") }
-    }
-
-    fn begin_object_value<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
-        out.write_all(b": ")
-    }
-
-    fn write_string_fragment<W: io::Write + ?Sized>(
-        &mut self,
-        out: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        let mut plain_from = 0;
-        for (at, c) in fragment.char_indices() {
-            // Quotes, backslashes and control characters come through `write_char_escape`.
-            if matches!(c, ' '..='~') {
-                continue;
-            }
-            out.write_all(&fragment.as_bytes()[plain_from..at])?;
-            plain_from = at + c.len_utf8();
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}")?;
-            }
+    fn escape<W: Write>(c: char, out: &mut W) -> fmt::Result {
+        if c.is_ascii() {
+            return escape_ascii(c, out);
         }
-        out.write_all(&fragment.as_bytes()[plain_from..])
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            write!(out, "\\u{unit:04x}")?;
+        }
+        Ok(())
     }
 
-    fn write_char_escape<W: io::Write + ?Sized>(
-        &mut self,
-        out: &mut W,
-        escape: CharEscape,
-    ) -> io::Result<()> {
-        let text: &[u8] = match escape {
-            CharEscape::Quote => b"\\\"",
-            CharEscape::ReverseSolidus => b"\\\\",
-            CharEscape::Solidus => b"/",
-            CharEscape::Backspace => b"\\b",
-            CharEscape::FormFeed => b"\\f",
-            CharEscape::LineFeed => b"\\n",
-            CharEscape::CarriageReturn => b"\\r",
-            CharEscape::Tab => b"\\t",
-            CharEscape::AsciiControl(byte) => return write!(out, "\\u{byte:04x}"),
+    fn number<W: Write>(number: &JsonNumber, out: &mut W) -> fmt::Result {
+        let Some(text) = number.as_text() else {
+            return write!(out, "{number}");
         };
-        out.write_all(text)
-    }
-
-    fn write_f64<W: io::Write + ?Sized>(&mut self, out: &mut W, value: f64) -> io::Result<()> {
-        out.write_all(python_float(value).as_bytes())
-    }
-
-    fn write_f32<W: io::Write + ?Sized>(&mut self, out: &mut W, value: f32) -> io::Result<()> {
-        self.write_f64(out, value.into())
-    }
-
-    fn write_number_str<W: io::Write + ?Sized>(
-        &mut self,
-        out: &mut W,
-        text: &str,
-    ) -> io::Result<()> {
         if !text.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) {
-            return out.write_all(if text == "-0" { b"0" } else { text.as_bytes() });
+            return out.write_str(if text == "-0" { "0" } else { text });
         }
-        match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => out.write_all(python_float(value).as_bytes()),
+        match number.as_f64() {
+            Some(value) => out.write_str(&python_float(value)),
             // Too large for a float: the text says more than `Infinity` would.
-            _ => out.write_all(text.as_bytes()),
+            None => out.write_str(text),
         }
     }
 }
@@ -244,42 +170,6 @@ mod tests {
         to_wire_text(&from_wire_text(text)).unwrap()
     }
 
-    /// The short way to a number says what the long way says.
-    #[test]
-    fn small_numbers_are_those_of_json() {
-        for text in [
-            "0",
-            "7",
-            "10",
-            "9999999999999999999",
-            "1234567890123456789",
-            "00",
-            "01",
-            "-1",
-            "+1",
-            "1.0",
-            "1e3",
-            " 1",
-            "1 ",
-            "",
-            "12345678901234567890",
-            "99999999999999999999",
-            "1_0",
-        ] {
-            let long = serde_json::from_str(text).unwrap_or_else(|_| Json::from(text));
-            let short = match decode(text.as_bytes()) {
-                Decoded::Json(json) => json,
-                Decoded::Text(text) => Json::from(text),
-                Decoded::Bytes => panic!("{text}"),
-            };
-            assert_eq!(short, long, "{text}");
-        }
-        assert_eq!(
-            small_number(b"9999999999999999999"),
-            Some(9_999_999_999_999_999_999)
-        );
-    }
-
     /// Right-hand sides are what CPython 3.11 prints for `json.dumps(json.loads(left))`.
     #[test]
     fn texts_are_those_of_python() {
@@ -306,6 +196,12 @@ mod tests {
             ("-0", "0"),
             ("-0.0", "-0.0"),
             ("1.10", "1.1"),
+            ("-7", "-7"),
+            ("1234567890123456789", "1234567890123456789"),
+            (
+                r#"{"$serde_json::private::Number":"12"}"#,
+                r#"{"$serde_json::private::Number": "12"}"#,
+            ),
             (
                 "1234567890123456789012345678901234567890",
                 "1234567890123456789012345678901234567890",

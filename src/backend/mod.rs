@@ -19,6 +19,7 @@ pub(crate) mod erased;
 #[cfg(feature = "valkey")]
 mod fallback;
 mod generation;
+mod json;
 mod key;
 mod key_owned;
 mod key_set;
@@ -36,10 +37,12 @@ mod valkey;
 mod value;
 
 pub(crate) use at_hand::AtHand;
-pub use codec::{MAX_DEPTH, from_wire_text, to_wire_text};
+pub use codec::{from_wire_text, to_wire_text};
 pub use custom::{CacheBackend, CustomBackend};
 #[cfg(feature = "valkey")]
 pub use fallback::FallbackBackend;
+pub(crate) use json::leading_string;
+pub use json::{JsonNumber, JsonObject, MAX_DEPTH};
 pub use key::{Family, KeyRef, OtherKey, Roles, WIRE_PREFIX};
 pub use key_owned::Key;
 pub use key_set::KeySet;

@@ -4,8 +4,7 @@ use std::fmt;
 
 use super::erased::{Erased, Internal, Table, one_table};
 
-/// A JSON value. Numbers keep their text (integers of any size survive) and objects their order.
-pub use serde_json::Value as Json;
+pub use super::json::Json;
 
 /// A type that a manager keeps in a backend.
 ///

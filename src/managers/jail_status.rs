@@ -48,13 +48,7 @@ impl CacheValue for Jailed {
                 _ => None,
             },
             // By the digits: a number too large, or too small, for a float is not zero.
-            Json::Number(number) => Some(Self(
-                number
-                    .to_string()
-                    .split(['e', 'E'])
-                    .next()
-                    .is_some_and(|digits| digits.bytes().any(|b| matches!(b, b'1'..=b'9'))),
-            )),
+            Json::Number(number) => Some(Self(!number.is_zero())),
             Json::Null | Json::Array(_) | Json::Object(_) => None,
         })
     }

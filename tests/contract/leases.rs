@@ -134,7 +134,8 @@ pub(crate) async fn updates_of_64_writers_are_all_kept(b: &Backend) {
                 let key = KeyRef::GuildConfig { guild: 5 };
                 b.update(key, MINUTE, |old| {
                     let mut json = old.map_or_else(|| json!({}), Value::to_json);
-                    json[format!("field{i}")] = json!(i);
+                    let object = json.as_object_mut().unwrap();
+                    object.insert(format!("field{i}"), i);
                     json.into()
                 })
                 .await

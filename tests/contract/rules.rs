@@ -5,12 +5,12 @@ mod leases;
 
 use std::time::Duration;
 
-use serde_json::json;
 use tux_cache::ErrorKind;
 use tux_cache::backend::{
     Backend, CacheValue, Family, InMemoryBackend, Json, KeyRef, KeySet, MAX_DEPTH, MAX_KEY_BYTES,
     Roles, Value,
 };
+use tux_cache_test_support::json;
 
 pub(crate) use leases::*;
 
@@ -46,7 +46,7 @@ pub(crate) async fn every_json_value_comes_back(b: &Backend) {
         json!({}),
         json!([1, [2, {"a": null}]]),
         json!({"z": 1, "a": {"b": [true, "x"]}}),
-        serde_json::from_str("123456789012345678901234567890").unwrap(),
+        "123456789012345678901234567890".parse().unwrap(),
     ]
     .into_iter()
     .enumerate()
@@ -221,7 +221,7 @@ pub(crate) async fn a_key_too_long_is_refused_and_nothing_is_lost(b: &Backend) {
 }
 
 pub(crate) async fn t32_a_value_nested_too_deep_is_refused(b: &Backend) {
-    let nested = |depth| (0..depth).fold(json!(1), |inner, _| json!([inner]));
+    let nested = |depth| (0..depth).fold(json!(1), |inner, _| Json::from([inner]));
     b.set("k", nested(MAX_DEPTH), MINUTE).await.unwrap();
     assert_eq!(b.get("k").await.unwrap(), Some(nested(MAX_DEPTH)));
     let too_deep = nested(MAX_DEPTH + 1);
@@ -298,11 +298,11 @@ pub(crate) async fn t39_large_integers_and_empty_lists_survive_an_update(b: &Bac
     let key = KeyRef::GuildConfig { guild: 7 };
     let stored =
         r#"{"audit_log_id": 1234567890123456789, "extra": [], "huge": 123456789012345678901}"#;
-    let stored: Json = serde_json::from_str(stored).unwrap();
+    let stored: Json = stored.parse().unwrap();
     b.set("guild_config:7", stored, MINUTE).await.unwrap();
     b.update(key, MINUTE, |old| {
         let mut json = old.unwrap().to_json();
-        json["mod_log_id"] = json!(9);
+        json.as_object_mut().unwrap().insert("mod_log_id", 9);
         json.into()
     })
     .await

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use tux_cache::backend::{Backend, Json, KeyRef, Value};
+use tux_cache_test_support::json;
 use tux_cache_test_support::{Fault, FaultProxy};
 
 use crate::common::*;
@@ -124,7 +124,7 @@ async fn t39_updates_of_two_connections_are_all_kept() {
             tokio::spawn(async move {
                 b.update(key, Some(Duration::from_secs(60)), |old| {
                     let mut json = old.map_or_else(|| json!({}), Value::to_json);
-                    json[format!("f{i}")] = json!(i);
+                    json.as_object_mut().unwrap().insert(format!("f{i}"), i);
                     json.into()
                 })
                 .await

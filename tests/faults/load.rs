@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
-use serde_json::json;
 use tux_cache::backend::{Backend, Json};
+use tux_cache_test_support::json;
 
 use crate::common::*;
 

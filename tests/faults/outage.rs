@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use tux_cache::ErrorKind;
 use tux_cache::backend::{Backend, CacheBackend};
+use tux_cache_test_support::json;
 use tux_cache_test_support::{Fault, FaultProxy};
 
 use crate::common::*;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use tux_cache::backend::{Backend, CacheBackend, Undecodable, ValkeyBackend, ValkeySettings};
 use tux_cache::{Error, ErrorKind};
+use tux_cache_test_support::json;
 use tux_cache_test_support::{TestCa, TlsProxy, ValkeyServer};
 
 use crate::common::*;

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::json;
 use tracing::field::{Field, Visit};
 use tux_cache::backend::{Backend, InMemoryBackend, KeyRef, ValkeySettings};
 use tux_cache::{CacheService, CacheSetup, ErrorKind, get_cache_backend};
+use tux_cache_test_support::json;
 use tux_cache_test_support::{Fault, FaultProxy, ValkeyServer};
 
 use crate::common::*;

@@ -8,8 +8,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
-use serde_json::json;
 use tux_cache_test_support::ValkeyServer;
+use tux_cache_test_support::json;
 
 use crate::rows::{connect, vectors};
 

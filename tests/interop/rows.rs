@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use tux_cache::backend::{
     Backend, Family, Json, Key, KeyRef, Roles, ValkeyBackend, ValkeySettings, from_wire_text,
     to_wire_text,
 };
+use tux_cache_test_support::json;
 use tux_cache_test_support::{Reply, ValkeyServer};
 
 pub(crate) struct Vector {
@@ -20,8 +20,10 @@ pub(crate) struct Vector {
 }
 
 pub(crate) fn vectors() -> Vec<Vector> {
-    let all: Vec<Json> =
-        serde_json::from_str(include_str!("vectors.json")).expect("vectors.json is JSON");
+    let all: Json = include_str!("vectors.json")
+        .parse()
+        .expect("vectors.json is JSON");
+    let all = all.as_array().expect("a list");
     let text = |json: &Json| json.as_str().expect("a text").to_owned();
     all.iter()
         .map(|v| Vector {

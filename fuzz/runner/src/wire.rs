@@ -16,7 +16,34 @@ pub fn wire(data: &[u8]) {
     }
 }
 
+/// What JSON is, serde_json says too; but it knows no numbers of any size.
+fn parsed(text: &str) {
+    match (text.parse::<Json>(), text.parse::<serde_json::Value>()) {
+        (Ok(ours), theirs) => {
+            let written = ours.to_string();
+            assert_eq!(written.parse().ok().as_ref(), Some(&ours), "{text:?}");
+            match theirs {
+                Ok(theirs) => assert_eq!(kind(&ours), kind(&Json::from(theirs)), "{text:?}"),
+                Err(error) => assert!(
+                    error.to_string().contains("out of range"),
+                    "{error}: {text:?}"
+                ),
+            }
+            // Not every number fits, but nothing else stands in the way.
+            if let Ok(value) = serde_json::Value::try_from(&ours) {
+                assert_eq!(kind(&Json::from(value)), kind(&ours), "{text:?}");
+            }
+        }
+        (Err(_), theirs) => assert!(theirs.is_err(), "{text:?}"),
+    }
+}
+
+fn kind(json: &Json) -> std::mem::Discriminant<Json> {
+    std::mem::discriminant(json)
+}
+
 fn value(text: &str) {
+    parsed(text);
     let json = from_wire_text(text);
     let held = Value::from_json(json.clone());
     assert_eq!(held.to_json(), json, "a value changes inside the cache");
@@ -29,7 +56,6 @@ fn value(text: &str) {
         "not ASCII: {written}"
     );
     let read = from_wire_text(&written);
-    let kind = |json: &Json| std::mem::discriminant(json);
     assert_eq!(
         kind(&read),
         kind(&json),

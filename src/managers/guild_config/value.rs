@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::backend::erased::one_table;
-use crate::backend::{CacheValue, Json, Value};
+use crate::backend::{CacheValue, Json, JsonObject, Value};
 use crate::managers::shape;
 use crate::managers::tier::Cached;
 
@@ -45,7 +45,7 @@ impl Missing {
 
 /// Fields of the stored object that this library does not know. They survive a partial update.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unknown(Option<Arc<serde_json::Map<String, Json>>>);
+pub struct Unknown(Option<Arc<JsonObject>>);
 
 impl Unknown {
     /// One of them.
@@ -122,10 +122,10 @@ impl GuildConfig {
         let object = json.as_object()?;
         let mut config = Self::none();
         let mut right = true;
-        let mut unknown = serde_json::Map::new();
-        for (name, value) in object {
-            let Some(at) = NAMES.iter().position(|known| known == name) else {
-                unknown.insert(name.clone(), value.clone());
+        let mut unknown = JsonObject::new();
+        for (name, value) in object.iter() {
+            let Some(at) = NAMES.iter().position(|known| *known == name) else {
+                unknown.insert(name, value.clone());
                 continue;
             };
             match (value, value.as_u64()) {
@@ -147,15 +147,15 @@ impl GuildConfig {
 
 impl CacheValue for GuildConfig {
     fn to_json(&self) -> Json {
-        let mut object = serde_json::Map::new();
+        let mut object = JsonObject::new();
         for (at, value) in self.fields().into_iter().enumerate() {
             if !self.missing.has(at) {
-                object.insert(NAMES[at].to_owned(), value.map_or(Json::Null, Json::from));
+                object.insert(NAMES[at], value);
             }
         }
         if let Some(unknown) = &self.unknown.0 {
             for (name, value) in unknown.iter() {
-                object.insert(name.clone(), value.clone());
+                object.insert(name, value.clone());
             }
         }
         Json::Object(object)

@@ -19,6 +19,7 @@ mod fallbacks;
 mod limits;
 mod ranks;
 mod roles;
+mod row;
 mod row_text;
 mod types;
 mod warm;

@@ -2,6 +2,7 @@
 //! at a time, and that was half of what it waited for. Whatever is written in another way is left to the general parser.
 
 use super::types::CommandPermission;
+use crate::backend::leading_string;
 
 /// What is still to be read.
 struct Text<'a>(&'a [u8]);
@@ -25,22 +26,17 @@ impl<'a> Text<'a> {
         Some(digits.iter().fold(0, digit))
     }
 
-    /// A string of printable ASCII without escapes.
-    fn string(&mut self) -> Option<&'a str> {
-        self.skip(b"\"")?;
-        let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-        let length = self.0.iter().position(|byte| !plain(byte))?;
-        let (string, rest) = self.0.split_at(length);
+    fn string(&mut self) -> Option<String> {
+        let (string, rest) = leading_string(self.0)?;
         self.0 = rest;
-        self.skip(b"\"")?;
-        std::str::from_utf8(string).ok()
+        Some(string)
     }
 
     fn string_or_null(&mut self) -> Option<Option<String>> {
         if self.skip(b"null").is_some() {
             return Some(None);
         }
-        self.string().map(|string| Some(string.to_owned()))
+        self.string().map(Some)
     }
 }
 
@@ -52,7 +48,7 @@ pub(super) fn read(text: &[u8]) -> Option<CommandPermission> {
     text.skip(b", \"guild_id\": ")?;
     let guild_id = text.number()?;
     text.skip(b", \"command_name\": ")?;
-    let command_name = text.string()?.to_owned();
+    let command_name = text.string()?;
     text.skip(b", \"required_rank\": ")?;
     let required_rank = u8::try_from(text.number()?).ok()?;
     text.skip(b", \"description\": ")?;
@@ -75,6 +71,7 @@ pub(super) fn read(text: &[u8]) -> Option<CommandPermission> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::managers::permission::row::Row;
     use proptest::prelude::*;
 
     proptest! {
@@ -84,14 +81,14 @@ mod tests {
             id in "0|[1-9][0-9]{0,20}|0[0-9]|-1|1\\.0|",
             rank in "[0-9]{1,3}",
             name in "[ -~é]{0,12}",
-            description in "null|nul|\"[ -~]{0,6}\"|\"\\\\u00e9\"|7",
+            description in "null|nul|\"[ -~]{0,6}\"|\"\\\\u00e9\"|\"\\\\ud83d(\\\\ude00)?\"|\"\\\\[nq\"]|\u{1}|7",
             end in "\\}|\\} |\\}\\}|",
         ) {
             let text = format!(
                 "{{\"id\": {id}, \"guild_id\": 2, \"command_name\": \"{name}\", \"required_rank\": {rank}, \
                  \"description\": {description}, \"created_at\": null, \"updated_at\": \"x\"{end}"
             );
-            let long = serde_json::from_str::<CommandPermission>(&text).ok();
+            let long = text.parse().ok().and_then(|json| CommandPermission::from_json(&json));
             if let Some(short) = read(text.as_bytes()) {
                 prop_assert_eq!(Some(short), long, "{}", text);
             }
@@ -109,8 +106,7 @@ mod tests {
             created_at: Some("2026-01-02T03:04:05.000678+00:00".into()),
             updated_at: None,
         };
-        let json = serde_json::to_value(&row).unwrap();
-        let text = crate::backend::to_wire_text(&json).unwrap();
+        let text = crate::backend::to_wire_text(&row.to_json()).unwrap();
         assert_eq!(read(text.as_bytes()), Some(row));
         assert_eq!(read(b""), None);
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::limits::{self, Checked};
+use super::row::Row;
 use super::row_text;
 use crate::backend::erased::{Internal, Table, one_table};
 use crate::backend::{CacheValue, Json};
@@ -127,16 +128,15 @@ impl<P: Into<CommandRule>> From<Option<P>> for CommandRule {
 
 impl CacheValue for CommandRule {
     fn to_json(&self) -> Json {
-        let inner = self.permission().map_or(Json::Null, row_json);
-        Json::Object(serde_json::Map::from_iter([("_v".to_owned(), inner)]))
+        let inner = self.permission().map(Row::to_json);
+        Json::from_iter([("_v", inner)])
     }
 
     fn from_json(json: &Json) -> Option<Self> {
-        shape::noted(match json.as_object().and_then(|object| object.get("_v")) {
-            Some(Json::Null) => Some(Self::Unset),
-            Some(row @ Json::Object(_)) => CommandPermission::deserialize(row).ok().map(Self::from),
-            _ => None,
-        })
+        shape::noted(json.get("_v").and_then(|rule| match rule {
+            Json::Null => Some(Self::Unset),
+            row => CommandPermission::from_json(row).map(Self::from),
+        }))
     }
 
     /// The one form that this library and Python's `json.dumps` write; a bot reads sixty of them at a time.
@@ -144,11 +144,7 @@ impl CacheValue for CommandRule {
         let inner = text.strip_prefix(br#"{"_v": "#)?.strip_suffix(b"}")?;
         match inner {
             b"null" => Some(Self::Unset),
-            // An object: a struct would also be read from a list.
-            [b'{', ..] => row_text::read(inner)
-                .or_else(|| serde_json::from_slice(inner).ok())
-                .map(Self::from),
-            _ => None,
+            row => row_text::read(row).map(Self::from),
         }
     }
 
@@ -193,57 +189,17 @@ impl<'a, R> IntoIterator for &'a Rows<R> {
     }
 }
 
-/// A row with a wire form.
-pub(crate) trait Row:
-    Serialize + for<'de> Deserialize<'de> + Clone + Send + Sync + 'static
-{
-    /// That of `Rows<Self>`.
-    fn rows_table() -> &'static Table;
-
-    /// Whether every reader takes it.
-    fn check(&self) -> Checked;
-}
-
-impl Row for PermissionRank {
-    #[inline]
-    fn rows_table() -> &'static Table {
-        one_table!(of Rows<PermissionRank>)
-    }
-
-    fn check(&self) -> Checked {
-        limits::rank(self)
-    }
-}
-
-impl Row for PermissionAssignment {
-    #[inline]
-    fn rows_table() -> &'static Table {
-        one_table!(of Rows<PermissionAssignment>)
-    }
-
-    fn check(&self) -> Checked {
-        limits::assignment(self)
-    }
-}
-
 impl<R: Row> CacheValue for Rows<R> {
     fn to_json(&self) -> Json {
-        Json::Array(self.0.iter().map(row_json).collect())
+        self.0.iter().map(Row::to_json).collect()
     }
 
     /// One row of a wrong shape spoils the list: a rank that is left out could allow too much.
     fn from_json(json: &Json) -> Option<Self> {
-        shape::noted(json.as_array().and_then(|rows| {
-            rows.iter()
-                .map(|row| {
-                    if row.is_object() {
-                        R::deserialize(row).ok()
-                    } else {
-                        None
-                    }
-                })
-                .collect()
-        }))
+        shape::noted(
+            json.as_array()
+                .and_then(|rows| rows.iter().map(R::from_json).collect()),
+        )
     }
 
     #[inline]
@@ -256,11 +212,6 @@ impl<R: Row> Cached for Rows<R> {
     fn check(&self) -> Checked {
         self.0.iter().try_for_each(R::check)
     }
-}
-
-/// Numbers, texts and `None` only: it cannot fail, and if it did, a reader would see a miss.
-fn row_json<R: Serialize>(row: &R) -> Json {
-    serde_json::to_value(row).unwrap_or(Json::Null)
 }
 
 /// A user's rank, 0 to 10.
@@ -345,21 +296,27 @@ mod tests {
     /// What the short way reads is what the long way reads; what it does not know it leaves to the long way.
     #[test]
     fn a_text_read_directly_says_what_its_json_says() {
-        let row = CommandPermission {
-            id: u64::MAX,
+        let mut row = CommandPermission {
+            id: 9_223_372_036_854_775_807,
             guild_id: 7,
             command_name: "a \"b\" ü".into(),
             required_rank: 3,
             description: Some("x".into()),
             ..CommandPermission::default()
         };
-        for rule in [CommandRule::from(row), CommandRule::Unset] {
+        let fits = row.clone();
+        // 20 digits are left to the long way.
+        row.id = u64::MAX;
+        for (rule, short) in [
+            (CommandRule::from(fits), true),
+            (CommandRule::Unset, true),
+            (CommandRule::from(row), false),
+        ] {
             let text = crate::backend::to_wire_text(&rule.to_json()).unwrap();
-            assert_eq!(
-                CommandRule::from_text(text.as_bytes()),
-                Some(rule),
-                "{text}"
-            );
+            let read = CommandRule::from_text(text.as_bytes());
+            assert_eq!(read.is_some(), short, "{text}");
+            let read = read.or_else(|| CommandRule::from_json(&text.parse().unwrap()));
+            assert_eq!(read, Some(rule), "{text}");
         }
         let whole = r#"{"id": 1, "guild_id": 2, "command_name": "a", "required_rank": 3}"#;
         for text in [

@@ -33,3 +33,11 @@ pub use server::{StartError, ValkeyServer};
 pub use fault_proxy::{Fault, FaultProxy, Target};
 #[cfg(feature = "net")]
 pub use tls::{TestCa, TlsProxy};
+
+/// `serde_json::json!` as the library's own value. Names of an object are in the order of `serde_json`.
+#[macro_export]
+macro_rules! json {
+    ($($tokens:tt)+) => {
+        ::tux_cache::backend::Json::from(::serde_json::json!($($tokens)+))
+    };
+}
