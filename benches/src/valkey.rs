@@ -11,8 +11,7 @@ use std::{
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use serde::Serialize;
-use serde_json::Value;
-use tux_cache::backend::{Backend, ValkeyBackend, ValkeySettings};
+use tux_cache::backend::{Backend, Json, ValkeyBackend, ValkeySettings};
 use tux_cache_workload::{Event, Key, Message, Plan, Population, PopulationConfig, Stream};
 
 use crate::{
@@ -241,8 +240,8 @@ fn text(key: &Key) -> String {
 }
 
 /// As a string: JSON readers may round numbers of 64 bits.
-fn answer(key: &Key) -> Value {
-    Value::String(key.answer().to_string())
+fn answer(key: &Key) -> Json {
+    Json::String(key.answer().to_string())
 }
 
 fn report(args: &Args, record: &Record) -> Result<(), Failure> {
