@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
 use tux_cache::ErrorKind;
 use tux_cache::backend::{
     Backend, CacheBackend, Family, Json, KeyRef, KeySet, ValkeyBackend, Value,
 };
+use tux_cache_test_support::json;
 use tux_cache_test_support::{Fault, FaultProxy, Reply, ValkeyServer};
 
 use crate::common::*;
@@ -349,10 +349,11 @@ async fn what_waits_for_its_pass_is_read_as_missing() {
         [None],
         "an update was built on an outdated value"
     );
+    let expected = json!(true);
     let compared = CacheBackend::compare_and_set(
         &valkey,
         "jail_status:52:1",
-        Some(&json!(true)),
+        Some(&expected),
         json!(1),
         None,
     );
