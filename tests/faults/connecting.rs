@@ -188,7 +188,7 @@ async fn tls_takes_nothing_of_the_process() {
     let valkey = ValkeyBackend::connect(settings(&proxy.url("valkeys")).ca_pem(ca.pem()))
         .await
         .unwrap();
-    CacheBackend::set(&valkey, "k", serde_json::json!(1), None)
+    CacheBackend::set(&valkey, "k", tux_cache::backend::Json::from(1), None)
         .await
         .unwrap();
     // No other test of this program installs one either.

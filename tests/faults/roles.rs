@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use tux_cache::backend::{Backend, KeyRef, ValkeyBackend};
 use tux_cache::{CacheSetup, ErrorKind};
+use tux_cache_test_support::json;
 use tux_cache_test_support::{FaultProxy, ValkeyServer};
 
 use crate::common::*;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use tux_cache::backend::{Backend, CacheBackend, KeyRef, ValkeyBackend, ValkeySettings};
 use tux_cache::{CacheSetup, Error};
+use tux_cache_test_support::json;
 use tux_cache_test_support::{Fault, FaultProxy, ValkeyServer};
 
 use crate::common::*;
