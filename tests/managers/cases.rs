@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use serde_json::json;
 use tux_cache::backend::Backend;
 use tux_cache::managers::CaseCache;
+use tux_cache_test_support::json;
 
 use crate::stores::valkey;
 

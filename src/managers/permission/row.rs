@@ -95,34 +95,43 @@ macro_rules! row {
     };
 }
 
-row!(CommandPermission, limits::command {
-    id,
-    guild_id,
-    command_name,
-    required_rank,
-    description,
-    created_at,
-    updated_at,
-});
+row!(
+    CommandPermission,
+    limits::command {
+        id,
+        guild_id,
+        command_name,
+        required_rank,
+        description,
+        created_at,
+        updated_at,
+    }
+);
 
-row!(PermissionRank, limits::rank {
-    id,
-    guild_id,
-    rank,
-    name,
-    description,
-    created_at,
-    updated_at,
-});
+row!(
+    PermissionRank,
+    limits::rank {
+        id,
+        guild_id,
+        rank,
+        name,
+        description,
+        created_at,
+        updated_at,
+    }
+);
 
-row!(PermissionAssignment, limits::assignment {
-    id,
-    guild_id,
-    permission_rank_id,
-    role_id,
-    created_at,
-    updated_at,
-});
+row!(
+    PermissionAssignment,
+    limits::assignment {
+        id,
+        guild_id,
+        permission_rank_id,
+        role_id,
+        created_at,
+        updated_at,
+    }
+);
 
 #[cfg(test)]
 mod tests {
