@@ -88,3 +88,62 @@ pub(super) fn translate(settings: &ValkeySettings, error: RedisError) -> Error {
         None => Error::new(kind, format!("{settings}: {}", error.category())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(line: &str) -> RedisError {
+        let value = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
+        value.extract_error().unwrap_err()
+    }
+
+    #[test]
+    fn codes_have_their_kinds_and_some_end_the_link() {
+        for (line, kind, moved) in [
+            ("READONLY You can't write", ErrorKind::ReadOnly, true),
+            (
+                "MASTERDOWN Link with MASTER is down",
+                ErrorKind::Unavailable,
+                true,
+            ),
+            ("NOMASTERLINK Can't SYNC", ErrorKind::Unavailable, true),
+            ("REDIRECT 127.0.0.1:7000", ErrorKind::ReadOnly, true),
+            ("LOADING Valkey is loading", ErrorKind::Unavailable, false),
+            ("BUSY Valkey is busy", ErrorKind::Unavailable, false),
+            (
+                "NOREPLICAS Not enough good replicas",
+                ErrorKind::ReadOnly,
+                false,
+            ),
+            (
+                "MISCONF Errors writing to the AOF",
+                ErrorKind::ReadOnly,
+                false,
+            ),
+            ("NOPERM User u has no permissions", ErrorKind::Auth, false),
+            (
+                "WRONGTYPE Operation against a key",
+                ErrorKind::WrongType,
+                false,
+            ),
+            ("OOM command not allowed", ErrorKind::OutOfMemory, false),
+            (
+                "ERR max number of clients reached",
+                ErrorKind::Unavailable,
+                false,
+            ),
+            ("ERR unknown command 'X'", ErrorKind::Server, false),
+        ] {
+            let error = reply(line);
+            assert_eq!(
+                (kind_of(&error), has_moved(&error)),
+                (kind, moved),
+                "{line}"
+            );
+            let settings = ValkeySettings::from_url("valkey://h").unwrap();
+            let said = translate(&settings, error).to_string();
+            assert!(said.contains(line.split(' ').next().unwrap()), "{said}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::connect::{Connector, Driver};
 use super::fault::{self, translate};
 use super::pass::Passes;
+use super::peer::Peer;
 use super::retry::{Job, RetryQueue};
 use super::settings::ValkeySettings;
 use super::supervisor::Supervision;
@@ -75,42 +76,6 @@ pub(super) struct Linked {
     pub(super) dead: Arc<AtomicBool>,
     /// Ourselves as the server sees us, if it says so.
     pub(super) peer: Option<Arc<Peer>>,
-}
-
-/// A connection as the server knows it: its number there, and its address, because a restarted server
-/// counts from one again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Peer {
-    id: String,
-    address: String,
-}
-
-impl Peer {
-    /// Reads the reply of CLIENT INFO.
-    pub(super) fn read(reply: Value) -> Option<Self> {
-        let text = match reply {
-            Value::VerbatimString { text, .. } => text,
-            Value::SimpleString(text) => text,
-            Value::BulkString(bytes) => String::from_utf8(bytes).ok()?,
-            _ => return None,
-        };
-        let field = |name: &str| {
-            text.split_ascii_whitespace()
-                .find_map(|field| field.strip_prefix(name))
-                .map(str::to_owned)
-        };
-        Some(Self {
-            id: field("id=")?,
-            address: field("addr=")?,
-        })
-    }
-
-    pub(super) fn kill_command(&self) -> Cmd {
-        let mut cmd = redis::cmd("CLIENT");
-        cmd.arg("KILL").arg("ID").arg(&self.id);
-        cmd.arg("ADDR").arg(&self.address);
-        cmd
-    }
 }
 
 impl Core {

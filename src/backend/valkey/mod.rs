@@ -10,7 +10,9 @@ mod greeting;
 mod guard;
 mod link;
 mod pass;
+mod peer;
 mod publish;
+mod removals;
 mod remove;
 mod retry;
 mod script;
@@ -134,8 +136,8 @@ impl ValkeyBackend {
     pub async fn close(&self, deadline: Duration) {
         let core = self.core();
         let settled = async {
+            core.queue.make_due();
             while core.queue.len() > 0 && !core.is_closed() {
-                core.queue.make_due();
                 match core.live() {
                     Ok(mut live) => core.drain(&mut live).await,
                     Err(_) if core.has_been_up() => core.until_up().await,

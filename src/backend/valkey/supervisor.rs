@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 
 use super::connect::Progress;
 use super::fault::translate;
-use super::link::{Core, Linked, Live, Peer};
+use super::link::{Core, Linked, Live};
+use super::peer::Peer;
 use crate::error::{Error, ErrorKind, Result, RetryClass};
 
 /// The longest pause between two attempts to connect: with it the first success comes within a second
