@@ -95,7 +95,7 @@ impl Lease {
     /// key, and so are leases that are taken meanwhile; a claim of one of those voids this one.
     #[cfg_attr(
         not(feature = "backend"),
-        expect(dead_code, reason = "for stores behind a socket")
+        allow(dead_code, reason = "for stores behind a socket")
     )]
     pub(crate) fn claim_for_long(&mut self) -> bool {
         let clears = self.clears;
