@@ -91,6 +91,7 @@ suite! {
     ],
     many_loads: [
         two_guilds_warmed_at_once_keep_everything,
+        managers_on_one_store_share_their_loads,
         a_guilds_removal_leaves_the_loads_of_other_guilds,
     ],
     guild_config: [
@@ -150,6 +151,7 @@ suite! {
     ],
     warm: [
         a_guild_is_warmed_in_one_go,
+        the_argument_of_a_closure_is_inferred,
         keys_of_one_guild_do_not_void_each_other,
         other_stores_do_not_matter,
         t02_what_changes_during_pre_warming_wins,

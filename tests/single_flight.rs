@@ -45,6 +45,62 @@ fn l2_callers_that_miss_together_make_one_fetch() {
     }
 }
 
+/// An error that cannot be copied goes to all who waited for it as one; those who ask for copies of the same type get one.
+#[test]
+fn l6_an_error_is_shared_by_those_who_waited() {
+    #[derive(Debug, PartialEq)]
+    struct NoCopy(u64);
+
+    for cache in caches() {
+        let fetches = AtomicU64::new(0);
+        let failing = || {
+            // Those who have missed by now wait, or come too late and fetch for themselves.
+            until(|| cache.stats().misses == CALLERS);
+            Err(NoCopy(fetches.fetch_add(1, SeqCst)))
+        };
+        let errors: Vec<_> = thread::scope(|scope| {
+            let callers: Vec<_> = (0..CALLERS)
+                .map(|_| scope.spawn(|| cache.try_get_or_fetch_shared(1, failing).unwrap_err()))
+                .collect();
+            callers.into_iter().map(|c| c.join().unwrap()).collect()
+        });
+        let distinct: std::collections::BTreeSet<_> =
+            errors.iter().map(std::sync::Arc::as_ptr).collect();
+        assert_eq!(distinct.len() as u64, fetches.load(SeqCst));
+        assert_eq!(cache.get(&1), None, "never kept");
+        assert_eq!(
+            cache.try_get_or_fetch_shared(1, || Ok::<_, NoCopy>(5)),
+            Ok(5)
+        );
+        let kept = cache.try_get_or_fetch_shared(1, || -> Result<u64, NoCopy> { unreachable!() });
+        assert_eq!(kept, Ok(5));
+    }
+}
+
+/// Callers of both forms wait for one another.
+#[test]
+fn l6_shared_and_copied_errors_are_of_one_flight() {
+    for cache in caches() {
+        let (leads, waits) = (AtomicBool::new(false), AtomicBool::new(false));
+        thread::scope(|scope| {
+            let leader = scope.spawn(|| {
+                cache.try_get_or_fetch_shared(1, || {
+                    leads.store(true, SeqCst);
+                    until(|| waits.load(SeqCst) && cache.stats().misses == 2);
+                    // The other one is between its miss and its wait.
+                    thread::sleep(Duration::from_millis(20));
+                    Err::<u64, _>("away".to_owned())
+                })
+            });
+            until(|| leads.load(SeqCst));
+            waits.store(true, SeqCst);
+            let copied = cache.try_get_or_fetch(1, || Err("away".to_owned()));
+            assert_eq!(copied, Err("away".to_owned()));
+            assert_eq!(*leader.join().unwrap().unwrap_err(), "away");
+        });
+    }
+}
+
 #[test]
 fn l2_many_keys_at_once_make_one_fetch_each() {
     for cache in caches() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::generation::{Generations, Ticket};
+use super::kept::Kept;
 use super::key::KeyRef;
 use super::key_set::{KeySet, Reach};
 use super::stats::Counters;
@@ -202,6 +203,7 @@ struct Shared {
     /// memory does not grow with the keys.
     writers: [Mutex<()>; STRIPES],
     counters: Counters,
+    kept: Kept,
 }
 
 impl CustomBackend {
@@ -212,6 +214,7 @@ impl CustomBackend {
                 generations: Generations::new(),
                 writers: std::array::from_fn(|_| Mutex::new(())),
                 counters: Counters::default(),
+                kept: Kept::default(),
             }),
         }
     }
@@ -222,6 +225,10 @@ impl CustomBackend {
 
     pub(super) fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    pub(super) fn kept(&self) -> &Kept {
+        &self.shared.kept
     }
 
     fn writer(&self, key: &str) -> &Mutex<()> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::at_hand::AtHand;
 use super::codec;
+use super::kept::Kept;
 use super::key::KeyRef;
 use super::key_owned::{AsKeyRef, Key, Named, Ranked, TailRef};
 use super::key_set::{self, KeySet, Reach};
@@ -39,6 +40,7 @@ pub(super) struct Shared {
     pub(super) cache: TtlCache<Key, Value>,
     pub(super) updates: [Mutex<()>; STRIPES],
     pub(super) counters: Counters,
+    pub(super) kept: Kept,
     pub(super) max_value_bytes: Option<usize>,
 }
 

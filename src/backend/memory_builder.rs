@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::generation::next_store_id;
+use super::kept::Kept;
 use super::key_owned::Key;
 use super::memory::{InMemoryBackend, Shared};
 use super::stats::Counters;
@@ -83,6 +84,7 @@ impl InMemoryBackendBuilder {
                 cache: builder.build()?,
                 updates: std::array::from_fn(|_| Mutex::new(())),
                 counters: Counters::default(),
+                kept: Kept::default(),
                 max_value_bytes: self.max_value_bytes,
             }),
             per_entry_ttl: self.per_entry_ttl,

@@ -20,6 +20,7 @@ pub(crate) mod erased;
 mod fallback;
 mod generation;
 mod json;
+mod kept;
 mod key;
 mod key_owned;
 mod key_set;
@@ -35,6 +36,9 @@ mod typed;
 #[cfg(feature = "valkey")]
 mod valkey;
 mod value;
+
+use std::any::Any;
+use std::sync::Arc;
 
 pub(crate) use at_hand::AtHand;
 pub use codec::{from_wire_text, to_wire_text};
@@ -137,6 +141,17 @@ impl Backend {
             Store::Valkey(valkey) => valkey.store_number(),
             Store::Custom(custom) => custom.store_number(),
         }
+    }
+
+    /// What the managers keep once for each store, whoever asks: of the store that serves a call now.
+    pub(crate) fn kept<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let kept = match self.store() {
+            Store::Memory(memory) => &memory.shared.kept,
+            #[cfg(feature = "valkey")]
+            Store::Valkey(valkey) => valkey.kept(),
+            Store::Custom(custom) => custom.kept(),
+        };
+        kept.of(make)
     }
 
     /// Counts a value that its reader could not use; [`get_as`](Self::get_as) and the other typed reads

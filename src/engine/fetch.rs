@@ -3,6 +3,7 @@
 use super::cache::TtlCache;
 use super::lease::Lease;
 use crate::load::{LeaseSource, Store};
+use crate::sync::StdArc as Arc;
 use std::hash::{BuildHasher, Hash};
 
 impl<K, V, S> TtlCache<K, V, S>
@@ -47,6 +48,45 @@ where
                 Ok(value)
             }
             None => self.loads.try_get_or_fetch(self, key, fetch),
+        }
+    }
+
+    /// [`try_get_or_fetch`](Self::try_get_or_fetch) for errors that cannot be copied, such as [`std::io::Error`]: everybody who
+    /// waited gets the same one.
+    ///
+    /// ```
+    /// use std::{fs, io, sync::Arc, time::Duration};
+    /// use tux_cache::TtlCache;
+    ///
+    /// let files: TtlCache<&str, String> = TtlCache::new(Duration::from_secs(60), 100);
+    /// let failed: Result<String, Arc<io::Error>> =
+    ///     files.try_get_or_fetch_shared("/no/such/file", || fs::read_to_string("/no/such/file"));
+    /// assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::NotFound);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The error of `fetch`, shared with those who waited for it and never cached; also with callers of
+    /// [`try_get_or_fetch`](Self::try_get_or_fetch) that have the same error type. A caller that waited with another error type
+    /// runs its own `fetch`.
+    ///
+    /// # Panics
+    ///
+    /// As [`get_or_fetch`](Self::get_or_fetch).
+    pub fn try_get_or_fetch_shared<E>(
+        &self,
+        key: K,
+        fetch: impl FnOnce() -> Result<V, E>,
+    ) -> Result<V, Arc<E>>
+    where
+        E: Send + Sync + 'static,
+    {
+        match self.get(&key) {
+            Some(value) => {
+                drop((key, fetch));
+                Ok(value)
+            }
+            None => self.loads.try_get_or_fetch_shared(self, key, fetch),
         }
     }
 }

@@ -31,9 +31,9 @@ pub(crate) enum FlightError {
 
 impl FlightError {
     /// The loader's error, if it failed and its error is an `E`.
-    pub(crate) fn downcast<E: Clone + 'static>(&self) -> Option<E> {
+    pub(crate) fn downcast<E: Send + Sync + 'static>(&self) -> Option<StdArc<E>> {
         match self {
-            Self::Failed(error) => error.downcast_ref::<E>().cloned(),
+            Self::Failed(error) => StdArc::clone(error).downcast().ok(),
             Self::Expired | Self::Abandoned => None,
         }
     }

@@ -134,10 +134,25 @@ impl<K: Key, V: Clone, L> Group<K, V, L> {
         S: Store<K, V, Lease = L> + ?Sized,
         E: Clone + Send + Sync + 'static,
     {
+        self.try_get_or_fetch_shared(store, key, load)
+            .map_err(StdArc::unwrap_or_clone)
+    }
+
+    /// The same, its error handed out as it is shared.
+    pub(crate) fn try_get_or_fetch_shared<S, E>(
+        &self,
+        store: &S,
+        key: K,
+        load: impl FnOnce() -> Result<V, E>,
+    ) -> Result<V, StdArc<E>>
+    where
+        S: Store<K, V, Lease = L> + ?Sized,
+        E: Send + Sync + 'static,
+    {
         for _ in 0..USELESS_FLIGHTS {
             let joined = match self.enter(store, &key) {
                 Entry::Lead(baton) => return lead(store, baton, load),
-                Entry::Nested => return load(),
+                Entry::Nested => return load().map_err(StdArc::new),
                 Entry::Wait(join) => join.wait(),
             };
             match joined {
@@ -159,7 +174,7 @@ impl<K: Key, V: Clone, L> Group<K, V, L> {
             drop((key, load, lease));
             return Ok(value);
         }
-        let value = load()?;
+        let value = load().map_err(StdArc::new)?;
         store.publish(&lease, &key, value.clone());
         drop((key, lease));
         Ok(value)
@@ -232,11 +247,11 @@ fn lead<K, V, L, E, S>(
     store: &S,
     baton: Baton<K, V, L>,
     load: impl FnOnce() -> Result<V, E>,
-) -> Result<V, E>
+) -> Result<V, StdArc<E>>
 where
     K: Key,
     V: Clone,
-    E: Clone + Send + Sync + 'static,
+    E: Send + Sync + 'static,
     S: Store<K, V, Lease = L> + ?Sized,
 {
     let guard = baton.begin(store);
@@ -249,12 +264,12 @@ where
     }
     let result = {
         let _scope = guard.scope();
-        load()
+        load().map_err(StdArc::new)
     };
     if let Ok(value) = &result {
         guard.publish(store, value.clone());
     }
-    guard.complete_with(|| result.clone());
+    guard.complete_shared(|| result.clone());
     result
 }
 

@@ -184,10 +184,18 @@ impl<K: Key, V, L> LeaderGuard<K, V, L> {
         self,
         result: impl FnOnce() -> Result<V, E>,
     ) -> bool {
+        self.complete_shared(|| result().map_err(StdArc::new))
+    }
+
+    /// The same with an error that the leader keeps too.
+    pub(crate) fn complete_shared<E: Any + Send + Sync>(
+        self,
+        result: impl FnOnce() -> Result<V, StdArc<E>>,
+    ) -> bool {
         // If `result` panics, the drop hands over.
         self.seat.land(|| match result() {
             Ok(value) => Outcome::Value(value),
-            Err(error) => Outcome::Failed(StdArc::new(error)),
+            Err(error) => Outcome::Failed(error),
         })
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use super::flights::Flights;
 use super::stats::Event;
 use super::tier::{Cached, Later, Tier};
 use crate::backend::{Key, KeyRef, Lease, Value};
@@ -86,6 +87,7 @@ impl<T: Cached> Tier<T> {
             task = Some(runtime.spawn(Arc::clone(self).lead(guard, load)));
         };
         let shared = self
+            .flights()
             .group
             .share(self.as_ref(), key.clone(), start, || self.patience())
             .await;
@@ -125,7 +127,8 @@ impl<T: Cached> Tier<T> {
                 self.shared.settings().load_timeout.unwrap_or_default()
             )),
             FlightError::Failed(_) => error
-                .downcast()
+                .downcast::<Error>()
+                .map(Arc::unwrap_or_clone)
                 .unwrap_or_else(|| Error::new(ErrorKind::Loader, format!("loading {key} failed"))),
             FlightError::Abandoned => {
                 if let Some(task) = task
@@ -150,7 +153,9 @@ impl<T: Cached> Tier<T> {
         // spent on the publication.
         let lease = backend.lease(key.as_key_ref());
         // A publication of the flight before this one may be under way.
-        drop(self.publishers[self.publisher(&key)].lock().await);
+        let flights = Flights::<T>::of(&backend);
+        let publisher = &flights.publishers[flights.publisher(&key)];
+        drop(publisher.lock().await);
         let (before, keep) = match self.ask(&backend, key.as_key_ref()).await {
             Ok(Some(value)) if value.is_whole() => {
                 guard.complete(Ok::<T, Error>(value));
@@ -177,7 +182,7 @@ impl<T: Cached> Tier<T> {
             }
         };
         if keep && self.may_store(key.as_key_ref(), &loaded) {
-            let _publishing = self.publishers[self.publisher(&key)].lock().await;
+            let _publishing = publisher.lock().await;
             if guard.may_publish(self.as_ref()) {
                 let value = Value::new(loaded.clone());
                 let stored = backend

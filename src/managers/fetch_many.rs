@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::fetch::{Guard, runtime};
+use super::flights::Flights;
 use super::tier::{Cached, Tier};
 use crate::backend::{Key, KeyRef, Lease, Value};
 use crate::error::{Error, ErrorKind, Result};
@@ -90,8 +91,9 @@ impl<T: Cached> Tier<T> {
         let mut batons = Vec::new();
         let mut joins = Vec::new();
         let mut nested = false;
+        let flights = self.flights();
         for key in &missing {
-            match self.group.enter(self.as_ref(), key) {
+            match flights.group.enter(self.as_ref(), key) {
                 Entry::Lead(baton) => batons.push((key.clone(), baton)),
                 Entry::Wait(join) => joins.push((key.clone(), join)),
                 Entry::Nested => nested = true,
@@ -204,9 +206,10 @@ impl<T: Cached> Tier<T> {
             .iter()
             .map(|guard| backend.lease(guard.key().as_key_ref()))
             .collect();
-        let stripes = self.stripes(&guards);
+        let flights = Flights::<T>::of(&backend);
+        let stripes = flights.stripes(guards.iter().map(Guard::key));
         for stripe in &stripes {
-            drop(self.publishers[*stripe].lock().await);
+            drop(flights.publishers[*stripe].lock().await);
         }
         let refs: Vec<KeyRef<'_>> = guards
             .iter()
@@ -244,7 +247,7 @@ impl<T: Cached> Tier<T> {
             loading = Box::pin(guard.drive(loading));
         }
         match self.timed(loading).await {
-            Some(Ok(values)) => self.land_many(&backend, open, values, keep).await,
+            Some(Ok(values)) => self.land_many(&backend, &flights, open, values, keep).await,
             Some(Err(error)) => {
                 for (guard, ..) in open {
                     guard.complete(Err::<T, Error>(error.clone()));
@@ -262,6 +265,7 @@ impl<T: Cached> Tier<T> {
     async fn land_many(
         &self,
         backend: &crate::backend::Backend,
+        flights: &Flights<T>,
         open: Vec<(Guard<T>, Lease, Option<T>)>,
         values: Vec<T>,
         keep: bool,
@@ -278,14 +282,8 @@ impl<T: Cached> Tier<T> {
         if !entries.is_empty() {
             let mut publishing = Vec::new();
             // In ascending order: no two of these wait for each other in a circle.
-            let mut stripes: Vec<usize> = entries
-                .iter()
-                .map(|(_, key, _)| self.publisher(key))
-                .collect();
-            stripes.sort_unstable();
-            stripes.dedup();
-            for stripe in stripes {
-                publishing.push(self.publishers[stripe].lock().await);
+            for stripe in flights.stripes(entries.iter().map(|(_, key, _)| key)) {
+                publishing.push(flights.publishers[stripe].lock().await);
             }
             let keys: Vec<Key> = entries.iter().map(|(_, key, _)| key.clone()).collect();
             let entries = entries
@@ -299,13 +297,6 @@ impl<T: Cached> Tier<T> {
         for (guard, value) in guards {
             guard.complete(Ok::<T, Error>(value));
         }
-    }
-
-    fn stripes(&self, guards: &[Guard<T>]) -> Vec<usize> {
-        let mut stripes: Vec<usize> = guards.iter().map(|g| self.publisher(g.key())).collect();
-        stripes.sort_unstable();
-        stripes.dedup();
-        stripes
     }
 }
 

@@ -14,6 +14,7 @@ mod case;
 mod common;
 mod fetch;
 mod fetch_many;
+mod flights;
 mod guild_config;
 mod ids;
 mod jail_status;

@@ -4,12 +4,12 @@
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
-
 use super::common::{Shared, is_local};
+use super::flights::Flights;
 use super::options::OnOutage;
 use super::settings::Lifetime;
 use super::shape::{self, Read};
@@ -17,7 +17,7 @@ use super::stale::Labelled;
 use super::stats::Event;
 use crate::backend::{AtHand, Backend, CacheValue, Key, KeyRef, Lease, Peek, Ttl, Value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::load::{Group, LeaseSource};
+use crate::load::LeaseSource;
 
 /// A value that a manager keeps.
 pub(crate) trait Cached: CacheValue {
@@ -43,17 +43,11 @@ pub(crate) trait Cached: CacheValue {
 /// a state machine. So is the answer: the hit's own is then in nobody's memory, and is not copied from place to place.
 pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = Box<Result<T>>> + Send + 'a>>;
 
-/// How many publications can be under way without waiting for one another.
-const PUBLISHERS: usize = 128;
-
-/// One type of value, its TTL and its loads under way.
+/// One type of value and its TTL. Its loads under way belong to the store ([`Flights`]).
 pub(crate) struct Tier<T> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) lifetime: Lifetime,
-    pub(crate) group: Group<Key, T, Lease>,
-    /// Held while a loaded value is being stored, striped by key. A load that begins meanwhile looks into
-    /// the store only afterwards, so that it finds the value instead of loading it again.
-    pub(crate) publishers: Box<[Mutex<()>]>,
+    value: PhantomData<fn() -> T>,
 }
 
 impl<T: Cached> Tier<T> {
@@ -61,14 +55,18 @@ impl<T: Cached> Tier<T> {
         Arc::new(Self {
             shared: Arc::clone(shared),
             lifetime,
-            group: Group::new(),
-            publishers: (0..PUBLISHERS).map(|_| Mutex::new(())).collect(),
+            value: PhantomData,
         })
     }
 
     #[inline(always)]
     pub(crate) fn backend(&self) -> &Backend {
         self.shared.slot.backend()
+    }
+
+    /// The loads under way on the store that serves now.
+    pub(crate) fn flights(&self) -> Arc<Flights<T>> {
+        Flights::of(self.backend())
     }
 
     /// The TTL that values get now.
@@ -293,11 +291,6 @@ impl<T: Cached> Tier<T> {
             _ => Ok(false),
         }
     }
-
-    pub(crate) fn publisher(&self, key: &Key) -> usize {
-        // Fixed seeds: any spread does, and one key must stay on one stripe.
-        ahash::RandomState::with_seeds(1, 2, 3, 4).hash_one(key) as usize % self.publishers.len()
-    }
 }
 
 impl<T: Cached> LeaseSource<Key> for Tier<T> {
@@ -317,7 +310,7 @@ impl<T: Cached> fmt::Debug for Tier<T> {
         f.debug_struct("Tier")
             .field("backend", &self.shared.slot)
             .field("ttl", &self.ttl())
-            .field("flights", &self.group.len())
+            .field("flights", &self.flights().group.len())
             .finish_non_exhaustive()
     }
 }

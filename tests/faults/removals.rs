@@ -350,13 +350,8 @@ async fn what_waits_for_its_pass_is_read_as_missing() {
         "an update was built on an outdated value"
     );
     let expected = json!(true);
-    let compared = CacheBackend::compare_and_set(
-        &valkey,
-        "jail_status:52:1",
-        Some(&expected),
-        json!(1),
-        None,
-    );
+    let compared =
+        CacheBackend::compare_and_set(&valkey, "jail_status:52:1", Some(&expected), json!(1), None);
     assert!(!compared.await.unwrap());
     assert_eq!(
         valkey.stats().retries_pending,

@@ -111,6 +111,34 @@ pub(crate) async fn two_guilds_warmed_at_once_keep_everything(backend: &Backend)
     assert_eq!(permissions.stats().overtaken, 0);
 }
 
+/// The loads of a key belong to the store: two managers on it make one.
+pub(crate) async fn managers_on_one_store_share_their_loads(backend: &Backend) {
+    let [one, two] = [(), ()].map(|()| JailStatusCache::new(backend.clone()));
+    share_their_loads(one, two).await;
+}
+
+pub(crate) async fn share_their_loads(one: JailStatusCache, two: JailStatusCache) {
+    let start = held();
+    let first = tokio::spawn(async move {
+        one.get_or_fetch(GUILD, 7_u64, move || start.load.run(true))
+            .await
+            .unwrap()
+    });
+    start.running.await.unwrap();
+    let second = tokio::spawn(async move {
+        // Would fail if it ran.
+        two.get_or_fetch(GUILD, 7_u64, async || {
+            Err(std::io::Error::other("a second load"))
+        })
+        .await
+    });
+    // Time to join, or to fail.
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    start.end.notify_one();
+    assert!(first.await.unwrap());
+    assert!(second.await.unwrap().unwrap());
+}
+
 /// A guild's removal voids the loads of that guild and leaves those of others; a whole family's reaches all.
 pub(crate) async fn a_guilds_removal_leaves_the_loads_of_other_guilds(backend: &Backend) {
     let jails = JailStatusCache::new(backend.clone());

@@ -89,6 +89,11 @@ async fn the_setup_wires_every_manager_and_a_guild_that_leaves_is_forgotten_by_a
         assert_eq!(held(managers, 1).await, [false; 7]);
         assert_eq!(held(managers, 11).await, [true; 7]);
     }
+    crate::many_loads::share_their_loads(
+        setup.managers().jail_status.clone(),
+        JailStatusCache::shared().clone(),
+    )
+    .await;
     // Another setup in the same process, for itself alone.
     let apart = CacheSetup::builder().memory_only().leave_shared().await;
     assert_eq!(held(apart.managers(), 11).await, [false; 7]);

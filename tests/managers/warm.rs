@@ -59,6 +59,23 @@ pub(crate) async fn a_guild_is_warmed_in_one_go(backend: &Backend) {
     assert_eq!(failed.unwrap_err().kind(), ErrorKind::Loader);
 }
 
+/// The closure's argument need not be written down, whatever is done with it.
+pub(crate) async fn the_argument_of_a_closure_is_inferred(backend: &Backend) {
+    let permissions = PermissionCache::new(backend.clone());
+    let load = |odd: bool| async move {
+        if odd {
+            Err(io::Error::other("odd"))
+        } else {
+            Ok(sixty())
+        }
+    };
+    let report = permissions
+        .pre_warm_all_caches([1_u64, 2, 3], move |guild| load(guild.count_ones() == 2), 2)
+        .await;
+    assert_eq!((report.guilds, report.failed.len()), (2, 1));
+    assert_eq!(report.failed[0].guild, 3);
+}
+
 /// With as many keys many leases share a counter, some with those of ranks and assignments: none voids another.
 pub(crate) async fn keys_of_one_guild_do_not_void_each_other(backend: &Backend) {
     let permissions = PermissionCache::new(backend.clone());

@@ -20,6 +20,7 @@ use super::retry::{Job, RetryQueue};
 use super::settings::ValkeySettings;
 use super::supervisor::Supervision;
 use crate::backend::generation::Generations;
+use crate::backend::kept::Kept;
 use crate::backend::stats::{Counters, add};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -43,6 +44,7 @@ pub(super) struct Core {
     changed: tokio::sync::watch::Sender<bool>,
     pub(super) counters: Counters,
     pub(super) generations: Generations,
+    pub(super) kept: Kept,
     pub(super) queue: RetryQueue,
     pub(super) passes: Passes,
     pub(super) turns: [tokio::sync::Mutex<()>; 64],
@@ -94,6 +96,7 @@ impl Core {
             changed: tokio::sync::watch::Sender::new(false),
             counters: Counters::default(),
             generations: Generations::new(),
+            kept: Kept::default(),
             queue: RetryQueue::new(settings.retry_limit),
             passes: Passes::default(),
             turns: std::array::from_fn(|_| tokio::sync::Mutex::new(())),

@@ -9,6 +9,7 @@ use super::store::{seconds, set_command, settle};
 use super::{Condition, RetryGuard, Target, ValkeyBackend, script};
 use crate::backend::codec::{self, Decoded};
 use crate::backend::generation::Ticket;
+use crate::backend::kept::Kept;
 use crate::backend::key::KeyRef;
 use crate::backend::lease::{Lease, Snapshot};
 use crate::backend::value::{Json, Value};
@@ -17,6 +18,10 @@ use crate::error::Result;
 impl ValkeyBackend {
     pub(in crate::backend) fn store_number(&self) -> u64 {
         self.core().generations.id()
+    }
+
+    pub(in crate::backend) fn kept(&self) -> &Kept {
+        &self.core().kept
     }
 
     pub(in crate::backend) fn lease(&self, key: KeyRef<'_>) -> Lease {

@@ -68,7 +68,7 @@ impl PermissionCache {
     /// assert_eq!((report.guilds, report.failed[0].guild), (2, 3));
     /// # }
     /// ```
-    pub fn pre_warm_all_caches<G, L>(
+    pub fn pre_warm_all_caches<G, L, Fut, E>(
         &self,
         guilds: impl IntoIterator<Item = G>,
         load: L,
@@ -76,6 +76,10 @@ impl PermissionCache {
     ) -> PreWarm<L>
     where
         G: Into<u64>,
+        // Asked for here already, so that the type of the closure's argument need not be written down.
+        L: Fn(u64) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<GuildPermissions, E>> + Send + 'static,
+        E: StdError + Send + Sync + 'static,
     {
         PreWarm {
             cache: self.clone(),
