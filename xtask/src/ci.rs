@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::report::{Expect, Report};
 use crate::workspace::{Workspace, cargo, cargo_of};
-use crate::{Result, bench, faults, fuzz, sanitize, test};
+use crate::{Result, bench, dependents, faults, fuzz, sanitize, test};
 
 /// The library's minimum supported Rust version, as `rust-version` in Cargo.toml says.
 const MSRV: &str = "1.88";
@@ -19,6 +19,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
     let workspace = Workspace::load()?;
     if let Err(error) = test::run(&test::Args::default(), report) {
+        report.problem(&error.to_string());
+    }
+    if let Err(error) = dependents::run(&dependents::Args::default(), report) {
         report.problem(&error.to_string());
     }
     step(report, "format", cargo().args(["fmt", "--all", "--check"]));

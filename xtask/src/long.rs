@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::report::{Expect, Report};
 use crate::workspace::cargo;
-use crate::{Result, loom};
+use crate::{Result, dependents, loom};
 
 const PREFIX: &str = "long_";
 
@@ -60,6 +60,10 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
                 Expect::Tests,
             );
         }
+    }
+    if args.package.is_none() && "dependents".contains(filter) {
+        found += 1;
+        dependents::run(&dependents::Args { all: true }, report)?;
     }
     if found == 0 {
         return Err(

@@ -6,6 +6,7 @@
 
 mod bench;
 mod ci;
+mod dependents;
 mod faults;
 mod fuzz;
 mod long;
@@ -49,6 +50,8 @@ enum Task {
     Valkey(valkey::Args),
     /// The loom models, on the library's own source files
     Loom(loom::Args),
+    /// Crates of others answer the same with and without tux-cache in the program (part of ci; --all is part of long)
+    Dependents(dependents::Args),
     /// Fuzz every target for a while (needs a nightly toolchain; installs cargo-fuzz under target/)
     Fuzz(fuzz::Args),
     /// Switch on each seeded fault in turn and show that its model or test catches it
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args, &mut report),
         Task::Ci(args) => ci::run(&args, &mut report),
         Task::Loom(args) => loom::run(&args, &mut report),
+        Task::Dependents(args) => dependents::run(&args, &mut report),
         Task::Fuzz(args) => fuzz::run(&args, &mut report),
         Task::Faults(args) => faults::run(&args, &mut report),
         Task::Mutants(args) => mutants::run(&args, &mut report),

@@ -1,0 +1,180 @@
+//! `cargo xtask dependents`: what depending on tux-cache does to other crates of the same program, which must be nothing.
+//!
+//! A feature that we switch on is on for the whole program. So the dependency tree of every set of our features is looked
+//! through for features that change what others get, and the crates of others answer the same with and without tux-cache
+//! (`tests/dependents`, a workspace of its own).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::Result;
+use crate::report::{Expect, Report};
+use crate::workspace::{Workspace, cargo};
+
+const FOLDER: &str = "tests/dependents";
+
+/// The newest twilight, and serenity.
+const SOME: &str = "twilight-0-18,serenity";
+const ALL: &str = "twilight-0-16,twilight-0-17,twilight-0-18,serenity";
+
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// With every supported version of twilight-model, not the newest alone
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
+    let workspace = Workspace::load()?;
+    report.check("features of shared crates", || {
+        let sets = sets(&features(&workspace.root)?);
+        for set in &sets {
+            look_through(&workspace.root, set)?;
+        }
+        println!("{} sets of features", sets.len());
+        Ok(())
+    });
+    // The versions that the workspace has: cargo need not build them again, and nobody need keep a second list.
+    let folder = workspace.root.join(FOLDER);
+    fs::copy(workspace.root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
+    let others = if args.all { ALL } else { SOME };
+    tests(&workspace, others, "others' crates alone", report);
+    let beside = format!("{others},tux-cache");
+    tests(
+        &workspace,
+        &beside,
+        "others' crates beside tux-cache",
+        report,
+    );
+    Ok(())
+}
+
+fn tests(workspace: &Workspace, features: &str, name: &str, report: &mut Report) {
+    let mut command = cargo();
+    command.args(["test", "--no-fail-fast", "--features", features]);
+    command.arg("--target-dir").arg(&workspace.target);
+    command.current_dir(workspace.root.join(FOLDER));
+    report.run(name, &mut command, Expect::Tests);
+}
+
+/// The library's own features, without `default`.
+fn features(root: &Path) -> Result<Vec<String>> {
+    let metadata = output(
+        cargo()
+            .args(["metadata", "--format-version", "1", "--no-deps"])
+            .current_dir(root),
+    )?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let ours = packages.filter(|package| package["name"] == "tux-cache");
+    let features: Vec<String> = ours
+        .filter_map(|package| package["features"].as_object())
+        .flat_map(|features| features.keys().cloned())
+        .filter(|feature| feature != "default")
+        .collect();
+    if features.is_empty() {
+        return Err("cargo metadata names no feature of tux-cache".into());
+    }
+    Ok(features)
+}
+
+/// Every set of features.
+fn sets(features: &[String]) -> BTreeSet<String> {
+    (0..1_usize << features.len())
+        .map(|set| {
+            let chosen = features.iter().enumerate();
+            let chosen = chosen.filter(|(at, _)| set >> at & 1 == 1);
+            let chosen: Vec<&str> = chosen.map(|(_, feature)| feature.as_str()).collect();
+            chosen.join(",")
+        })
+        .collect()
+}
+
+fn look_through(root: &Path, set: &str) -> Result<()> {
+    let mut tree = cargo();
+    tree.args(["tree", "--package", "tux-cache", "--no-default-features"]);
+    tree.args(["--features", set, "--edges", "normal,build"]);
+    tree.args(["--target", "all", "--prefix", "none", "--format", "{p}|{f}"]);
+    let tree = output(tree.current_dir(root))?;
+    if !tree.contains("tux-cache v") {
+        return Err("cargo tree shows no tux-cache".into());
+    }
+    match tree.lines().find_map(changes_others) {
+        None => Ok(()),
+        Some(found) => Err(format!("with the features `{set}`: {found}").into()),
+    }
+}
+
+/// What is wrong with a package of a tree and its features, `name vX|a,b`.
+fn changes_others(line: &str) -> Option<String> {
+    let (package, features) = line.split_once('|')?;
+    let name = package.split(' ').next()?;
+    let features = features.trim_end_matches(" (*)").split(',');
+    let mut wrong = features.filter(|feature| match name {
+        // Every other one gives a text another meaning, or another order.
+        "serde_json" => !matches!(*feature, "" | "default" | "std" | "alloc"),
+        "log" | "tracing" => feature.contains("max_level") || *feature == "log-always",
+        "ahash" => matches!(*feature, "no-rng" | "compile-time-rng"),
+        "rustls" => matches!(
+            *feature,
+            "custom-provider" | "fips" | "aws_lc_rs" | "aws-lc-rs"
+        ),
+        _ => false,
+    });
+    let feature = wrong.next()?;
+    Some(format!(
+        "the feature `{feature}` of {name} changes what other crates get"
+    ))
+}
+
+fn output(command: &mut Command) -> Result<String> {
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feature_that_changes_what_others_get_is_found() {
+        for (line, wrong) in [
+            ("serde_json v1.0.154|default,std", None),
+            ("serde_json v1.0.154| (*)", None),
+            ("serde_json v1.0.154|alloc,std (*)", None),
+            (
+                "serde_json v1.0.154|default,preserve_order,std",
+                Some("preserve_order"),
+            ),
+            (
+                "serde_json v1.0.154|arbitrary_precision (*)",
+                Some("arbitrary_precision"),
+            ),
+            ("serde_json v1.0.154|raw_value", Some("raw_value")),
+            ("tracing v0.1.41|release_max_level_off,std", Some("level")),
+            ("tracing v0.1.41|std", None),
+            ("tux-cache v0.1.0 (/a b)|backend,default,valkey", None),
+            ("", None),
+        ] {
+            let found = changes_others(line);
+            assert_eq!(found.is_some(), wrong.is_some(), "{line}");
+            if let (Some(found), Some(wrong)) = (found, wrong) {
+                assert!(found.contains(wrong), "{found}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_set_is_looked_through() {
+        let sets = sets(&["a".into(), "b".into(), "c".into()]);
+        let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+        assert_eq!(sets, ["", "a", "a,b", "a,b,c", "a,c", "b", "b,c", "c"]);
+    }
+}
