@@ -58,6 +58,7 @@ impl<'a> KeySet<'a> {
     }
 
     /// Whose keys the sets are, if all of them are one guild's.
+    #[cfg(feature = "valkey")]
     pub(crate) fn guild_of_all(sets: &[Self]) -> Option<u64> {
         let guild = sets.first()?.guild()?;
         sets.iter()

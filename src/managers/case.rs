@@ -81,7 +81,7 @@ impl Cached for CaseId {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct CaseCache {
-    tier: Arc<Tier<CaseId>>,
+    pub(super) tier: Arc<Tier<CaseId>>,
 }
 
 impl CaseCache {
@@ -204,11 +204,6 @@ impl CaseCache {
     pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
         let set = KeySet::Guild(Family::CaseByNumber, guild.into());
         self.tier.shared.remove_set(set).await
-    }
-
-    /// Forgets what was remembered for outages: the store's keys are removed by somebody else.
-    pub(crate) fn forget(&self) {
-        self.tier.shared.forget_all();
     }
 
     /// Removes every case of every guild, as far as the [`Scope`](super::Scope) reaches.

@@ -12,6 +12,8 @@
 mod answer;
 mod case;
 mod common;
+#[cfg(feature = "valkey")]
+mod each;
 mod fetch;
 mod fetch_many;
 mod flights;
@@ -29,6 +31,8 @@ mod stats;
 mod tier;
 
 pub use case::CaseCache;
+#[cfg(feature = "valkey")]
+pub(crate) use each::EachOptions;
 pub use guild_config::{GuildConfig, GuildConfigCacheManager, GuildConfigUpdate, Missing, Unknown};
 pub use ids::{ChannelId, GuildId, RoleId, UserId};
 pub use jail_status::JailStatusCache;
@@ -56,38 +60,6 @@ fn own_memory(entries: usize) -> Backend {
     }
 }
 
-/// The settings of each manager.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct EachOptions {
-    pub(crate) guild_config: ManagerOptions,
-    pub(crate) jail_status: ManagerOptions,
-    pub(crate) prefix: ManagerOptions,
-    pub(crate) permissions: ManagerOptions,
-    pub(crate) cases: ManagerOptions,
-}
-
-impl EachOptions {
-    pub(crate) fn all(options: ManagerOptions) -> Self {
-        Self {
-            guild_config: options.clone(),
-            jail_status: options.clone(),
-            prefix: options.clone(),
-            permissions: options.clone(),
-            cases: options,
-        }
-    }
-
-    pub(crate) fn each(&mut self) -> [&mut ManagerOptions; 5] {
-        [
-            &mut self.guild_config,
-            &mut self.jail_status,
-            &mut self.prefix,
-            &mut self.permissions,
-            &mut self.cases,
-        ]
-    }
-}
-
 /// One of each, on one backend.
 #[derive(Clone, Debug)]
 pub struct Managers {
@@ -104,7 +76,7 @@ pub struct Managers {
 impl Managers {
     /// New ones, all on `backend`.
     pub fn new(backend: impl Into<Backend>) -> Self {
-        Self::with_each(backend.into(), EachOptions::default())
+        Self::with_options(backend, ManagerOptions::new())
     }
 
     /// New ones, all on `backend` and with the same settings: a TTL set there is the TTL of all.
@@ -112,18 +84,12 @@ impl Managers {
     /// # Panics
     /// When [`keep_stale`](ManagerOptions::keep_stale) asks for absurdly many entries.
     pub fn with_options(backend: impl Into<Backend>, options: ManagerOptions) -> Self {
-        Self::with_each(backend.into(), EachOptions::all(options))
-    }
-
-    pub(crate) fn with_each(backend: Backend, options: EachOptions) -> Self {
+        let backend = backend.into();
         Self {
-            guild_config: GuildConfigCacheManager::with_options(
-                backend.clone(),
-                options.guild_config,
-            ),
-            jail_status: JailStatusCache::with_options(backend.clone(), options.jail_status),
-            prefix: PrefixCache::with_options(backend.clone(), options.prefix),
-            permissions: PermissionCache::with_options(backend, options.permissions),
+            guild_config: GuildConfigCacheManager::with_options(backend.clone(), options.clone()),
+            jail_status: JailStatusCache::with_options(backend.clone(), options.clone()),
+            prefix: PrefixCache::with_options(backend.clone(), options.clone()),
+            permissions: PermissionCache::with_options(backend, options),
         }
     }
 
@@ -145,17 +111,6 @@ impl Managers {
         self.jail_status.set_backend(backend.clone());
         self.prefix.set_backend(backend.clone());
         self.permissions.set_backend(backend);
-    }
-
-    pub(crate) fn set_each(&self, backend: Backend, options: EachOptions) {
-        self.guild_config
-            .set_backend_with(backend.clone(), options.guild_config);
-        self.jail_status
-            .set_backend_with(backend.clone(), options.jail_status);
-        self.prefix
-            .set_backend_with(backend.clone(), options.prefix);
-        self.permissions
-            .set_backend_with(backend, options.permissions);
     }
 
     /// The bot left `guild`: removes all that any of them holds about it, and its [cases](CaseCache) on the same backend;

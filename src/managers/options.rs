@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use super::stale::LastKnown;
-use crate::error::Result;
-
 /// How far [`clear_all`](super::GuildConfigCacheManager::clear_all) and `invalidate_guild` reach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -70,19 +67,6 @@ impl ManagerOptions {
     /// The defaults.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    pub(crate) fn forget_stale(&mut self) {
-        self.stale = None;
-    }
-
-    /// # Errors
-    /// Kind `Config` when they ask to remember absurdly many values.
-    pub(crate) fn check(&self) -> Result<()> {
-        match self.stale {
-            Some((age, entries)) => LastKnown::new(age, entries).map(drop),
-            None => Ok(()),
-        }
     }
 
     /// How long entries live, on every backend. Zero keeps nothing. Without it a manager has its built-in TTL, which an

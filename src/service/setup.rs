@@ -228,17 +228,12 @@ impl CacheSetupBuilder {
         RequiredSetup(self)
     }
 
-    async fn make(mut self) -> CacheSetup {
+    async fn make(self) -> CacheSetup {
         let service = CacheService::new();
         if let Some(memory) = self.fallback.or(self.with_ticker) {
             service.set_fallback(memory);
         }
-        for options in self.options.each() {
-            if let Err(error) = options.check() {
-                tracing::error!(%error, "nothing is remembered for outages: keep_stale asks for too many entries");
-                options.forget_stale();
-            }
-        }
+        let options = self.options.sound();
         let settings = match self.address {
             Address::Settings(settings) => settings.map(|settings| Some(*settings)),
             Address::Memory => Ok(None),
@@ -263,12 +258,12 @@ impl CacheSetupBuilder {
         };
         let backend = service.backend();
         if !self.leave_shared {
-            Managers::shared().set_each(backend.clone(), self.options.clone());
-            CaseCache::shared().set_backend_with(backend.clone(), self.options.cases.clone());
+            Managers::shared().set_each(backend.clone(), options.clone());
+            CaseCache::shared().set_backend_with(backend.clone(), options.cases.clone());
         }
         CacheSetup {
-            cases: CaseCache::with_options(backend.clone(), self.options.cases.clone()),
-            managers: Managers::with_each(backend.clone(), self.options),
+            cases: CaseCache::with_options(backend.clone(), options.cases.clone()),
+            managers: Managers::with_each(backend.clone(), options),
             backend,
             service,
             problem,
