@@ -42,6 +42,18 @@ async fn a_wrong_password_is_auth_at_once_and_is_never_shown() {
 }
 
 #[tokio::test]
+async fn a_user_without_a_password_is_that_user() {
+    let server = ValkeyServer::builder()
+        .acl("guest on nopass ~tux:k +@all")
+        .start()
+        .unwrap();
+    let b = backend(&format!("valkey://guest@{}", server.addr())).await;
+    b.set("k", 1, None).await.unwrap();
+    let error = b.set("l", 1, None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Auth, "{error}");
+}
+
+#[tokio::test]
 async fn an_acl_without_the_key_pattern_is_auth() {
     let server = ValkeyServer::builder()
         .acl("bot on >pw ~other:* +@all")
