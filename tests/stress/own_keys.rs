@@ -156,3 +156,63 @@ fn i8_of_two_leased_sets_from_one_state_only_one_is_published_bounded() {
 fn i8_of_two_leased_sets_from_one_state_only_one_is_published_unbounded() {
     counter(None);
 }
+
+/// Every thread has many loads of its own keys under way, on all levels of the board, and changes some of the keys
+/// meanwhile: exactly the others publish, whatever the other threads do (I8, B2 to B4).
+fn many_loads(capacity: Option<usize>) {
+    const EACH: u64 = 1_000;
+    let (cache, _) = manual(capacity);
+    let (census, stop) = (Census::new(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let (cache, census, stop) = (&cache, &census, &stop);
+                scope.spawn(move || {
+                    let mut random = Random::new(thread);
+                    while !stop.load(Ordering::Relaxed) {
+                        let count = 1 + random.below(EACH);
+                        let keys = (0..count).map(|n| THREADS * n + thread);
+                        let mut loads: Vec<_> = keys.map(|key| (cache.lease(&key), key)).collect();
+                        let changed: Vec<bool> = loads
+                            .iter()
+                            .map(|(_, key)| match random.below(8) {
+                                0 => {
+                                    cache.set(*key, census.value(*key));
+                                    true
+                                }
+                                1 => {
+                                    cache.invalidate(key);
+                                    true
+                                }
+                                _ => false,
+                            })
+                            .collect();
+                        // Some go unused.
+                        loads.truncate(loads.len() - loads.len() / 10);
+                        for ((lease, key), changed) in loads.into_iter().zip(changed) {
+                            assert_eq!(cache.lease_is_valid(&lease), !changed, "I8");
+                            let stored = cache.set_leased(lease, key, census.value(key));
+                            assert_eq!(stored, !changed, "I8");
+                        }
+                    }
+                })
+            })
+            .collect();
+        let start = Instant::now();
+        while start.elapsed() < share_of_time() / 2 && !workers.iter().any(|w| w.is_finished()) {
+            std::thread::yield_now();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    at_rest(cache, &census, "many loads");
+}
+
+#[test]
+fn i8_loads_of_different_keys_leave_each_other_alone_bounded() {
+    many_loads(Some(5_000));
+}
+
+#[test]
+fn i8_loads_of_different_keys_leave_each_other_alone_unbounded() {
+    many_loads(None);
+}

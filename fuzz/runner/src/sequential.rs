@@ -13,9 +13,9 @@ use crate::ops::Op;
 use crate::tally;
 use crate::value::{Tally, Value};
 
-/// Leases out at a time. With that of a fetch they have a slot of the engine each, so that exactly the writes of their own
-/// key void them.
-const LEASES: usize = 3;
+/// Leases out at a time. With that of a fetch they have a slot of the engine each, whatever level they stand on, so that
+/// exactly the writes of their own key void them.
+const LEASES: usize = 24;
 
 /// Steps between two looks at the whole content. In between, what an operation touched is looked at.
 const STEPS_PER_LOOK: u64 = 64;
