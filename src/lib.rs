@@ -25,7 +25,8 @@
 //!
 //! Operations on one key of a bounded cache are linearizable as *a map that may forget*: a `get` that starts after a `set`
 //! returned sees that value, a later one, or nothing if the entry was evicted, expired, invalidated or cleared since. It
-//! never sees a value after its invalidation returned, nor one past its deadline by more than the ticker's lag and a tick.
+//! never sees a value after its invalidation returned, nor one past its deadline by more than three ticks and the
+//! ticker's lag, when it was written and now; nor does an entry end early by any lag.
 //! Walks over all entries are weakly consistent.
 //!
 //! # What can block

@@ -3,15 +3,29 @@
 //! A hit never reads a clock; it compares two loaded numbers. [`CoarseTicker`] is one background thread for the
 //! whole process that stores the current tick; [`ManualTicker`] is moved by hand, in tests.
 
-use crate::sync::{Arc, AtomicU64, CachePadded, Ordering};
+use crate::sync::{Arc, AtomicU64, Ordering};
 use std::time::Duration;
 
 // Said in full, since `loom-tests` includes this file by its path.
+#[path = "time/cell.rs"]
+mod cell;
 #[cfg(not(tux_loom))]
 #[path = "time/coarse.rs"]
 mod coarse;
+#[path = "time/deadline.rs"]
+mod deadline;
+#[path = "time/late.rs"]
+mod late;
+
+pub use cell::TickCell;
 #[cfg(not(tux_loom))]
 pub use coarse::CoarseTicker;
+#[cfg(not(tux_loom))]
+pub(crate) use coarse::Ticking;
+use deadline::ticks;
+pub(crate) use deadline::{Deadline, Line, Stamp, Ticks};
+#[cfg(tux_loom)]
+pub(crate) use late::Late;
 
 /// A monotonic clock, since any fixed point.
 ///
@@ -25,37 +39,6 @@ pub trait Ticker: Send + Sync + 'static {
     #[doc(hidden)]
     fn cell(&self) -> Option<TickCell> {
         None
-    }
-}
-
-/// A shared, cache-line padded tick: what a hit loads.
-#[doc(hidden)]
-#[derive(Clone, Debug)]
-pub struct TickCell(Arc<CachePadded<AtomicU64>>);
-
-impl TickCell {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(CachePadded::new(AtomicU64::new(0))))
-    }
-
-    /// The cell of a ticker that has none: everything with a deadline has passed it, and everything without one too.
-    fn beyond_all() -> Self {
-        Self(Arc::new(CachePadded::new(AtomicU64::new(BEYOND_ALL))))
-    }
-
-    #[inline(always)]
-    pub(crate) fn load(&self) -> u64 {
-        // Relaxed: a tick orders nothing; an old value only makes an entry live a little longer.
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Moves the tick forward, never back (several threads may correct a late ticker at once).
-    pub(crate) fn advance_to(&self, tick: u64) {
-        let tick = tick.min(LAST_TICK);
-        if cfg!(tux_fault = "tick-stored") {
-            return self.0.store(tick, Ordering::Relaxed);
-        }
-        self.0.fetch_max(tick, Ordering::Relaxed);
     }
 }
 
@@ -129,7 +112,7 @@ const NANOS_PER_TICK: u64 = 1_000_000;
 
 /// Where a cache reads the time.
 pub(crate) struct Clock {
-    /// Where somebody else stores the tick: one relaxed load. [`BEYOND_ALL`] if nobody does.
+    /// Where somebody else shows the tick: one relaxed load. Parked if nobody does.
     cell: TickCell,
     /// Then one virtual call.
     ticker: Box<dyn Ticker>,
@@ -138,123 +121,85 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn new(ticker: impl Ticker) -> Self {
         Self {
-            cell: ticker.cell().unwrap_or_else(TickCell::beyond_all),
+            cell: ticker.cell().unwrap_or_else(TickCell::parked),
             ticker: Box::new(ticker),
         }
     }
 
-    /// The current tick if it can be had by a load, otherwise one that every deadline has passed: for look-ups that are
-    /// repeated with [`tick`](Self::tick) if they find nothing.
+    /// What a look-up compares deadlines with: one load. Where one may have passed it is repeated with
+    /// [`tick`](Self::tick).
     #[inline(always)]
-    pub(crate) fn quick_tick(&self) -> u64 {
-        self.cell.load()
+    pub(crate) fn line(&self) -> Line {
+        self.cell.line()
     }
 
     /// The current tick.
     #[inline(always)]
     pub(crate) fn tick(&self) -> u64 {
-        match self.cell.load() {
-            BEYOND_ALL => self.ask(),
-            tick => tick,
+        match self.cell.line() {
+            Line::PARKED => self.ask(),
+            line => line.ticks(),
+        }
+    }
+
+    /// What a write that begins now reckons its deadline from.
+    #[inline(always)]
+    pub(crate) fn stamp(&self) -> Stamp {
+        match self.cell.stamp() {
+            Some(stamp) => stamp,
+            None => self.exact(),
         }
     }
 
     #[cold]
+    fn exact(&self) -> Stamp {
+        Stamp::exact(self.now())
+    }
+
+    #[cold]
     fn ask(&self) -> u64 {
+        let now = self.now();
+        // Unless somebody shows the tick by now: then something may be owed to what was written since (D3).
+        match self.cell.line() {
+            Line::PARKED => now,
+            line => line.ticks(),
+        }
+    }
+
+    fn now(&self) -> u64 {
         ticks(self.ticker.now())
     }
 
     /// Reads the real time and corrects a late ticker with it; returns by how many ticks it was late.
     #[cold]
     pub(crate) fn correct(&self) -> u64 {
-        match self.cell.load() {
-            BEYOND_ALL => 0,
-            seen => {
-                let real = self.ask();
-                self.cell.advance_to(real);
-                real.saturating_sub(seen)
-            }
+        match self.cell.line() {
+            Line::PARKED => 0,
+            seen => self.catch_up().saturating_sub(seen.ticks()),
         }
     }
-}
 
-/// The time stands still here, in 8,900 years: before [`Deadline::NEVER`].
-const LAST_TICK: u64 = Deadline::NEVER.0 - 1;
-/// No tick.
-const BEYOND_ALL: u64 = u64::MAX;
+    #[cfg(not(tux_loom))]
+    fn catch_up(&self) -> u64 {
+        self.cell.catch_up(&late::LATE, || self.now())
+    }
 
-/// Whole ticks in `time`, rounded down.
-fn ticks(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).map_or(LAST_TICK, |ticks| ticks.min(LAST_TICK))
-}
-
-/// A time to live in whole ticks, rounded up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ticks(u64);
-
-impl Ticks {
-    pub(crate) fn of(ttl: Duration) -> Self {
-        let part = u64::from(ttl.subsec_nanos()).div_ceil(NANOS_PER_TICK);
-        let ticks = ttl.as_secs().saturating_mul(1_000).saturating_add(part);
-        Self(ticks.min(Deadline::NEVER.0))
+    /// In models of the engine nobody is late.
+    #[cfg(tux_loom)]
+    fn catch_up(&self) -> u64 {
+        let now = self.now();
+        self.cell.advance_to(now);
+        now
     }
 }
 
-/// When an entry expires: 48 bits of ticks (8,900 years), all ones = never.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Deadline(u64);
-
-impl Deadline {
-    pub(crate) const BITS: u32 = 48;
-    pub(crate) const NEVER: Self = Self((1 << Self::BITS) - 1);
-
-    /// `ttl` ticks after tick `now`. Adds the tick that is under way, so that an entry never expires early by
-    /// rounding; saturates to [`Self::NEVER`] (T28).
-    #[inline]
-    pub(crate) fn after(now: u64, ttl: Ticks) -> Self {
-        Self(now.saturating_add(ttl.0 + 1).min(Self::NEVER.0))
-    }
-
-    #[inline(always)]
-    pub(crate) const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    #[inline(always)]
-    pub(crate) const fn bits(self) -> u64 {
-        self.0
-    }
-
-    /// `now` is a ticker's, and so never [`NEVER`](Self::NEVER); or beyond all.
-    #[inline(always)]
-    pub(crate) const fn has_passed(self, now: u64) -> bool {
-        self.0 <= now
-    }
-}
+#[cfg(all(test, not(any(tux_loom, tux_count))))]
+#[path = "time/tests.rs"]
+mod lateness;
 
 #[cfg(all(test, not(tux_loom)))]
 mod tests {
     use super::*;
-
-    #[test]
-    fn deadlines_round_up_and_never_come_early() {
-        let d = Deadline::after(10, Ticks::of(Duration::from_micros(1500)));
-        assert!(
-            !d.has_passed(12),
-            "10 + 1.5 ms, and tick 10 may be almost over"
-        );
-        assert!(d.has_passed(13));
-    }
-
-    #[test]
-    fn t28_huge_ttls_saturate_to_never() {
-        let d = Deadline::after(u64::MAX - 1, Ticks::of(Duration::MAX));
-        assert_eq!(d, Deadline::NEVER);
-        assert!(!d.has_passed(ticks(Duration::MAX)));
-        let cell = TickCell::new();
-        cell.advance_to(u64::MAX);
-        assert!(!d.has_passed(cell.load()));
-    }
 
     #[test]
     fn manual_ticker_clones_share_the_time_and_saturate() {
@@ -262,6 +207,7 @@ mod tests {
         let clock = Clock::new(a.clone());
         a.clone().advance(Duration::from_micros(2999));
         assert_eq!((clock.tick(), a.now()), (2, Duration::from_micros(2999)));
+        assert_eq!(clock.stamp(), Stamp::exact(2));
         a.advance(Duration::MAX);
         assert_eq!(a.now(), Duration::from_nanos(u64::MAX));
     }

@@ -293,15 +293,7 @@ mod tests {
             // Two hundred writes a tick, each for 5 ticks.
             let tick = n / 200;
             let guard = slot.enter();
-            cache.set(
-                &local,
-                hash,
-                n,
-                n,
-                Deadline::from_bits(tick + 5),
-                tick,
-                None,
-            );
+            cache.set(&local, hash, n, n, Deadline::at(tick + 5), tick, None);
             drop(guard);
             local.collect(&domain);
         }

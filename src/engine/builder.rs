@@ -9,8 +9,8 @@ use super::table::MAX_CAPACITY;
 use super::unbounded::Unbounded;
 use crate::error::Error;
 use crate::load::Group;
-use crate::sync::{Arc, OnceLock};
-use crate::time::{Clock, CoarseTicker, Ticker};
+use crate::sync::Arc;
+use crate::time::{Clock, CoarseTicker, Ticker, Ticking};
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -190,7 +190,7 @@ where
         Ok(TtlCache {
             index,
             clock: self.clock.unwrap_or_else(CoarseTicker::clock),
-            ticking: OnceLock::new(),
+            ticking: Ticking::default(),
             ttl: self.ttl.into(),
             board,
             locals,

@@ -8,8 +8,8 @@ use super::locals::Locals;
 use super::stats::Stats;
 use super::thread::{DOMAIN, Here, here};
 use crate::load::Group;
-use crate::sync::{Arc, OnceLock};
-use crate::time::{Clock, CoarseTicker, Deadline};
+use crate::sync::Arc;
+use crate::time::{Clock, Deadline, Ticking};
 use papaya::Equivalent;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
@@ -47,7 +47,7 @@ pub struct TtlCache<K, V, S = ahash::RandomState> {
     pub(super) index: Index<K, V, S>,
     pub(super) clock: Clock,
     /// Keeps the process-wide ticker going from the first deadline on.
-    pub(super) ticking: OnceLock<CoarseTicker>,
+    pub(super) ticking: Ticking,
     pub(super) ttl: Life,
     pub(super) board: Arc<Board>,
     pub(super) locals: Locals<K, V>,
@@ -252,7 +252,7 @@ where
     #[inline(never)]
     pub(super) fn store_now(&self, key: K, value: V, life: Life) {
         if let Life::For(ticks) = life
-            && self.ticking.get().is_some()
+            && self.ticking.is_on()
             && let Some(short) = self.enter_turn()
         {
             let Short {
@@ -263,8 +263,8 @@ where
                 guard,
             } = short;
             let home = bounded.home_of(hash_of(hasher, &key));
-            let tick = self.tick_for_write(local);
-            let deadline = Deadline::after(tick, ticks);
+            let (stamp, tick) = self.time_of_write(local);
+            let deadline = Deadline::after(stamp, ticks);
             bounded.set_now(local, home, key, value, deadline, tick);
             drop(guard);
             self.collect(&slot.into(), local);
@@ -297,9 +297,9 @@ where
         };
         let (deadline, tick) = match life {
             Life::For(ticks) => {
-                self.ticking.get_or_init(CoarseTicker::new);
-                let tick = self.tick_for_write(local);
-                (Deadline::after(tick, ticks), tick)
+                self.ticking.turn_on();
+                let (stamp, tick) = self.time_of_write(local);
+                (Deadline::after(stamp, ticks), tick)
             }
             _ => (Deadline::NEVER, self.clock.tick()),
         };

@@ -78,12 +78,12 @@ pub(crate) struct Expiry {
 
 #[inline]
 fn invert(deadline: Deadline) -> u64 {
-    Deadline::NEVER.bits() - deadline.bits()
+    Deadline::NEVER.ticks() - deadline.ticks()
 }
 
 #[inline]
 fn is_due(inverted: u64, now: u64) -> bool {
-    inverted != 0 && Deadline::from_bits(Deadline::NEVER.bits() - inverted).has_passed(now)
+    inverted != 0 && Deadline::NEVER.ticks() - inverted <= now
 }
 
 impl Expiry {
@@ -286,16 +286,16 @@ mod tests {
     fn the_due_group_is_found_and_others_are_not() {
         let index = Expiry::new(20_000).unwrap();
         for group in 0..index.groups() {
-            index.record(lane(group), Deadline::from_bits(1_000));
+            index.record(lane(group), Deadline::at(1_000));
         }
-        index.record(lane(777), Deadline::from_bits(50));
+        index.record(lane(777), Deadline::at(50));
         index.record(lane(5), Deadline::NEVER);
         assert!(!index.is_due(49));
         assert!(index.is_due(50));
         assert_eq!(index.take_due(50), Some(777));
         assert!(!index.is_due(50), "what was taken is not due any more");
         assert!(is_exact(&index));
-        index.keep(777, Deadline::from_bits(1_000));
+        index.keep(777, Deadline::at(1_000));
         assert_eq!(index.take_due(50), None);
         assert!(!index.is_due(999));
         assert!(index.is_due(1_000));
@@ -310,7 +310,7 @@ mod tests {
     fn a_node_that_is_too_great_is_put_right() {
         let index = Expiry::new(20_000).unwrap();
         for (group, tick) in [(3, 10), (8_000, 20), (9_000, 2_000)] {
-            index.record(lane(group), Deadline::from_bits(tick));
+            index.record(lane(group), Deadline::at(tick));
         }
         assert!(index.take(3), "as a sweep of all groups does");
         assert!(!is_exact(&index));
@@ -328,7 +328,7 @@ mod tests {
             let index = Expiry::new(buckets).unwrap();
             let tick = |group: usize| (group as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44;
             for group in 0..index.groups() {
-                index.record(lane(group), Deadline::from_bits(tick(group)));
+                index.record(lane(group), Deadline::at(tick(group)));
             }
             assert!(is_exact(&index));
             let found = due(&index, 1 << 20);

@@ -46,9 +46,9 @@ where
         };
         let Short { local, guard, .. } = short;
         let hash = hash_of(short.hasher, key);
-        let tick = || self.clock.quick_tick();
+        let line = || self.clock.line();
         // SAFETY: the guard goes with the entry, which is lent only for as long as it is open.
-        let entry = unsafe { short.bounded.get_at_home(hash, tick, |k| key.equivalent(k)) };
+        let entry = unsafe { short.bounded.get_at_home(hash, line, |k| key.equivalent(k)) };
         match entry {
             Some(entry) => Ok(Lent {
                 value: &entry.value,

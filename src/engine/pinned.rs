@@ -156,9 +156,9 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        let tick = || self.cache.clock.quick_tick();
+        let line = || self.cache.clock.line();
         // SAFETY: the view's guard is open for as long as the view is borrowed.
-        if let Some(entry) = unsafe { bounded.get_at_home(hash, tick, |k| k.borrow() == key) } {
+        if let Some(entry) = unsafe { bounded.get_at_home(hash, line, |k| k.borrow() == key) } {
             self.local.counters.hits.add(1);
             return Some(&entry.value);
         }
@@ -198,8 +198,8 @@ where
         // SAFETY: the same contract.
         unsafe {
             let (_, bounded) = self.index.bounded();
-            let tick = || self.clock.quick_tick();
-            let value = match bounded.get_near(hash, tick, |k| k.borrow() == key) {
+            let line = || self.clock.line();
+            let value = match bounded.get_near(hash, line, |k| k.borrow() == key) {
                 Near::Found(entry) => Some(&*entry.value),
                 Near::Missing => None,
                 Near::Unsure => return self.view(local, None, key),

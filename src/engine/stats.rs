@@ -31,7 +31,8 @@ pub struct Stats {
     /// Unlinked entries whose memory waits until no reader can hold them. Grows while a thread stays inside a
     /// view, and falls again after it left.
     pub unreclaimed: u64,
-    /// The most by which the ticker was seen to be late, in whole milliseconds.
+    /// The most by which the ticker was seen to be late, in whole milliseconds. By so much entries may have ended late, and those
+    /// that were written meanwhile; none ends early.
     pub ticker_lag: Duration,
 }
 

@@ -222,7 +222,7 @@ where
         let written = self.written.load(Ordering::Relaxed);
         let since = written - self.swept.load(Ordering::Relaxed).min(written);
         if earliest != 0
-            && Deadline::from_bits(Deadline::NEVER.bits() - earliest).has_passed(tick)
+            && Deadline::NEVER.ticks() - earliest <= tick
             && since >= WRITES_PER_SWEEP.max(self.map.len() as u64)
         {
             self.sweep(local, tick);
@@ -241,7 +241,7 @@ where
                 let stamp = slot.stamp;
                 count += usize::from(self.remove_if(key, &guard, |slot| slot.stamp == stamp));
             } else {
-                earliest = earliest.max(Deadline::NEVER.bits() - slot.deadline.bits());
+                earliest = earliest.max(Deadline::NEVER.ticks() - slot.deadline.ticks());
             }
         }
         self.earliest.fetch_max(earliest, Ordering::SeqCst);

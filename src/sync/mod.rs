@@ -11,6 +11,11 @@ mod std;
 pub(crate) use self::std::*;
 
 #[cfg(not(tux_loom))]
+mod fork;
+#[cfg(not(tux_loom))]
+pub(crate) use fork::in_forked_child;
+
+#[cfg(not(tux_loom))]
 mod map_guard;
 #[cfg(not(tux_loom))]
 pub(crate) use map_guard::{MapGuard, map_guard};

@@ -1,14 +1,19 @@
 //! The process-wide coarse ticker.
 
-use super::{Clock, NANOS_PER_TICK, TickCell, Ticker, ticks};
-use std::sync::{Mutex, OnceLock};
+use super::late::LATE;
+use super::{Clock, NANOS_PER_TICK, TickCell, Ticker};
+use crate::sync::in_forked_child;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// The default ticker: one background thread for the whole process stores the current millisecond.
+/// The default ticker: one background thread for the whole process shows the current millisecond.
 ///
 /// The thread starts with the first `CoarseTicker` (a cache makes one when it first needs a deadline) and ends when
-/// the last one is dropped. Caches correct it when they notice that it is late ([`Stats::ticker_lag`]). After `fork`
-/// the child has no such thread; the next cache that is built or corrects the time starts a new one.
+/// the last one is dropped. Where it is late, on a busy machine or because the process was stopped, caches correct it when they notice
+/// ([`Stats::ticker_lag`]); entries that were written meanwhile live longer by as much, never shorter. After `fork` the child has no
+/// such thread; the first call that asks for the time starts one.
+///
+/// No call waits for another thread, and no lock is held that a `fork` could leave locked.
 ///
 /// [`Stats::ticker_lag`]: crate::Stats
 #[derive(Debug)]
@@ -17,62 +22,98 @@ pub struct CoarseTicker(());
 struct Shared {
     start: Instant,
     cell: TickCell,
-    state: Mutex<State>,
+    /// How many tickers exist.
+    users: AtomicUsize,
+    /// Whether a thread ticks for them, or is about to.
+    ticks: AtomicBool,
+    /// When no thread was to be had, in ticks.
+    refused: AtomicU64,
 }
 
-/// How many tickers exist, and the process whose thread ticks for them.
-#[derive(Default)]
-struct State {
-    users: usize,
-    ticking_in: Option<u32>,
-}
+/// How long to wait until a thread is asked for again, in ticks.
+const RETRY_AFTER: u64 = 100;
 
+/// Made once, by whoever comes first; not with a lock, which a fork could leave locked.
 fn shared() -> &'static Shared {
-    static SHARED: OnceLock<Shared> = OnceLock::new();
-    SHARED.get_or_init(|| Shared {
-        start: Instant::now(),
-        cell: TickCell::new(),
-        state: Mutex::default(),
-    })
+    static SHARED: AtomicPtr<Shared> = AtomicPtr::new(std::ptr::null_mut());
+    extern "C" fn child() {
+        // SAFETY: null, or published below and never freed.
+        if let Some(shared) = unsafe { SHARED.load(Ordering::Acquire).as_ref() } {
+            shared.crossed();
+        }
+    }
+    // SAFETY: null, or published below and never freed.
+    if let Some(shared) = unsafe { SHARED.load(Ordering::Acquire).as_ref() } {
+        return shared;
+    }
+    in_forked_child(child);
+    let new = Box::into_raw(Box::new(Shared::new()));
+    let none = std::ptr::null_mut();
+    match SHARED.compare_exchange(none, new, Ordering::AcqRel, Ordering::Acquire) {
+        // SAFETY: published, and never freed.
+        Ok(_) => unsafe { &*new },
+        Err(theirs) => {
+            // SAFETY: `new` was never published; what was is never freed.
+            unsafe {
+                drop(Box::from_raw(new));
+                &*theirs
+            }
+        }
+    }
 }
 
 impl Shared {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            cell: TickCell::parked(),
+            users: AtomicUsize::new(0),
+            ticks: AtomicBool::new(false),
+            refused: AtomicU64::new(0),
+        }
     }
 
     fn real(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Makes sure that this process has a ticking thread. Without one (no more threads to be had) the time still
-    /// moves, by the corrections of writers.
-    fn ensure_ticking(&'static self, state: &mut State) {
-        let pid = std::process::id();
-        if state.users > 0 && state.ticking_in != Some(pid) {
-            let spawned = std::thread::Builder::new()
-                .name("tux-cache-ticker".into())
-                .spawn(move || self.tick_while_used(pid));
-            state.ticking_in = spawned.is_ok().then_some(pid);
+    /// Makes sure that this process has a ticking thread, if anybody needs it. Without one (no more threads to be had) the
+    /// cell stays parked, and everybody reads the clock.
+    fn ensure_ticking(&'static self) {
+        // In one order with the end of the thread: either it sees a user, or the user that it has ended.
+        if self.users.load(Ordering::SeqCst) == 0 || self.ticks.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let spawned = std::thread::Builder::new()
+            .name("tux-cache-ticker".into())
+            .spawn(|| self.tick_while_used());
+        if spawned.is_err() {
+            self.refused.store(self.real(), Ordering::Relaxed);
+            self.ticks.store(false, Ordering::SeqCst);
         }
     }
 
-    fn tick_while_used(&self, pid: u32) {
+    fn tick_while_used(&self) {
         loop {
-            self.cell.advance_to(self.real());
-            {
-                let mut state = self.state();
-                if state.users == 0 || state.ticking_in != Some(pid) {
-                    if state.ticking_in == Some(pid) {
-                        state.ticking_in = None;
-                    }
-                    return;
-                }
+            self.cell.start(self.real());
+            while self.users.load(Ordering::SeqCst) > 0 {
+                std::thread::sleep(Duration::from_nanos(NANOS_PER_TICK));
+                self.cell.catch_up(&LATE, || self.real());
             }
-            std::thread::sleep(Duration::from_nanos(NANOS_PER_TICK));
+            self.cell.park(&LATE, || self.real());
+            self.ticks.store(false, Ordering::SeqCst);
+            if self.users.load(Ordering::SeqCst) == 0 || self.ticks.swap(true, Ordering::SeqCst) {
+                return;
+            }
         }
+    }
+
+    /// This is the child of a fork, and the thread that ticked has not come along. A signal may have interrupted anything: only stores and a look
+    /// at the clock. The next one who wants to know the time starts a thread.
+    fn crossed(&self) {
+        self.cell.park_alone(&LATE, self.real());
+        self.refused.store(0, Ordering::Relaxed);
+        self.ticks.store(false, Ordering::SeqCst);
     }
 }
 
@@ -81,10 +122,8 @@ impl CoarseTicker {
     #[must_use]
     pub fn new() -> Self {
         let shared = shared();
-        shared.cell.advance_to(shared.real());
-        let mut state = shared.state();
-        state.users += 1;
-        shared.ensure_ticking(&mut state);
+        shared.users.fetch_add(1, Ordering::SeqCst);
+        shared.ensure_ticking();
         Self(())
     }
 }
@@ -95,11 +134,13 @@ struct Passive;
 impl Ticker for Passive {
     fn now(&self) -> Duration {
         let shared = shared();
-        let now = shared.start.elapsed();
-        if ticks(now).saturating_sub(shared.cell.load()) > 100 {
-            shared.ensure_ticking(&mut shared.state());
+        if !shared.ticks.load(Ordering::Relaxed) && shared.users.load(Ordering::Relaxed) > 0 {
+            let refused = shared.refused.load(Ordering::Relaxed);
+            if refused == 0 || shared.real() >= refused + RETRY_AFTER {
+                shared.ensure_ticking();
+            }
         }
-        now
+        shared.start.elapsed()
     }
 
     fn cell(&self) -> Option<TickCell> {
@@ -122,18 +163,53 @@ impl Default for CoarseTicker {
 
 impl Drop for CoarseTicker {
     fn drop(&mut self) {
-        shared().state().users -= 1;
+        shared().users.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl Ticker for CoarseTicker {
-    /// The real time (about 25 ns); also restarts the thread in a forked child.
+    /// The real time (about 25 ns); also starts a thread in a forked child.
     fn now(&self) -> Duration {
         Passive.now()
     }
 
     fn cell(&self) -> Option<TickCell> {
         Passive.cell()
+    }
+}
+
+/// A ticker that is made when it is first needed, and then kept.
+#[derive(Debug, Default)]
+pub(crate) struct Ticking(AtomicBool);
+
+impl Ticking {
+    #[inline(always)]
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    #[inline(always)]
+    pub(crate) fn turn_on(&self) {
+        if !self.is_on() {
+            self.turn_on_now();
+        }
+    }
+
+    #[cold]
+    fn turn_on_now(&self) {
+        let ticker = CoarseTicker::new();
+        // Kept by whoever comes first. A fork in between leaves the child one user too many, none too few.
+        if !self.0.swap(true, Ordering::AcqRel) {
+            std::mem::forget(ticker);
+        }
+    }
+}
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        if *self.0.get_mut() {
+            drop(CoarseTicker(()));
+        }
     }
 }
 
@@ -144,61 +220,73 @@ mod tests {
     #[test]
     fn the_thread_ticks_while_a_ticker_lives() {
         let ticker = CoarseTicker::new();
-        let cell = ticker.cell().unwrap();
-        let (before, deadline) = (cell.load(), Instant::now() + Duration::from_secs(10));
-        while cell.load() <= before + 1 {
+        let clock = CoarseTicker::clock();
+        let (before, deadline) = (clock.tick(), Instant::now() + Duration::from_secs(10));
+        while ticker.cell().unwrap().stamp().is_none() || clock.tick() <= before + 1 {
             assert!(Instant::now() < deadline, "the ticker does not tick");
             std::thread::yield_now();
         }
-        assert!(ticker.now() >= Duration::from_millis(cell.load()));
+        assert!(ticker.now() >= Duration::from_millis(clock.tick()));
     }
 
     /// A ticker of the test's own.
-    fn own(place: &'static OnceLock<Shared>) -> &'static Shared {
-        place.get_or_init(|| Shared {
-            start: Instant::now(),
-            cell: TickCell::new(),
-            state: Mutex::default(),
-        })
+    fn own() -> &'static Shared {
+        Box::leak(Box::new(Shared::new()))
+    }
+
+    fn until(what: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !what() {
+            assert!(Instant::now() < deadline, "nothing happens");
+            std::thread::yield_now();
+        }
     }
 
     #[test]
     fn nobody_ticks_for_nobody() {
-        static OWN: OnceLock<Shared> = OnceLock::new();
-        let ticker = own(&OWN);
-        ticker.ensure_ticking(&mut ticker.state());
-        assert_eq!(ticker.state().ticking_in, None);
-        ticker.state().users = 1;
-        ticker.ensure_ticking(&mut ticker.state());
-        assert_eq!(ticker.state().ticking_in, Some(std::process::id()));
-        // The thread ends with the last user.
-        ticker.state().users = 0;
-        while ticker.state().ticking_in.is_some() {
-            std::thread::yield_now();
-        }
+        let ticker = own();
+        ticker.ensure_ticking();
+        assert!(!ticker.ticks.load(Ordering::SeqCst) && ticker.cell.stamp().is_none());
+        ticker.users.store(1, Ordering::SeqCst);
+        ticker.ensure_ticking();
+        assert!(ticker.ticks.load(Ordering::SeqCst));
+        until(|| ticker.cell.stamp().is_some());
+        // The thread ends with the last user, and leaves nothing that is not so any more.
+        ticker.users.store(0, Ordering::SeqCst);
+        until(|| !ticker.ticks.load(Ordering::SeqCst));
+        assert!(ticker.cell.stamp().is_none());
+        // And another one begins.
+        ticker.users.store(1, Ordering::SeqCst);
+        ticker.ensure_ticking();
+        until(|| ticker.cell.stamp().is_some());
+        ticker.users.store(0, Ordering::SeqCst);
     }
 
     /// As in a child of `fork`: what the parent noted is not about this process.
     #[test]
     fn a_thread_of_another_process_does_not_count() {
-        static OWN: OnceLock<Shared> = OnceLock::new();
-        let (ticker, here) = (own(&OWN), std::process::id());
-        *ticker.state() = State {
-            users: 1,
-            ticking_in: Some(here + 1),
-        };
-        ticker.tick_while_used(here);
-        assert_eq!(ticker.state().ticking_in, Some(here + 1));
-        ticker.ensure_ticking(&mut ticker.state());
-        assert_eq!(ticker.state().ticking_in, Some(here));
-        ticker.state().users = 0;
+        let ticker = own();
+        ticker.users.store(1, Ordering::SeqCst);
+        ticker.ticks.store(true, Ordering::SeqCst);
+        ticker.cell.start(ticker.real());
+        ticker.crossed();
+        assert!(ticker.cell.stamp().is_none());
+        ticker.ensure_ticking();
+        until(|| ticker.cell.stamp().is_some());
+        ticker.users.store(0, Ordering::SeqCst);
     }
 
     #[test]
     fn tickers_are_counted_down_again() {
-        let before = shared().state().users;
+        let users = || shared().users.load(Ordering::SeqCst);
+        let before = users();
         drop((0..1_000).map(|_| CoarseTicker::new()).collect::<Vec<_>>());
+        let places: Vec<_> = (0..1_000).map(|_| Ticking::default()).collect();
+        places.iter().for_each(Ticking::turn_on);
+        places.iter().for_each(Ticking::turn_on);
+        assert!(users() >= 1_000 && places[7].is_on());
+        drop(places);
         // Other tests have some, too.
-        assert!(shared().state().users < before + 500);
+        assert!(users() < before + 500);
     }
 }

@@ -5,7 +5,7 @@ use super::model::Stop;
 use super::remove::CLEARS_PER_SWEEP;
 use super::*;
 use crate::engine::clock::LEASED;
-use crate::time::Deadline;
+use crate::time::{Deadline, Line};
 use std::rc::Rc;
 
 mod world;
@@ -272,7 +272,7 @@ fn a_generation_that_comes_round_meets_no_look_up() {
             key.0 == KEY
         };
         // SAFETY: the guard is open.
-        unsafe { world.cache.get_at_home(HASH, || 0, is_it) }.is_some()
+        unsafe { world.cache.get_at_home(HASH, || Line::at(0), is_it) }.is_some()
     };
     assert!(look(&|| ()), "it stands where it is looked for first");
     world.clear(1);

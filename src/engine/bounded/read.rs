@@ -5,6 +5,7 @@ use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::expiry::Expiry;
 use crate::engine::table::Near;
 use crate::engine::word::Kind;
+use crate::time::Line;
 
 impl<K, V> Bounded<K, V> {
     /// The current entry whose key `is_it`. Does not count as a use.
@@ -58,12 +59,14 @@ impl<K, V> Bounded<K, V> {
     pub(crate) unsafe fn get_at_home<'g>(
         &self,
         hash: Hash,
-        tick: impl FnOnce() -> u64,
+        line: impl FnOnce() -> Line,
         is_it: impl FnOnce(&K) -> bool,
     ) -> Option<&'g Entry<K, V>> {
         let steady = self.clock.era.load().steady();
         let used = |entry: &Entry<K, V>| {
-            is_it(&entry.key) && !entry.deadline.has_passed(tick()) && entry.use_if_live(steady)
+            is_it(&entry.key)
+                && !entry.deadline.may_have_passed(line())
+                && entry.use_if_live(steady)
         };
         // SAFETY: the same contract.
         unsafe { self.table.first_at_home(hash, used) }
@@ -78,12 +81,13 @@ impl<K, V> Bounded<K, V> {
     pub(crate) unsafe fn get_near<'g>(
         &self,
         hash: Hash,
-        tick: impl Fn() -> u64 + Copy,
+        line: impl Fn() -> Line + Copy,
         is_it: impl Fn(&K) -> bool + Copy,
     ) -> Near<'g, K, V> {
         let steady = self.clock.era.load().steady();
-        let used =
-            |entry: &Entry<K, V>| !entry.deadline.has_passed(tick()) && entry.use_if_live(steady);
+        let used = |entry: &Entry<K, V>| {
+            !entry.deadline.may_have_passed(line()) && entry.use_if_live(steady)
+        };
         // SAFETY: the same contract.
         unsafe { self.table.find_near(hash, is_it, used) }
     }

@@ -213,7 +213,11 @@ impl<K, V> Bounded<K, V> {
                             word
                         };
                         if self.at(tick).sees(entry) {
-                            earliest = earliest.min(entry.deadline);
+                            earliest = earliest.min(if entry.deadline.ticks() <= tick {
+                                entry.deadline.postponed()
+                            } else {
+                                entry.deadline
+                            });
                         } else if self.remove(local, lane, word, entry) {
                             self.count_dead(local, entry);
                             count += 1;

@@ -139,9 +139,9 @@ where
     {
         // SAFETY: only the parts of bounded caches are quick (see `build`), and only with one is there a turn to enter.
         let (_, bounded) = unsafe { self.index.bounded() };
-        let tick = || self.clock.quick_tick();
+        let line = || self.clock.line();
         // SAFETY: the guard is open for as long as the entry is used.
-        match unsafe { bounded.get_near(hash, tick, |k| key.equivalent(k)) } {
+        match unsafe { bounded.get_near(hash, line, |k| key.equivalent(k)) } {
             Near::Found(entry) => {
                 let value = read(&entry.value);
                 local.counters.hits.add(1);

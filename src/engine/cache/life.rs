@@ -2,7 +2,7 @@
 
 use super::TtlCache;
 use crate::engine::local::Local;
-use crate::time::Ticks;
+use crate::time::{Stamp, Ticks};
 use std::time::Duration;
 
 /// How long an entry is to live.
@@ -19,7 +19,7 @@ impl From<Option<Duration>> for Life {
         match ttl {
             Some(Duration::ZERO) => Self::None,
             None | Some(Duration::MAX) => Self::Forever,
-            Some(ttl) => Self::For(Ticks::of(ttl)),
+            Some(ttl) => Self::For(Ticks::of(ttl).announced()),
         }
     }
 }
@@ -28,9 +28,10 @@ impl From<Option<Duration>> for Life {
 const WRITES_PER_CORRECTION: u32 = 64;
 
 impl<K, V, S> TtlCache<K, V, S> {
-    /// Corrects a late ticker now and then.
+    /// What the deadline of a write is reckoned from, and the tick at which it finds others expired. Corrects a late ticker
+    /// now and then.
     #[inline(always)]
-    pub(super) fn tick_for_write(&self, local: &Local<K, V>) -> u64 {
+    pub(super) fn time_of_write(&self, local: &Local<K, V>) -> (Stamp, u64) {
         let writes = local.writes.get();
         if writes.is_multiple_of(WRITES_PER_CORRECTION) {
             let lag = self.clock.correct();
@@ -39,6 +40,6 @@ impl<K, V, S> TtlCache<K, V, S> {
             }
         }
         local.writes.set(writes.wrapping_add(1));
-        self.clock.tick()
+        (self.clock.stamp(), self.clock.tick())
     }
 }

@@ -59,7 +59,7 @@ where
             }
         };
         // After the write: a sweep in between must not forget it.
-        let inverted = Deadline::NEVER.bits() - deadline.bits();
+        let inverted = Deadline::NEVER.ticks() - deadline.ticks();
         if self.earliest.load(Ordering::Relaxed) < inverted {
             self.earliest.fetch_max(inverted, Ordering::Relaxed);
         }

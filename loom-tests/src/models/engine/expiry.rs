@@ -9,7 +9,7 @@ use crate::sync::{StdArc, thread};
 use crate::time::Deadline;
 
 fn at(tick: u64) -> Deadline {
-    Deadline::from_bits(tick)
+    Deadline::at(tick)
 }
 
 /// An entry has expired; one thread sweeps it, another sets the key anew. The new one stays, the old one never shows

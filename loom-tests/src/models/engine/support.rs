@@ -8,7 +8,7 @@ use crate::engine::locals::{Batches, Supply};
 use crate::engine::reclaim::{Domain, Guard, Slot};
 use crate::engine::table::Near;
 use crate::sync::{StdArc, Witness};
-use crate::time::Deadline;
+use crate::time::{Deadline, Line};
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 
 /// A key with a hash of the model's choice.
@@ -211,14 +211,19 @@ impl Actor {
         let _guard = self.guard();
         // SAFETY: the guard is open for as long as the entry is used.
         let entry = unsafe {
-            let at_home = self.cache().get_at_home(key.hash, || tick, |k| k == key);
-            at_home.or_else(
-                || match self.cache().get_near(key.hash, || tick, |k| k == key) {
+            let at_home = self
+                .cache()
+                .get_at_home(key.hash, || Line::at(tick), |k| k == key);
+            at_home.or_else(|| {
+                match self
+                    .cache()
+                    .get_near(key.hash, || Line::at(tick), |k| k == key)
+                {
                     Near::Found(entry) => Some(entry),
                     Near::Missing => None,
                     Near::Unsure => self.cache().get(key.hash, self.now(tick), |k| k == key),
-                },
-            )
+                }
+            })
         };
         entry.map(|entry| entry.value.read())
     }
