@@ -29,6 +29,12 @@
 //! ticker's lag, when it was written and now; nor does an entry end early by any lag.
 //! Walks over all entries are weakly consistent.
 //!
+//! # Fork
+//!
+//! In a child of `fork` bounded caches and in-memory backends work from the first call, with what they held; nothing of the parent's other threads
+//! is waited for, and loads under way there are led anew. A Valkey backend has to be connected anew. An unbounded cache must not be
+//! written to by another thread at the moment of the fork.
+//!
 //! # What can block
 //!
 //! On bounded caches nothing waits for another thread but `get_or_fetch` and its kin, which wait for the one that loads the

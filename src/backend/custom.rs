@@ -14,6 +14,7 @@ use super::key_set::{KeySet, Reach};
 use super::stats::Counters;
 use super::value::{CacheValue, Json, Value};
 use crate::error::Result;
+use crate::sync::PerProcess;
 
 /// A key-value store with JSON values that the managers can work on.
 ///
@@ -201,7 +202,7 @@ struct Shared {
     generations: Generations,
     /// Writers of one key take turns, so that compare-and-set is exact within the process. Striped: the
     /// memory does not grow with the keys.
-    writers: [Mutex<()>; STRIPES],
+    writers: PerProcess<[Mutex<()>; STRIPES]>,
     counters: Counters,
     kept: Kept,
 }
@@ -212,7 +213,7 @@ impl CustomBackend {
             shared: Arc::new(Shared {
                 inner: Box::new(inner),
                 generations: Generations::new(),
-                writers: std::array::from_fn(|_| Mutex::new(())),
+                writers: PerProcess::new(|| std::array::from_fn(|_| Mutex::new(()))),
                 counters: Counters::default(),
                 kept: Kept::default(),
             }),
@@ -236,7 +237,7 @@ impl CustomBackend {
         let sum = key.bytes().fold(0_usize, |sum, b| {
             sum.wrapping_mul(31).wrapping_add(b.into())
         });
-        &self.shared.writers[sum % STRIPES]
+        &self.shared.writers.get()[sum % STRIPES]
     }
 
     pub(super) async fn get(&self, key: &str) -> Result<Option<Json>> {

@@ -17,6 +17,7 @@ use super::ttl::{InMemory, Ttl};
 use super::value::{CacheValue, Value};
 use crate::engine::Reached;
 use crate::error::{Error, Result};
+use crate::sync::PerProcess;
 use crate::{Stats, TtlCache};
 
 /// Lock stripes for read-merge-write; plain reads and writes never touch them.
@@ -38,7 +39,8 @@ pub struct InMemoryBackend {
 pub(super) struct Shared {
     pub(super) id: u64,
     pub(super) cache: TtlCache<Key, Value>,
-    pub(super) updates: [Mutex<()>; STRIPES],
+    /// A child of `fork` has its own: the parent's may be locked for ever.
+    pub(super) updates: PerProcess<[Mutex<()>; STRIPES]>,
     pub(super) counters: Counters,
     pub(super) kept: Kept,
     pub(super) max_value_bytes: Option<usize>,
@@ -286,7 +288,7 @@ impl InMemoryBackend {
         value: Value,
         ttl: impl Into<Ttl>,
     ) -> Result<bool> {
-        let _turn = self.shared.updates[Self::stripe(key)]
+        let _turn = self.shared.updates.get()[Self::stripe(key)]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         self.set_leased(lease, key, value, ttl)

@@ -11,6 +11,7 @@ use super::stats::Counters;
 use super::value::Value;
 use crate::TtlCache;
 use crate::error::Result;
+use crate::sync::PerProcess;
 use crate::time::Ticker;
 
 /// Settings of an [`InMemoryBackend`] beyond [`InMemoryBackend::new`].
@@ -82,7 +83,7 @@ impl InMemoryBackendBuilder {
             shared: Arc::new(Shared {
                 id: next_store_id(),
                 cache: builder.build()?,
-                updates: std::array::from_fn(|_| Mutex::new(())),
+                updates: PerProcess::new(|| std::array::from_fn(|_| Mutex::new(()))),
                 counters: Counters::default(),
                 kept: Kept::default(),
                 max_value_bytes: self.max_value_bytes,

@@ -18,6 +18,10 @@
 //! - **R3** A batch is freed only when every slot that had an open guard at its seal has since been seen without one, or
 //!   with another lap count than the seal saw; and every slot whose turn was entered, with another turn.
 //!
+//! - **R4** In a child of `fork` only the forking thread goes on. The guards of all others are left on their behalf before it does, so
+//!   nobody waits for them; its own stay. Their slots keep their owner, since what a thread has in its tables may be half changed:
+//!   nobody takes them over.
+//!
 //! # Why that is enough
 //!
 //! Take a reader that enters (counts itself open, then a light fence) and loads the address of `e`, and a reclaimer that
@@ -125,6 +129,16 @@ impl Domain {
         if !slot.is_inside() {
             slot.owned.store(false, Ordering::Release);
         }
+    }
+
+    /// Leaves, for all threads but the owner of `own`, the guards they are in: in a child of `fork`, where these threads have
+    /// not come along (R4). Only stores, so a signal handler may do it.
+    #[cfg(not(tux_loom))]
+    pub(crate) fn leave_all_but(&self, own: Option<&Slot>) {
+        let others = self
+            .slots()
+            .filter(|slot| !own.is_some_and(|own| ptr::eq(own, *slot)));
+        others.for_each(Slot::leave_all);
     }
 
     fn slots(&self) -> impl Iterator<Item = &Slot> {

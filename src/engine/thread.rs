@@ -1,7 +1,7 @@
 //! The calling thread's slot in the process-wide reclamation domain.
 
 use super::reclaim::{Domain, Quick, Slot, membarrier};
-use crate::sync::thread_local;
+use crate::sync::{AtomicBool, Ordering, in_forked_child, thread_local};
 use std::cell::Cell;
 
 pub(crate) static DOMAIN: Domain = Domain::new(membarrier::is_available);
@@ -14,6 +14,7 @@ struct Owner(&'static Slot);
 impl Drop for Owner {
     fn drop(&mut self) {
         QUICK.set(Quick::nobody(&NOBODY));
+        OWN.set(None);
         DOMAIN.release(self.0);
     }
 }
@@ -23,10 +24,31 @@ thread_local! {
     /// for the price of one load.
     static QUICK: Cell<Quick> = const { Cell::new(Quick::nobody(&NOBODY)) };
     static OWNER: Owner = {
-        let slot = DOMAIN.acquire();
+        let slot = acquire();
+        OWN.set(Some(slot));
         QUICK.set(Quick::of(slot).unwrap_or(Quick::nobody(&NOBODY)));
         Owner(slot)
     };
+}
+
+thread_local! {
+    /// The thread's slot, quick or not. No destructor: a signal handler may read it.
+    static OWN: Cell<Option<&'static Slot>> = const { Cell::new(None) };
+}
+
+/// A slot, in a domain that children of `fork` put right.
+fn acquire() -> &'static Slot {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    extern "C" fn child() {
+        membarrier::again();
+        DOMAIN.leave_all_but(OWN.get());
+    }
+    if !TOLD.load(Ordering::Acquire) {
+        // Before the first slot: then there is none in a child that was not told. Twice does no harm.
+        in_forked_child(child);
+        TOLD.store(true, Ordering::Release);
+    }
+    DOMAIN.acquire()
 }
 
 /// The calling thread's slot; a borrowed one where thread-local destructors already run.
@@ -92,7 +114,7 @@ pub(crate) fn here() -> Here {
 fn first() -> Here {
     let own = OWNER.try_with(|owner| owner.0);
     Here {
-        slot: own.unwrap_or_else(|_| DOMAIN.acquire()),
+        slot: own.unwrap_or_else(|_| acquire()),
         borrowed: own.is_err(),
         not_send: std::marker::PhantomData,
     }

@@ -9,7 +9,7 @@ use std::task::{Poll, Waker};
 
 use super::nesting::Node;
 use super::waiters::{Role, Waiters};
-use crate::sync::{Mutex, MutexGuard, StdArc};
+use crate::sync::{Mutex, MutexGuard, StdArc, process_number};
 
 /// How a flight ended, kept only until its last waiter has collected it.
 pub(crate) enum Outcome<V> {
@@ -87,6 +87,8 @@ impl<V, L> Inner<V, L> {
 pub(crate) struct Flight<K, V, L> {
     pub(crate) key: K,
     pub(crate) node: StdArc<Node>,
+    /// The process that it flies in.
+    process: u32,
     inner: Mutex<Inner<V, L>>,
 }
 
@@ -133,12 +135,19 @@ impl<K, V, L> Flight<K, V, L> {
         Self {
             key,
             node: StdArc::new(Node::new()),
+            process: process_number(),
             inner: Mutex::new(Inner {
                 stage: Stage::Led(None),
                 term: 0,
                 waiters: Waiters::default(),
             }),
         }
+    }
+
+    /// It was begun before a `fork` that made this process: of all who had to do with it only the calling thread has come
+    /// along, and the lock may be held for ever (L12).
+    fn is_foreign(&self) -> bool {
+        self.process != process_number()
     }
 
     /// Nothing in a critical section panics, and if it did, each leaves a state that is whole.
@@ -153,6 +162,9 @@ impl<K, V, L> Flight<K, V, L> {
     /// Validity is asked under the lock: a caller that began after an invalidation returned sees the
     /// lease void, and one that is registered here began before.
     pub(crate) fn try_join(&self, is_valid: impl FnOnce(&L) -> bool) -> Joining {
+        if self.is_foreign() {
+            return Joining::Refused;
+        }
         let mut inner = self.lock();
         match &inner.stage {
             Stage::Led(None) => {}
@@ -169,6 +181,9 @@ impl<K, V, L> Flight<K, V, L> {
 
     /// Registers the caller whose loader the leader runs. `None`: the flight is over already.
     pub(crate) fn join_spent(&self) -> Option<Ticket> {
+        if self.is_foreign() {
+            return None;
+        }
         let mut inner = self.lock();
         match inner.stage {
             Stage::Led(_) if cfg!(tux_fault = "load-promote-spent") => Some(inner.add(Role::Able)),
@@ -179,6 +194,9 @@ impl<K, V, L> Flight<K, V, L> {
 
     /// The leader has taken its lease: from here on joining depends on it.
     pub(crate) fn begin(&self, lease: StdArc<L>) {
+        if self.is_foreign() {
+            return;
+        }
         let mut inner = self.lock();
         if let Stage::Led(held) = &mut inner.stage {
             *held = Some(lease);
@@ -194,11 +212,14 @@ impl<K, V, L> Flight<K, V, L> {
 
     /// Whether the flight still has its leader, that is, whether the holder of the guard is it.
     pub(crate) fn is_led(&self) -> bool {
-        matches!(self.lock().stage, Stage::Led(_))
+        self.is_foreign() || matches!(self.lock().stage, Stage::Led(_))
     }
 
     /// A waiter looks, and notes whom to wake if there is nothing yet.
     pub(crate) fn poll(&self, ticket: Ticket, waker: &Waker) -> Poll<Step<V>> {
+        if self.is_foreign() {
+            return Poll::Ready(Step::Lost);
+        }
         // Cloned before and dropped after the lock: wakers are user code. (Locals drop in reverse order.)
         let fresh = waker.clone();
         let _displaced;
@@ -237,6 +258,9 @@ impl<K, V, L> Flight<K, V, L> {
     /// A waiter goes without its result (L7). That ends the flight if it was orphaned and nobody is left who
     /// could lead.
     pub(crate) fn leave(&self, ticket: Ticket) -> Closing {
+        if self.is_foreign() {
+            return Closing::NotLed;
+        }
         let _displaced;
         let _outcome;
         let mut guard = self.lock();
@@ -276,6 +300,9 @@ impl<K, V, L> Flight<K, V, L> {
         outcome: Option<StdArc<Outcome<V>>>,
         wanted: impl FnOnce(u64) -> bool,
     ) -> Closing {
+        if self.is_foreign() {
+            return Closing::NotLed;
+        }
         // The lease and an outcome nobody wants are dropped after the lock.
         let _lease;
         let mut outcome = outcome;
@@ -300,6 +327,9 @@ impl<K, V, L> Flight<K, V, L> {
     /// so that a waiter that is alive but not polled holds nobody up (T21). The second value says whether
     /// the flight is over, because nobody is left who could lead.
     pub(crate) fn abandon(&self) -> (Vec<Waker>, bool) {
+        if self.is_foreign() {
+            return (Vec::new(), false);
+        }
         let _lease;
         let mut guard = self.lock();
         let inner = &mut *guard;

@@ -10,7 +10,7 @@ use super::flight::{Flight, FlightError, Joining};
 use super::join::{Baton, JoinFuture, Joined, LeaderGuard, Seat};
 use super::registry::Registry;
 use super::source::{Key, LeaseSource, Store};
-use crate::sync::StdArc;
+use crate::sync::{PerProcess, StdArc};
 
 /// After this many flights that gave a waiter nothing it can use (another error type, an expiry), it loads
 /// by itself instead of joining once more: no serial convoy (T22).
@@ -18,8 +18,11 @@ const USELESS_FLIGHTS: usize = 2;
 
 /// One flight per key. Cloning gives another handle to the same group.
 pub(crate) struct Group<K, V, L> {
-    registry: StdArc<Registry<K, V, L>>,
+    /// A child of `fork` has one of its own (L12).
+    registry: StdArc<PerProcess<Entered<K, V, L>>>,
 }
+
+type Entered<K, V, L> = StdArc<Registry<K, V, L>>;
 
 /// What a caller found when it came.
 pub(crate) enum Entry<K: Key, V, L> {
@@ -53,7 +56,7 @@ impl<V> From<Result<V, FlightError>> for Shared<V> {
 impl<K, V, L> Group<K, V, L> {
     pub(crate) fn new() -> Self {
         Self {
-            registry: StdArc::new(Registry::new()),
+            registry: StdArc::new(PerProcess::new(|| StdArc::new(Registry::new()))),
         }
     }
 }
@@ -61,13 +64,16 @@ impl<K, V, L> Group<K, V, L> {
 impl<K: Key, V, L> Group<K, V, L> {
     /// How many keys have a flight now; 0 at rest (L10).
     pub(crate) fn len(&self) -> usize {
-        self.registry.len()
+        self.registry.get().len()
     }
 
     /// How many wait for this key's flight now.
     #[cfg(test)]
     pub(crate) fn waiting(&self, key: &K) -> usize {
-        self.registry.get(key).map_or(0, |flight| flight.waiting())
+        self.registry
+            .get()
+            .get(key)
+            .map_or(0, |flight| flight.waiting())
     }
 
     /// Joins the flight of `key`, or starts one.
@@ -75,7 +81,8 @@ impl<K: Key, V, L> Group<K, V, L> {
     where
         S: LeaseSource<K, Lease = L> + ?Sized,
     {
-        let mut present = self.registry.get(key);
+        let registry = self.registry.get();
+        let mut present = registry.get(key);
         loop {
             if let Some(flight) = &present {
                 match flight.try_join(|lease| source.is_valid(lease)) {
@@ -93,7 +100,7 @@ impl<K: Key, V, L> Group<K, V, L> {
             }
             // None, or one that is over or overtaken: start afresh in its place.
             let mine = StdArc::new(Flight::new(key.clone()));
-            match self.registry.enter(&mine, present.as_ref()) {
+            match registry.enter(&mine, present.as_ref()) {
                 Ok(()) => return Entry::Lead(Baton::new(self.seat(&mine))),
                 Err(other) => present = Some(other),
             }
@@ -102,7 +109,7 @@ impl<K: Key, V, L> Group<K, V, L> {
 
     fn seat(&self, flight: &StdArc<Flight<K, V, L>>) -> Seat<K, V, L> {
         Seat {
-            registry: StdArc::clone(&self.registry),
+            registry: StdArc::clone(self.registry.get()),
             flight: StdArc::clone(flight),
         }
     }

@@ -54,6 +54,9 @@
 //! - **L11** An expired flight is over at once: its waiters get `Expired`, newcomers start afresh, and a
 //!   load that returns later publishes nothing. (A publication already under way may finish: its lease holds,
 //!   so it is no stale value.)
+//! - **L12** In a child of `fork` no load of the parent's is waited for, and none of its locks is asked for: flights are entered in
+//!   a registry of the child's own, so each load is led anew. Only the forking thread's own load goes on, if it forked in its
+//!   loader: it publishes, and nobody waits.
 //!
 //! # Progress
 //! | operation | waits for |

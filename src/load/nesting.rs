@@ -12,21 +12,27 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::sync::{Mutex, StdArc, thread_local};
+use crate::sync::{Mutex, StdArc, process_number, thread_local};
 
 /// A flight's place in the wait graph, without its types.
 pub(crate) struct Node {
+    process: u32,
     waits_for: Mutex<Vec<StdArc<Node>>>,
 }
 
 impl Node {
     pub(crate) fn new() -> Self {
         Self {
+            process: process_number(),
             waits_for: Mutex::new(Vec::new()),
         }
     }
 
     fn edit<R>(&self, edit: impl FnOnce(&mut Vec<StdArc<Self>>) -> R) -> R {
+        if self.process != process_number() {
+            // Nobody else waits for it in this process, and the lock may be held for ever (L12).
+            return edit(&mut Vec::new());
+        }
         let mut list = self
             .waits_for
             .lock()

@@ -154,7 +154,7 @@ impl<T: Cached> Tier<T> {
         let lease = backend.lease(key.as_key_ref());
         // A publication of the flight before this one may be under way.
         let flights = Flights::<T>::of(&backend);
-        let publisher = &flights.publishers[flights.publisher(&key)];
+        let publisher = &flights.publishers.get()[flights.publisher(&key)];
         drop(publisher.lock().await);
         let (before, keep) = match self.ask(&backend, key.as_key_ref()).await {
             Ok(Some(value)) if value.is_whole() => {

@@ -209,7 +209,7 @@ impl<T: Cached> Tier<T> {
         let flights = Flights::<T>::of(&backend);
         let stripes = flights.stripes(guards.iter().map(Guard::key));
         for stripe in &stripes {
-            drop(flights.publishers[*stripe].lock().await);
+            drop(flights.publishers.get()[*stripe].lock().await);
         }
         let refs: Vec<KeyRef<'_>> = guards
             .iter()
@@ -283,7 +283,7 @@ impl<T: Cached> Tier<T> {
             let mut publishing = Vec::new();
             // In ascending order: no two of these wait for each other in a circle.
             for stripe in flights.stripes(entries.iter().map(|(_, key, _)| key)) {
-                publishing.push(flights.publishers[stripe].lock().await);
+                publishing.push(flights.publishers.get()[stripe].lock().await);
             }
             let keys: Vec<Key> = entries.iter().map(|(_, key, _)| key.clone()).collect();
             let entries = entries

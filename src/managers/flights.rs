@@ -6,6 +6,7 @@ use tokio::sync::Mutex;
 
 use crate::backend::{Backend, Key, Lease};
 use crate::load::Group;
+use crate::sync::PerProcess;
 
 /// How many publications can be under way without waiting for one another.
 const PUBLISHERS: usize = 128;
@@ -15,7 +16,7 @@ pub(crate) struct Flights<T> {
     pub(crate) group: Group<Key, T, Lease>,
     /// Held while a loaded value is being stored, striped by key. A load that begins meanwhile looks into
     /// the store only afterwards, so that it finds the value instead of loading it again.
-    pub(crate) publishers: Box<[Mutex<()>]>,
+    pub(crate) publishers: PerProcess<Box<[Mutex<()>]>>,
 }
 
 impl<T: Send + Sync + 'static> Flights<T> {
@@ -23,7 +24,7 @@ impl<T: Send + Sync + 'static> Flights<T> {
     pub(crate) fn of(backend: &Backend) -> Arc<Self> {
         backend.kept(|| Self {
             group: Group::new(),
-            publishers: (0..PUBLISHERS).map(|_| Mutex::new(())).collect(),
+            publishers: PerProcess::new(|| (0..PUBLISHERS).map(|_| Mutex::new(())).collect()),
         })
     }
 }
@@ -31,7 +32,7 @@ impl<T: Send + Sync + 'static> Flights<T> {
 impl<T> Flights<T> {
     pub(crate) fn publisher(&self, key: &Key) -> usize {
         // Fixed seeds: any spread does, and one key must stay on one stripe.
-        ahash::RandomState::with_seeds(1, 2, 3, 4).hash_one(key) as usize % self.publishers.len()
+        ahash::RandomState::with_seeds(1, 2, 3, 4).hash_one(key) as usize % PUBLISHERS
     }
 
     /// The publishers of several keys, each once and in ascending order, so that no two batches wait for each other in a

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::sync::PerProcess;
 use crossbeam_utils::CachePadded;
 
 /// Counters of one manager since it was made; every clone of it counts into the same ones.
@@ -80,7 +81,8 @@ pub(crate) struct Counters {
 }
 
 /// The stripes that no living thread has, lowest last.
-static FREE: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+/// (A child of `fork` begins without: what its parent's threads had is not used again.)
+static FREE: PerProcess<Mutex<Vec<usize>>> = PerProcess::new(Mutex::default);
 static UNUSED: AtomicUsize = AtomicUsize::new(0);
 
 /// Gives the stripe back when the thread ends.
@@ -88,7 +90,11 @@ struct Owner(usize);
 
 impl Owner {
     fn new() -> Self {
-        let freed = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let freed = FREE
+            .get()
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         // Beyond `OWN` threads at a time the number only says "none"; it wraps after 2^64 threads.
         let own = freed.unwrap_or_else(|| UNUSED.fetch_add(1, Ordering::Relaxed));
         STRIPE.set(own.min(OWN));
@@ -102,7 +108,8 @@ impl Drop for Owner {
         // thread's last count before the next owner's first.
         STRIPE.set(OWN);
         if self.0 < OWN {
-            FREE.lock()
+            FREE.get()
+                .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(self.0);
         }

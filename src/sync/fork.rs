@@ -1,6 +1,9 @@
 //! What a child of `fork` must put right.
 //!
-//! Of a process with several threads only the one that forks goes on in the child; the others are stopped for ever, wherever they were.
+//! Of a process with several threads only the one that forks goes on in the child; the others are stopped for ever, wherever they were, and
+//! what they had locked stays locked.
+
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 /// Has `repair` called in every child of a `fork` from now on, by the one thread there is, before the fork returns to it. It must do
 /// nothing that a signal handler may not do. To be called before there is anything to repair; more than once does no harm
@@ -15,4 +18,132 @@ pub(crate) fn in_forked_child(repair: extern "C" fn()) {
     }
     #[cfg(not(all(unix, not(miri))))]
     let _ = repair;
+}
+
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// A number that is another in a child of `fork` than in its parent. One load.
+#[inline]
+pub(crate) fn process_number() -> u32 {
+    // Relaxed: it changes while there is one thread.
+    FORKS.load(Ordering::Relaxed)
+}
+
+/// Has [`process_number`] changed by forks from now on. To be called by whoever keeps one.
+pub(crate) fn count_forks() {
+    static COUNTED: AtomicBool = AtomicBool::new(false);
+    extern "C" fn child() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    if !COUNTED.load(Ordering::Acquire) {
+        // Before it is noted: a fork in between finds nothing that rests on it. Twice counts twice.
+        in_forked_child(child);
+        COUNTED.store(true, Ordering::Release);
+    }
+}
+
+/// Something that each process has of its own: a child of `fork` makes another one at its first use. So what the parent's other
+/// threads had locked, or were just changing, is not met again. Lock-free, one load more.
+pub(crate) struct PerProcess<T> {
+    current: AtomicPtr<Made<T>>,
+    make: fn() -> T,
+}
+
+struct Made<T> {
+    by: u32,
+    value: T,
+}
+
+impl<T> PerProcess<T> {
+    /// Made at its first use.
+    pub(crate) const fn new(make: fn() -> T) -> Self {
+        Self {
+            current: AtomicPtr::new(std::ptr::null_mut()),
+            make,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> &T {
+        // SAFETY: null, or published and freed only with `self`.
+        match unsafe { self.current.load(Ordering::Acquire).as_ref() } {
+            Some(made) if made.by == process_number() => &made.value,
+            other => self.renew(other),
+        }
+    }
+
+    #[cold]
+    fn renew(&self, mut old: Option<&Made<T>>) -> &T {
+        count_forks();
+        let new = Box::into_raw(Box::new(Made {
+            by: process_number(),
+            value: (self.make)(),
+        }));
+        loop {
+            let then = old.map_or(std::ptr::null_mut(), |old| {
+                std::ptr::from_ref(old).cast_mut()
+            });
+            match self
+                .current
+                .compare_exchange(then, new, Ordering::AcqRel, Ordering::Acquire)
+            {
+                // The parent's stays as it is: this thread may be using it, and it may be locked for ever.
+                // SAFETY: published, and freed only with `self`.
+                Ok(_) => return unsafe { &(*new).value },
+                Err(theirs) => {
+                    // SAFETY: not null, since it was replaced; published, and freed only with `self`.
+                    let theirs = unsafe { &*theirs };
+                    if theirs.by == process_number() {
+                        // SAFETY: never published.
+                        drop(unsafe { Box::from_raw(new) });
+                        return &theirs.value;
+                    }
+                    old = Some(theirs);
+                }
+            }
+        }
+    }
+}
+
+impl<T> Drop for PerProcess<T> {
+    fn drop(&mut self) {
+        let current = *self.current.get_mut();
+        // SAFETY: null, or published by `renew`; nobody else has it any more. What another process made is left.
+        if let Some(made) = unsafe { current.as_ref() }
+            && made.by == process_number()
+        {
+            // SAFETY: as above.
+            drop(unsafe { Box::from_raw(current) });
+        }
+    }
+}
+
+// SAFETY: it owns a `T`, and hands out shared references to it.
+unsafe impl<T: Send + Sync> Send for PerProcess<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for PerProcess<T> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_made_once_a_process() {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let own = PerProcess::new(|| MADE.fetch_add(1, Ordering::Relaxed));
+        assert_eq!(*own.get(), 0);
+        let first = own.current.load(Ordering::Relaxed);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| assert_eq!(*own.get(), 0));
+            }
+        });
+        assert!(std::ptr::eq(own.current.load(Ordering::Relaxed), first));
+        // As a fork would leave it.
+        // SAFETY: made by `get`; nobody else uses it now.
+        unsafe { (*first).by = u32::MAX };
+        assert_eq!((*own.get(), *own.get()), (1, 1));
+        // SAFETY: what another process made is leaked on purpose; here it is freed.
+        drop(unsafe { Box::from_raw(first) });
+    }
 }

@@ -1,10 +1,12 @@
 //! The shim inside the model checker: every operation is a point where loom may switch threads.
 
 pub(crate) mod atomic;
+mod fork;
 
 pub(crate) use self::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
 };
+pub(crate) use self::fork::{PerProcess, process_number};
 pub(crate) use ::loom::sync::atomic::{Ordering, fence};
 pub(crate) use ::loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 pub(crate) use ::loom::thread_local;

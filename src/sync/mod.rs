@@ -13,7 +13,7 @@ pub(crate) use self::std::*;
 #[cfg(not(tux_loom))]
 mod fork;
 #[cfg(not(tux_loom))]
-pub(crate) use fork::in_forked_child;
+pub(crate) use fork::{PerProcess, count_forks, in_forked_child, process_number};
 
 #[cfg(not(tux_loom))]
 mod map_guard;

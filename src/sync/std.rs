@@ -9,12 +9,9 @@ pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 pub(crate) use std::{thread, thread_local};
 
 #[cfg(not(tux_count))]
-pub(crate) use std::sync::{
-    OnceLock,
-    atomic::{
-        AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
-        Ordering, fence,
-    },
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering, fence,
 };
 
 #[cfg(tux_count)]
@@ -23,7 +20,7 @@ mod watched;
 #[cfg(tux_count)]
 pub(crate) use watched::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
-    OnceLock, Ordering, fence,
+    Ordering, fence,
 };
 
 /// Orders a sequentially consistent read-modify-write before the sequentially consistent loads that

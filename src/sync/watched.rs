@@ -143,23 +143,3 @@ updates! {
     AtomicU64 u64: fetch_add fetch_sub fetch_max fetch_min fetch_and fetch_or fetch_xor;
     AtomicUsize usize: fetch_add fetch_sub fetch_max fetch_min fetch_and fetch_or fetch_xor;
 }
-
-/// See [`std::sync::OnceLock`]: looking whether it is set is one load.
-#[derive(Debug, Default)]
-pub(crate) struct OnceLock<T>(std::sync::OnceLock<T>);
-
-impl<T> OnceLock<T> {
-    pub(crate) const fn new() -> Self {
-        Self(std::sync::OnceLock::new())
-    }
-
-    pub(crate) fn get(&self) -> Option<&T> {
-        before(Access::Load, std::ptr::from_ref(self).addr());
-        self.0.get()
-    }
-
-    pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
-        before(Access::Load, std::ptr::from_ref(self).addr());
-        self.0.get_or_init(make)
-    }
-}

@@ -103,7 +103,9 @@ impl TickCell {
                 return first;
             }
             if !stamped.is_paced() {
-                self.advance_to(now);
+                if now > shown.ticks() {
+                    self.advance_to(now);
+                }
                 return first;
             }
             let next = Line::at(stamped.tick() - LEAD);

@@ -180,7 +180,7 @@ impl Ticker for CoarseTicker {
 
 /// A ticker that is made when it is first needed, and then kept.
 #[derive(Debug, Default)]
-pub(crate) struct Ticking(AtomicBool);
+pub(crate) struct Ticking(crate::sync::AtomicBool);
 
 impl Ticking {
     #[inline(always)]
@@ -207,7 +207,7 @@ impl Ticking {
 
 impl Drop for Ticking {
     fn drop(&mut self) {
-        if *self.0.get_mut() {
+        if self.is_on() {
             drop(CoarseTicker(()));
         }
     }

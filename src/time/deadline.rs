@@ -33,7 +33,7 @@ impl Stamp {
 
     /// That of a ticker thread.
     pub(super) fn paced(tick: u64) -> Self {
-        Self(tick.min(LAST_TICK) << SHIFT | PACED | tick % PLACES as u64)
+        Self(tick.min(LAST_TICK) << SHIFT | PACED | (tick % PLACES as u64))
     }
 
     pub(super) fn tick(self) -> u64 {
@@ -171,7 +171,7 @@ mod tests {
         let stamp = Stamp::paced(77_777);
         let d = Deadline::after(stamp, Ticks::of(Duration::from_millis(9)));
         assert_eq!(d.ticks(), 77_787);
-        assert_eq!(d.0 & LOW, PACED | 77_777 % PLACES as u64);
+        assert_eq!(d.0 & LOW, PACED | (77_777 % PLACES as u64));
         assert!(stamp.is_paced() && !Stamp::exact(1 << 40).is_paced());
     }
 }

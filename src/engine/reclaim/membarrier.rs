@@ -1,11 +1,33 @@
 //! `membarrier(2)`, private expedited.
 
-use crate::sync::OnceLock;
+use crate::sync::{AtomicU8, Ordering};
 
-/// Registers the process once; false where the kernel lacks the call or a filter forbids it.
+const UNKNOWN: u8 = 0;
+const ABSENT: u8 = 1;
+const PRESENT: u8 = 2;
+
+/// Registers the process once; false where the kernel lacks the call or a filter forbids it. Lock-free: two threads may ask
+/// the kernel at once, and get the same answer.
 pub(crate) fn is_available() -> bool {
-    static AVAILABLE: OnceLock<bool> = OnceLock::new();
-    *AVAILABLE.get_or_init(|| call(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) && fence_all())
+    static AVAILABLE: AtomicU8 = AtomicU8::new(UNKNOWN);
+    match AVAILABLE.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            let present = register() && fence_all();
+            let known = if present { PRESENT } else { ABSENT };
+            AVAILABLE.store(known, Ordering::Relaxed);
+            present
+        }
+        known => known == PRESENT,
+    }
+}
+
+fn register() -> bool {
+    call(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
+}
+
+/// Registers a child of `fork`. (Linux hands the registration on, but does not promise it.)
+pub(crate) fn again() {
+    register();
 }
 
 pub(super) fn fence_all() -> bool {

@@ -142,6 +142,22 @@ impl Slot {
         }
     }
 
+    /// Leaves every guard, for an owner that does not exist in this process (R4).
+    #[cfg(not(tux_loom))]
+    pub(super) fn leave_all(&self) {
+        let Activity { turn, open, laps } = &*self.activity;
+        if turn.own() & Turn::INSIDE != 0 {
+            turn.step(Ordering::Release);
+        }
+        if open.load(Ordering::Relaxed) != 0 {
+            open.store(0, Ordering::Release);
+            laps.store(
+                laps.load(Ordering::Relaxed).wrapping_add(1),
+                Ordering::Release,
+            );
+        }
+    }
+
     pub(crate) fn id(&self) -> usize {
         self.id
     }
