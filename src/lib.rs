@@ -62,6 +62,8 @@ pub mod time;
 pub use engine::{Iter, Lease, Stats, TtlCache, TtlCacheBuilder, View};
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "backend")]
-pub use managers::{GuildConfigCacheManager, JailStatusCache, PermissionCache, PrefixCache};
+pub use managers::{
+    CaseCache, GuildConfigCacheManager, JailStatusCache, PermissionCache, PrefixCache,
+};
 #[cfg(feature = "valkey")]
 pub use service::{CacheService, CacheSetup, get_cache_backend};
