@@ -12,6 +12,8 @@ mod leases;
 mod load;
 #[path = "faults/outage.rs"]
 mod outage;
+#[path = "faults/passes.rs"]
+mod passes;
 #[path = "faults/refusals.rs"]
 mod refusals;
 #[path = "faults/removals.rs"]

@@ -128,7 +128,11 @@ async fn a_server_that_loads_is_asked_again_on_the_same_connection() {
         .start()
         .unwrap();
     let proxy = FaultProxy::start(&server).unwrap();
-    let valkey = connect(&proxy.url("valkey")).await;
+    // Timeouts that a busy machine keeps: an attempt that fails by one would be followed by another.
+    let patient = settings(&proxy.url("valkey"))
+        .response_timeout(Duration::from_secs(5))
+        .connect_timeout(Duration::from_secs(5));
+    let valkey = ValkeyBackend::connect(patient).await.unwrap();
     let b = Backend::from(valkey.clone());
     let value = "x".repeat(200);
     let entries: Vec<_> = (0..500)
