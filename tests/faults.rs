@@ -8,6 +8,8 @@ mod common;
 mod connecting;
 #[path = "faults/leases.rs"]
 mod leases;
+#[path = "faults/limits.rs"]
+mod limits;
 #[path = "faults/load.rs"]
 mod load;
 #[path = "faults/outage.rs"]

@@ -5,7 +5,8 @@
 //!
 //! Reading takes any JSON. Python also writes texts that are no JSON (`NaN`, `Infinity`, lone surrogates
 //! such as `"\ud800"`, nesting beyond [`MAX_DEPTH`]): like any other text that is not JSON they come
-//! back as a string, as they stand; bytes that are not UTF-8 are undecodable.
+//! back as a string, as they stand; bytes that are not UTF-8 are undecodable. Typed reads of a server
+//! take such a string only if it does not begin as JSON does: a broken text is no value.
 
 use std::fmt::{self, Write};
 
@@ -49,6 +50,17 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded {
     }
 }
 
+/// Whether a text that is no JSON was probably meant to be: it begins with a quote, a bracket or a byte order mark. As a
+/// plain text it would be a value that nobody wrote.
+#[cfg_attr(not(feature = "valkey"), allow(dead_code))]
+pub(crate) fn begins_as_json(text: &str) -> bool {
+    text.trim_ascii_start()
+        .starts_with(['"', '[', '{', '\u{feff}'])
+}
+
+/// The longest wire text of a value, where no other limit is set.
+pub(crate) const MAX_VALUE_BYTES: usize = 1024 * 1024;
+
 /// The wire text, at most `limit` bytes long.
 pub(crate) fn encode(value: &Json, limit: usize) -> Result<String> {
     let mut out = Limited {
@@ -58,11 +70,31 @@ pub(crate) fn encode(value: &Json, limit: usize) -> Result<String> {
     match write::<Python, _>(value, MAX_DEPTH, &mut out) {
         Ok(()) => Ok(out.text),
         Err(Failed::TooDeep) => Err(too_deep()),
-        Err(Failed::Full) => Err(Error::new(
-            ErrorKind::TooLarge,
-            format!("the value's JSON is longer than the limit of {limit} bytes"),
-        )),
+        Err(Failed::Full) => Err(too_long(limit)),
     }
+}
+
+/// Whether the wire text is longer than `limit`; writes nothing, and reads no further than that.
+pub(crate) fn exceeds(value: &Json, limit: usize) -> bool {
+    let written = write::<Python, _>(value, usize::MAX, &mut Left(limit));
+    matches!(written, Err(Failed::Full))
+}
+
+/// How many bytes may still be written.
+struct Left(usize);
+
+impl Write for Left {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.0 = self.0.checked_sub(piece.len()).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
+
+pub(crate) fn too_long(limit: usize) -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        format!("the value's JSON is longer than the limit of {limit} bytes (max_value_bytes)"),
+    )
 }
 
 fn too_deep() -> Error {
@@ -251,6 +283,7 @@ mod tests {
         let value = Json::from("éé");
         assert_eq!(encode(&value, 14).unwrap().len(), 14);
         assert_eq!(encode(&value, 13).unwrap_err().kind(), ErrorKind::TooLarge);
+        assert!(exceeds(&value, 13) && !exceeds(&value, 14));
     }
 
     proptest! {

@@ -25,6 +25,7 @@ pub(super) struct Erased {
 pub struct Table {
     type_id: fn() -> TypeId,
     json: unsafe fn(&Words) -> Json,
+    exceeds: unsafe fn(&Words, usize) -> bool,
     clone: unsafe fn(&Words) -> Words,
     drop: Option<unsafe fn(&mut Words)>,
 }
@@ -64,6 +65,7 @@ impl Table {
         Self {
             type_id: TypeId::of::<T>,
             json: json::<T>,
+            exceeds: exceeds::<T>,
             clone: clone::<T>,
             drop: if Fits::<T>::YES && !needs_drop::<T>() {
                 None
@@ -120,6 +122,13 @@ unsafe fn get<T>(words: &Words) -> &T {
 unsafe fn json<T: CacheValue>(words: &Words) -> Json {
     // SAFETY: the same contract.
     unsafe { get::<T>(words) }.to_json()
+}
+
+/// # Safety
+/// As [`get`].
+unsafe fn exceeds<T: CacheValue>(words: &Words, limit: usize) -> bool {
+    // SAFETY: the same contract.
+    unsafe { get::<T>(words) }.exceeds(limit)
 }
 
 /// # Safety
@@ -181,6 +190,11 @@ impl Erased {
     pub(super) fn to_json(&self) -> Json {
         // SAFETY: the table belongs to the type in the words.
         unsafe { (self.table.json)(&self.words) }
+    }
+
+    pub(super) fn exceeds(&self, limit: usize) -> bool {
+        // SAFETY: the table belongs to the type in the words.
+        unsafe { (self.table.exceeds)(&self.words, limit) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::at_hand::AtHand;
-use super::codec;
+use super::codec::{self, MAX_VALUE_BYTES};
 use super::kept::Kept;
 use super::key::KeyRef;
 use super::key_owned::{AsKeyRef, Key, Named, Ranked, TailRef};
@@ -303,6 +303,7 @@ impl InMemoryBackend {
     pub(super) fn check_size(&self, value: &Value) -> Result<()> {
         match self.shared.max_value_bytes {
             Some(limit) => codec::encode(&value.to_json(), limit).map(drop),
+            None if value.exceeds(MAX_VALUE_BYTES) => Err(codec::too_long(MAX_VALUE_BYTES)),
             None => Ok(()),
         }
     }

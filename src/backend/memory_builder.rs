@@ -47,8 +47,8 @@ impl InMemoryBackendBuilder {
         self
     }
 
-    /// Refuses values whose JSON is longer than this, as the Valkey backend does. Not set: no limit,
-    /// and nothing is encoded to find out.
+    /// Refuses values whose JSON is longer than this, as the Valkey backend does; each value is encoded to find out. Not
+    /// set: those are refused that [say quickly](super::CacheValue::exceeds) that theirs is longer than 1 MiB.
     #[must_use]
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
         self.max_value_bytes = Some(bytes);

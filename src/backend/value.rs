@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::codec;
 use super::erased::{Erased, Internal, Table, one_table};
 
 pub use super::json::Json;
@@ -22,6 +23,12 @@ pub trait CacheValue: Clone + Send + Sync + 'static {
     /// read as JSON. What it returns must be what [`from_json`](Self::from_json) makes of the text.
     fn from_text(_text: &[u8]) -> Option<Self> {
         None
+    }
+
+    /// Whether its wire text is longer than `limit` bytes, as far as that is quickly told: memory refuses such values.
+    /// `false` says nothing, and is right for types that cannot grow large.
+    fn exceeds(&self, _limit: usize) -> bool {
+        false
     }
 
     /// Not for implementors: they cannot name its parameter.
@@ -52,6 +59,11 @@ impl Value {
     #[must_use]
     pub fn to_json(&self) -> Json {
         self.0.to_json()
+    }
+
+    /// See [`CacheValue::exceeds`].
+    pub(super) fn exceeds(&self, limit: usize) -> bool {
+        self.0.exceeds(limit)
     }
 
     /// The value, if it is kept as a `T`.
@@ -107,6 +119,9 @@ impl CacheValue for Json {
     }
     fn from_json(json: &Json) -> Option<Self> {
         Some(json.clone())
+    }
+    fn exceeds(&self, limit: usize) -> bool {
+        codec::exceeds(self, limit)
     }
 
     one_table!(Json);

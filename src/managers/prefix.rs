@@ -141,6 +141,11 @@ impl CacheValue for Prefix {
         shape::noted(json.as_str().map(Self::from))
     }
 
+    fn exceeds(&self, limit: usize) -> bool {
+        // A character takes at most six times its bytes, and there are two quotes.
+        self.len().saturating_mul(6).saturating_add(2) > limit && self.to_json().exceeds(limit)
+    }
+
     one_table!(Prefix);
 }
 

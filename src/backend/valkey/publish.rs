@@ -119,10 +119,16 @@ impl ValkeyBackend {
 
     pub(in crate::backend) async fn snapshot(&self, key: KeyRef<'_>) -> Result<Snapshot> {
         let text = self.get_base(&key.to_wire()).await?;
-        let value = text.as_deref().map(|text| match codec::decode(text) {
-            Decoded::Json(json) => Value::from_json(json),
-            Decoded::Text(text) => Value::from_json(Json::String(text)),
-            Decoded::Bytes => Value::from_json(Json::Null),
+        let limit = self.core().settings.max_value_bytes;
+        let value = text.as_deref().map(|text| {
+            if text.len() > limit {
+                return Value::from_json(Json::Null);
+            }
+            match codec::decode(text) {
+                Decoded::Json(json) => Value::from_json(json),
+                Decoded::Text(text) => Value::from_json(Json::String(text)),
+                Decoded::Bytes => Value::from_json(Json::Null),
+            }
         });
         Ok(Snapshot::text(value, self.core().generations.id(), text))
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::backend::codec::MAX_VALUE_BYTES;
 use crate::error::{Error, Result};
 
 mod shown;
@@ -154,7 +155,7 @@ impl ValkeySettings {
             response_timeout: Duration::from_secs(1),
             ping_interval: Duration::from_secs(2),
             connect_attempts: 4,
-            max_value_bytes: 8 * 1024 * 1024,
+            max_value_bytes: MAX_VALUE_BYTES,
             retry_limit: 10_000,
             undecodable: Undecodable::AsText,
             ignored: Vec::new(),
@@ -229,7 +230,9 @@ impl ValkeySettings {
         self
     }
 
-    /// The longest JSON text that is written. Default 8 MiB.
+    /// The longest JSON text that is written or read, in bytes. Default 1 MiB. A longer one is refused with kind
+    /// `TooLarge`; where another process has written one, it is not decoded, counts as
+    /// [`undecodable`](crate::backend::BackendStats::undecodable) and reads as a miss.
     #[must_use]
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
         self.max_value_bytes = bytes;

@@ -67,23 +67,48 @@ impl ValkeyBackend {
 
     /// What a text read means, and whether it is to be removed as undecodable.
     fn decode(&self, text: &[u8]) -> Option<Json> {
+        self.decode_if(text, |_| true)
+    }
+
+    /// A text that is not JSON is a string only if it is `plain`.
+    fn decode_if(&self, text: &[u8], plain: impl FnOnce(&str) -> bool) -> Option<Json> {
+        let settings = &self.core().settings;
+        if text.len() > settings.max_value_bytes {
+            return None;
+        }
         match codec::decode(text) {
             Decoded::Json(json) => Some(json),
-            Decoded::Text(text) if self.core().settings.undecodable == Undecodable::AsText => {
+            Decoded::Text(text) if settings.undecodable == Undecodable::AsText && plain(&text) => {
                 Some(Json::String(text))
             }
             Decoded::Text(_) | Decoded::Bytes => None,
         }
     }
 
+    /// JSON that is cut off or badly spelled is no value of any type, least of all a prefix with its quotes.
     fn read<T: CacheValue>(&self, text: &[u8]) -> Option<T> {
-        T::from_text(text).or_else(|| self.decode(text).as_ref().and_then(T::from_json))
+        if text.len() > self.core().settings.max_value_bytes {
+            return None;
+        }
+        T::from_text(text).or_else(|| {
+            let json = self.decode_if(text, |text| !codec::begins_as_json(text))?;
+            T::from_json(&json)
+        })
     }
 
     /// Counts a value nobody can use; by option it is also removed, unless it has changed (T33).
     async fn undecodable(&self, key: &str, text: &[u8]) {
         let core = self.core();
         core.counters.undecodable();
+        if text.len() > core.settings.max_value_bytes {
+            // Whoever has a higher limit can read it.
+            tracing::debug!(
+                key,
+                bytes = text.len(),
+                "a value above the limit is not decoded"
+            );
+            return;
+        }
         if core.settings.undecodable != Undecodable::DeleteAndMiss {
             return;
         }

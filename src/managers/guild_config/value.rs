@@ -168,6 +168,10 @@ impl CacheValue for GuildConfig {
         })
     }
 
+    fn exceeds(&self, limit: usize) -> bool {
+        !self.unknown.is_empty() && self.to_json().exceeds(limit)
+    }
+
     one_table!(GuildConfig);
 }
 

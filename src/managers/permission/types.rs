@@ -202,6 +202,11 @@ impl<R: Row> CacheValue for Rows<R> {
         )
     }
 
+    fn exceeds(&self, limit: usize) -> bool {
+        // One has a few kilobytes at most.
+        self.0.len() > 64 && self.to_json().exceeds(limit)
+    }
+
     #[inline]
     fn table(_: Internal) -> &'static Table {
         R::rows_table()
