@@ -26,12 +26,13 @@
 //!          └──ledger────── LEAVING(e) ◀──remove
 //! ```
 
+use super::bag::Retired;
 use super::clock::{Clock, Era};
 use super::entry::{Due, Entry, Phase};
 use super::expiry::Expiry;
 use super::lease::Board;
 use super::ledger::Ledger;
-use super::local::{Local, Retired};
+use super::local::Local;
 use super::slab::{Memory, Slab};
 use super::table::{Lane, Table};
 use super::word::{Kind, Word};
@@ -268,16 +269,17 @@ unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Bounded<K, V> {}
 mod tests {
     use super::*;
     use crate::engine::entry::Hash;
-    use crate::engine::locals::{Batches, Supply};
     use crate::engine::reclaim::Domain;
+    use crate::engine::supply::{Batches, Budget, Supply};
     use crate::time::Deadline;
 
-    fn supply(cache: &Bounded<u64, u64>) -> Supply<u64, u64> {
-        Supply {
-            batches: Batches::all(64),
-            hands: cache.hands(),
-            slab: cache.slab(),
-        }
+    fn supply(cache: &Bounded<u64, u64>) -> Arc<Supply<u64, u64>> {
+        Supply::new(
+            cache.slab(),
+            cache.hands(),
+            Batches::all(64),
+            Budget::new(1_000),
+        )
     }
 
     /// Expired entries must not keep their lanes while their rooms are used elsewhere: keys would stand far from home.

@@ -3,8 +3,9 @@
 use super::bounded::Bounded;
 use super::cache::{Index, TtlCache};
 use super::lease::Board;
-use super::locals::{Batches, Locals, Supply};
+use super::locals::Locals;
 use super::slab::Slab;
+use super::supply::{Batches, Budget, Supply};
 use super::table::MAX_CAPACITY;
 use super::unbounded::Unbounded;
 use crate::error::Error;
@@ -175,17 +176,13 @@ where
             Index::Bounded(_, bounded) => (bounded.slab(), bounded.hands()),
             Index::Unbounded(..) | Index::Nothing(..) => (Arc::new(Slab::new(0)), 0),
         };
-        let batches = match self.bound {
-            Some(Bound::Entries(n)) => Batches::for_capacity(n),
-            _ => Batches::all(8),
+        let (batches, budget) = match self.bound {
+            Some(Bound::Entries(n)) => (Batches::for_capacity(n), Budget::for_capacity(n)),
+            _ => (Batches::all(32), Budget::for_capacity(0)),
         };
         // Hits take it for certain that parts found at once are a bounded cache's (`Index::bounded`).
         let is_bounded = matches!(index, Index::Bounded(..));
-        let supply = Supply {
-            batches,
-            hands,
-            slab,
-        };
+        let supply = Supply::new(slab, hands, batches, budget);
         let locals = Locals::new(supply, is_bounded);
         Ok(TtlCache {
             index,

@@ -44,13 +44,14 @@ pub(super) use life::Life;
 /// assert_eq!(cache.get_or_fetch("key", || 2), 2);
 /// ```
 pub struct TtlCache<K, V, S = ahash::RandomState> {
+    /// First, since it is dropped first: what was unlinked and waits to be freed goes before what it was unlinked from.
+    pub(super) locals: Locals<K, V>,
     pub(super) index: Index<K, V, S>,
     pub(super) clock: Clock,
     /// Keeps the process-wide ticker going from the first deadline on.
     pub(super) ticking: Ticking,
     pub(super) ttl: Life,
     pub(super) board: Arc<Board>,
-    pub(super) locals: Locals<K, V>,
     pub(super) loads: Group<K, V, Lease>,
 }
 
@@ -102,6 +103,8 @@ impl<K, V, S> TtlCache<K, V, S> {
     /// What has been counted so far. O(threads).
     #[must_use]
     pub fn stats(&self) -> Stats {
+        let here = here();
+        let _guard = here.slot().enter();
         Stats::sum(&self.locals)
     }
 
@@ -180,7 +183,9 @@ where
                 // SAFETY: the guard is open for as long as the entry is used.
                 unsafe { bounded.peek(hash, now, |k| k.borrow() == key) }.map(|e| read(&e.value))
             }
-            Index::Unbounded(map) => map.peek_with(key, self.clock.tick(), read),
+            Index::Unbounded(map) => {
+                map.peek_with(&here, self.local(&here), key, self.clock.tick(), read)
+            }
             Index::Nothing(_) => None,
         }
     }
@@ -308,7 +313,7 @@ where
                 let _guard = here.slot().enter();
                 bounded.set(local, hash, key, value, deadline, tick, lease)
             }
-            Index::Unbounded(map) => map.set(local, hash, key, value, deadline, tick, lease),
+            Index::Unbounded(map) => map.set(&here, local, hash, key, value, deadline, tick, lease),
             Index::Nothing(_) => {
                 // Nothing is kept, but loads under way are overtaken all the same: nobody may join them any more.
                 let valid = lease.is_none_or(|lease| lease.is_valid(0));

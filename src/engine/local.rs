@@ -1,68 +1,48 @@
-//! What one thread keeps for one cache: its statistics, its unlinked entries and its pool of memory.
+//! What one thread keeps for one cache: its statistics, what it has unlinked and its pool of memory.
 //!
-//! All of it is touched by the owning thread only (the owner of the [`Slot`](super::reclaim::Slot) with the same number),
-//! so nothing here is a shared write on a hit. Other threads read the counters.
+//! Counters and pool are touched by the owning thread only (the owner of the [`Slot`](super::reclaim::Slot) with the same number),
+//! so nothing here is a shared write on a hit; other threads read the counters. What it has unlinked it alone adds to, and
+//! any thread may take ([`bag`](super::bag), where the invariants are).
 
+use super::bag::{Bag, Chain, Retired, Taken};
 use super::clock::Part;
 use super::entry::{Entry, Newcomer};
-use super::ledger::Record;
-use super::locals::Supply;
-use super::reclaim::{Domain, GracePeriod};
-use super::slab::{Memory, Slab};
-use crate::sync::StdArc as Arc;
+#[cfg(any(test, tux_loom))]
+use super::reclaim::Domain;
+use super::slab::Memory;
+use super::supply::Supply;
+use crate::sync::{AtomicBool, AtomicPtr, Ordering, StdArc as Arc, compiler_fence};
+use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
-use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
+use std::ptr::null_mut;
 
+mod collecting;
 pub(crate) mod counters;
+pub(crate) use collecting::Collecting;
 use counters::Counters;
 
-/// Something unlinked that readers may still hold.
-#[derive(Debug)]
-pub(crate) enum Retired<K, V> {
-    /// An entry with key and value.
-    Entry(*mut Entry<K, V>),
-    /// An entry whose value its owner has taken out again.
-    Husk(*mut Entry<K, V>),
-    Record(*mut Record<K, V>),
-}
-
-/// What was unlinked while one grace period was to come. Entries stand apart: where they need no drop, their memory goes to
-/// the pool all at once.
-struct Batch<K, V> {
-    entries: Vec<Memory<K, V>>,
-    others: Vec<Retired<K, V>>,
-}
-
-impl<K, V> Batch<K, V> {
-    fn new() -> Self {
-        Self {
-            entries: Vec::new(),
-            others: Vec::new(),
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.entries.len() + self.others.len()
-    }
-
-    fn into_retired(self) -> impl Iterator<Item = Retired<K, V>> {
-        let entry = |entry: Memory<K, V>| Retired::Entry(entry.as_ptr());
-        self.entries.into_iter().map(entry).chain(self.others)
-    }
-}
-
-/// How many sealed batches a thread keeps room for; more wait only for a stalled reader.
-const FEW_BATCHES: usize = 64;
+/// What a drop has panicked with.
+pub(crate) type Panic = Option<Box<dyn Any + Send>>;
 
 /// One thread's part of one cache.
 pub(crate) struct Local<K, V> {
     pub(crate) counters: Counters,
-    slab: Arc<Slab<K, V>>,
-    garbage: UnsafeCell<Garbage<K, V>>,
-    /// A batch is full when so much is unreclaimed.
-    full_at: Cell<u64>,
+    /// The bag in place (D1).
+    bag: AtomicPtr<Bag<K, V>>,
+    /// Something should be freed, or another thread asks to look.
+    due: AtomicBool,
+    /// Memory for the next entries.
+    pool: UnsafeCell<Vec<Memory<K, V>>>,
+    /// The bag in place is full.
+    full: Cell<bool>,
+    /// Bags that this thread has sealed. Only it puts them there.
+    waiting: AtomicPtr<Bag<K, V>>,
+    /// An empty bag to be used next, or null.
+    spare: Cell<*mut Bag<K, V>>,
+    supply: Arc<Supply<K, V>>,
+    batch: usize,
     collecting: Cell<bool>,
     /// Whether the thread may have a victim's room in hand (see `bounded::room`).
     pub(crate) has_hand: bool,
@@ -70,32 +50,23 @@ pub(crate) struct Local<K, V> {
     pub(crate) writes: Cell<u32>,
     /// What the clock has the thread keep.
     pub(crate) clock: Part,
-    /// The slot number that is looked at next for what an ended thread has left.
+    /// The slot number that is looked at next for what idle threads have left.
     pub(crate) next_left: Cell<usize>,
-}
-
-struct Garbage<K, V> {
-    fresh: Batch<K, V>,
-    sealed: VecDeque<(GracePeriod, Batch<K, V>)>,
-    /// Memory for the next entries.
-    pool: Vec<Memory<K, V>>,
-    batch: usize,
 }
 
 impl<K, V> Local<K, V> {
     /// The part of the thread with this slot number.
-    pub(crate) fn new(supply: &Supply<K, V>, slot: usize) -> Self {
-        let batch = supply.batches.of(slot);
+    pub(crate) fn new(supply: &Arc<Supply<K, V>>, slot: usize) -> Self {
         Self {
             counters: Counters::default(),
-            slab: Arc::clone(&supply.slab),
-            garbage: UnsafeCell::new(Garbage {
-                fresh: Batch::new(),
-                sealed: VecDeque::new(),
-                pool: Vec::new(),
-                batch,
-            }),
-            full_at: Cell::new(batch as u64),
+            bag: AtomicPtr::new(supply.none()),
+            due: AtomicBool::new(false),
+            pool: UnsafeCell::new(Vec::new()),
+            full: Cell::new(false),
+            waiting: AtomicPtr::new(null_mut()),
+            spare: Cell::new(null_mut()),
+            supply: Arc::clone(supply),
+            batch: supply.batches.of(slot).max(1),
             collecting: Cell::new(false),
             has_hand: slot < supply.hands,
             writes: Cell::new(0),
@@ -108,20 +79,20 @@ impl<K, V> Local<K, V> {
     ///
     /// Called by the owner, for a moment in which no user code runs and no other borrow is alive.
     #[expect(clippy::mut_from_ref, reason = "owner-only cell")]
-    unsafe fn garbage(&self) -> &mut Garbage<K, V> {
+    unsafe fn memory(&self) -> &mut Vec<Memory<K, V>> {
         // SAFETY: by the contract nobody else has a reference into the cell.
-        unsafe { &mut *self.garbage.get() }
+        unsafe { &mut *self.pool.get() }
     }
 
     /// Memory with the entry that `make` makes; that must not panic.
     #[inline(always)]
     pub(crate) fn allocate(&self, make: impl FnOnce() -> Newcomer<K, V>) -> *mut Entry<K, V> {
         // SAFETY: owner; no user code runs while the borrow lasts.
-        let pool = &mut unsafe { self.garbage() }.pool;
+        let pool = unsafe { self.memory() };
         let memory = loop {
             match pool.pop() {
                 Some(memory) => break memory.as_ptr(),
-                None => self.slab.fill(pool),
+                None => self.supply.slab.fill(pool),
             }
         };
         // SAFETY: memory for an entry, ours alone (P1).
@@ -139,226 +110,222 @@ impl<K, V> Local<K, V> {
         // without dropping them.
         unsafe {
             let Entry { key, value, .. } = entry.read();
-            self.garbage().pool.push(Memory::new_unchecked(entry));
+            self.memory().push(Memory::new_unchecked(entry));
             (key, ManuallyDrop::into_inner(value))
         }
     }
 
-    /// Remembers something that was unlinked (R1), to be freed after a grace period.
+    /// Remembers something that was unlinked (R1), to be freed after a grace period. For the owner, inside a guard (D1).
     #[inline(always)]
     pub(crate) fn retire(&self, retired: Retired<K, V>) {
-        // SAFETY: owner; no user code runs while the borrow lasts.
-        let fresh = &mut unsafe { self.garbage() }.fresh;
         match retired {
-            // SAFETY: the address of an entry is not null.
-            Retired::Entry(entry) => fresh.entries.push(unsafe { Memory::new_unchecked(entry) }),
-            other => fresh.others.push(other),
+            Retired::Entry(entry) => {
+                // SAFETY: the address of an entry is not null.
+                let entry = unsafe { Memory::new_unchecked(entry) };
+                // SAFETY: by D1 it is not given back before the guard is left (D5).
+                if !unsafe { &*self.bag.load(Ordering::Relaxed) }.add(entry) {
+                    self.retire_at_last(entry);
+                }
+            }
+            other => self.retire_other(other),
         }
-        self.counters.unreclaimed.add(1);
     }
 
-    /// Seals and frees what is due. Called at the end of an operation, outside its guard: it runs `K::drop` and
-    /// `V::drop`, which may call the cache again. True if a batch was full.
-    #[inline(always)]
-    pub(crate) fn collect(&self, domain: &Domain) -> bool {
-        let full = self.counters.unreclaimed.get() >= self.full_at.get();
-        if full {
-            self.collect_now(domain);
+    /// The bag in place, a new one if there is none. For the owner, inside a guard (D1).
+    fn bag(&self) -> &Bag<K, V> {
+        let mut bag = self.bag.load(Ordering::Relaxed);
+        if bag == self.supply.none() {
+            bag = self.spare.replace(null_mut());
+            if bag.is_null() {
+                bag = Box::into_raw(Bag::with_room(self.batch));
+            }
+            // Release: whoever takes it sees it as it was made. Others only put back what is there now.
+            let there = self.bag.swap(bag, Ordering::AcqRel);
+            debug_assert!(there == self.supply.none());
         }
-        full
+        // SAFETY: by D1 it is not given back before the guard is left (D5).
+        unsafe { &*bag }
     }
 
-    /// [`collect`](Self::collect) whatever the size of the batch. Returns whether anything is left.
+    /// The rest of [`retire`](Self::retire): reserves more, or does without.
     #[cold]
-    pub(crate) fn collect_now(&self, domain: &Domain) -> bool {
+    #[inline(never)]
+    fn retire_at_last(&self, entry: Memory<K, V>) {
+        let (bag, budget) = (self.bag(), &self.supply.budget);
+        let room = bag.room();
+        if room == 0 {
+            budget.overdraw();
+            bag.add_other(Retired::Entry(entry.as_ptr()), 1);
+            self.fill_up();
+            return;
+        }
+        // The last place is asked for alone, so that it is noticed.
+        let mut places = budget.reserve((room - 1).max(1));
+        if places == 0 {
+            budget.overdraw();
+            places = 1;
+            self.due.store(true, Ordering::Relaxed);
+        }
+        if room == 1 {
+            self.fill_up();
+        }
+        bag.reserve(places);
+        bag.add(entry);
+    }
+
+    /// The same for what is no whole entry.
+    fn retire_other(&self, other: Retired<K, V>) {
+        let (is_entry, budget) = (other.is_entry(), &self.supply.budget);
+        if is_entry && budget.reserve(1) == 0 {
+            budget.overdraw();
+            self.due.store(true, Ordering::Relaxed);
+        }
+        if self.bag().add_other(other, usize::from(is_entry)) >= self.batch {
+            self.fill_up();
+        }
+    }
+
+    fn fill_up(&self) {
+        self.full.set(true);
+        self.due.store(true, Ordering::Relaxed);
+    }
+
+    /// Entries in the bag in place. Inside a guard (D5).
+    pub(crate) fn fresh(&self) -> usize {
+        // SAFETY: by the contract it is not given back meanwhile. Acquire pairs with who put it there.
+        unsafe { &*self.bag.load(Ordering::Acquire) }.entries()
+    }
+
+    /// Whether its thread has left something there and not added to it since the last look. Inside a guard (D5).
+    pub(crate) fn has_left_something(&self) -> bool {
+        let bag = self.bag.load(Ordering::Acquire);
+        if bag == self.supply.none() {
+            return !self.waiting.load(Ordering::Relaxed).is_null();
+        }
+        // SAFETY: by the contract it is not given back meanwhile.
+        unsafe { &*bag }.is_idle()
+    }
+
+    /// Takes the bag in place. Any thread may.
+    pub(crate) fn take(&self) -> Option<Taken<K, V>> {
+        let none = self.supply.none();
+        // An exchange that finds none does no harm; mostly it need not be made.
+        if self.bag.load(Ordering::Relaxed) == none {
+            return None;
+        }
+        let bag = if cfg!(tux_fault = "bag-taken-twice") {
+            let bag = self.bag.load(Ordering::Acquire);
+            self.bag.store(none, Ordering::Release);
+            bag
+        } else {
+            self.bag.swap(none, Ordering::AcqRel)
+        };
+        // SAFETY: just taken (D2).
+        (bag != none).then(|| unsafe { Taken::new(bag) })
+    }
+
+    /// Takes the bags that wait. Any thread may.
+    pub(crate) fn take_waiting(&self) -> Chain<K, V> {
+        let is_empty = self.waiting.load(Ordering::Relaxed).is_null();
+        if is_empty {
+            return Chain::empty();
+        }
+        let first = if cfg!(tux_fault = "waiting-taken-twice") {
+            let first = self.waiting.load(Ordering::Acquire);
+            self.waiting.store(null_mut(), Ordering::Release);
+            first
+        } else {
+            self.waiting.swap(null_mut(), Ordering::AcqRel)
+        };
+        // SAFETY: just taken (D2).
+        unsafe { Chain::from_raw(first) }
+    }
+
+    /// Puts bags behind those that wait. For the owner.
+    pub(crate) fn wait_also(&self, chain: Chain<K, V>) {
+        let mut waiting = self.take_waiting();
+        waiting.append(chain);
+        self.wait(waiting);
+    }
+
+    /// Puts bags where others may take them, after [`take_waiting`](Self::take_waiting). For the owner.
+    fn wait(&self, chain: Chain<K, V>) {
+        if chain.is_empty() {
+            return;
+        }
+        // Release: whoever takes the bags sees what was done with them.
+        let there = self.waiting.swap(chain.into_raw(), Ordering::AcqRel);
+        debug_assert!(there.is_null(), "nobody else has put any there");
+    }
+
+    /// Whether there is something to collect. To be asked after the guard was left.
+    #[inline(always)]
+    pub(crate) fn is_due(&self) -> bool {
+        // D8.
+        compiler_fence(Ordering::SeqCst);
+        self.due.load(Ordering::Relaxed)
+    }
+
+    /// Has the thread look, at the end of its next write, whether something can be freed.
+    pub(crate) fn remind(&self) {
+        self.due.store(true, Ordering::Relaxed);
+    }
+
+    /// Begins to collect; `None` inside a drop that a collection runs. Whether the bag in place was full.
+    pub(crate) fn begin(&self) -> Option<Collecting<'_, K, V>> {
         if self.collecting.replace(true) {
+            return None;
+        }
+        self.due.store(false, Ordering::Relaxed);
+        let was_full = self.full.replace(false);
+        Some(Collecting::new(self, was_full))
+    }
+
+    /// Seals and frees what this thread has unlinked, if there is a batch of it. Called at the end of an operation, outside its
+    /// guard: it runs `K::drop` and `V::drop`, which may call the cache again. (A cache does more: `Locals::collect`.)
+    #[cfg(any(test, tux_loom))]
+    pub(crate) fn collect(&self, domain: &Domain) -> bool {
+        self.is_due() && {
+            self.collect_now(domain);
+            true
+        }
+    }
+
+    /// [`collect`](Self::collect) whatever there is. Returns whether anything is left.
+    #[cfg(any(test, tux_loom))]
+    pub(crate) fn collect_now(&self, domain: &Domain) -> bool {
+        let Some(mut collecting) = self.begin() else {
             return true;
+        };
+        if let Some(bag) = self.take() {
+            let mut chain = Chain::empty();
+            chain.push(bag);
+            collecting.seal(domain, chain);
         }
-        let mut panicked = None;
-        let mut sealed = false;
-        loop {
-            let batch = {
-                // SAFETY: owner; the borrow ends before user code (drops) runs.
-                let garbage = unsafe { self.garbage() };
-                // Once a call: what drops unlink meanwhile waits for the next one.
-                if garbage.fresh.len() > 0 && !std::mem::replace(&mut sealed, true) {
-                    let next = Batch {
-                        entries: Vec::with_capacity(garbage.batch),
-                        others: Vec::with_capacity(garbage.fresh.others.len().min(garbage.batch)),
-                    };
-                    let fresh = std::mem::replace(&mut garbage.fresh, next);
-                    garbage.sealed.push_back((domain.seal(), fresh));
-                }
-                let elapsed = garbage
-                    .sealed
-                    .front_mut()
-                    .is_some_and(|(grace, _)| grace.has_elapsed());
-                if elapsed {
-                    garbage.sealed.pop_front().map(|(_, batch)| batch)
-                } else {
-                    None
-                }
-            };
-            let Some(batch) = batch else { break };
-            self.counters.unreclaimed.set(
-                self.counters
-                    .unreclaimed
-                    .get()
-                    .wrapping_sub(batch.len() as u64),
-            );
-            if !std::mem::needs_drop::<(K, V)>() {
-                // SAFETY: the batch's grace period has elapsed, each item was retired once, and there is nothing to drop.
-                unsafe { self.pool_all(batch) };
-                continue;
-            }
-            for retired in batch.into_retired() {
-                // A panic in one `drop` must not keep the others from being dropped (I9).
-                // SAFETY: as above.
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { self.free(retired) }))
-                {
-                    panicked.get_or_insert(panic);
-                }
-            }
-        }
-        self.collecting.set(false);
-        // SAFETY: owner; no user code runs while the borrow lasts.
-        let Garbage {
-            fresh,
-            sealed,
-            batch,
-            ..
-        } = unsafe { self.garbage() };
-        let waiting = self.counters.unreclaimed.get() - fresh.len() as u64;
-        self.full_at.set(waiting + *batch as u64);
-        if sealed.capacity() > FEW_BATCHES.max(4 * sealed.len()) {
-            // Grown while a reader was stalled.
-            sealed.shrink_to(FEW_BATCHES.max(2 * sealed.len()));
-        }
-        if let Some(panic) = panicked {
-            resume_unwind(panic);
-        }
-        self.counters.unreclaimed.get() > 0
-    }
-
-    /// Takes the memory of a batch of which nothing need be dropped into the pool, and gives up what it has too much of.
-    ///
-    /// # Safety
-    ///
-    /// Nobody uses what it holds any more.
-    unsafe fn pool_all(&self, batch: Batch<K, V>) {
-        let Batch {
-            mut entries,
-            others,
-        } = batch;
-        for entry in &entries {
-            // SAFETY: an entry of ours alone.
-            unsafe { entry.as_ref() }.witness.freed();
-        }
-        // SAFETY: owner; no user code runs while the borrow lasts.
-        let Garbage { pool, batch, .. } = unsafe { self.garbage() };
-        if pool.len() + entries.len() <= Self::most(*batch) && !self.looks_for_alone() {
-            pool.append(&mut entries);
-        } else {
-            // SAFETY: by the contract.
-            unsafe { self.pool(entries.into_iter()) };
-        }
-        for other in others {
-            // SAFETY: by the contract.
-            unsafe { self.free(other) };
-        }
-    }
-
-    /// Whether memory that is not the slab's goes back to the allocator. (Models keep all: the checker must be able to tell
-    /// a use of what is free.)
-    fn looks_for_alone(&self) -> bool {
-        !cfg!(tux_loom) && self.slab.has_spares()
-    }
-
-    /// How much memory a pool keeps, for batches of this size.
-    fn most(batch: usize) -> usize {
-        if cfg!(tux_loom) {
-            usize::MAX
-        } else if cfg!(tux_sanitize) {
-            0
-        } else {
-            2 * batch
-        }
-    }
-
-    /// Takes the memory of entries into the pool, and gives up what it has too much of.
-    ///
-    /// # Safety
-    ///
-    /// Nobody uses the entries any more, and their drops are over. What makes the entries runs no user code.
-    unsafe fn pool(&self, entries: impl Iterator<Item = Memory<K, V>>) {
-        let may_be_alone = self.looks_for_alone();
-        // SAFETY: owner; no user code runs while the borrow lasts.
-        let Garbage { pool, batch, .. } = unsafe { self.garbage() };
-        for memory in entries {
-            // SAFETY: by the contract it is ours to give up.
-            if may_be_alone && unsafe { self.slab.take_back_alone(memory) } {
-                continue;
-            }
-            pool.push(memory);
-            // Each time, and not for all of them at last: one call may have unlinked very many.
-            if pool.len() > Self::most(*batch) {
-                let surplus = pool.drain(..pool.len().min(*batch));
-                // SAFETY: the pool's memory came from this slab; half of it is given up, the part that was used
-                // longest ago.
-                unsafe { self.slab.take_back(surplus) };
-            }
-        }
-    }
-
-    /// # Safety
-    ///
-    /// Nobody holds the item any more, and it is freed only once.
-    unsafe fn free(&self, retired: Retired<K, V>) {
-        /// Pools the memory also when a drop panics.
-        struct Pool<'l, K, V>(&'l Local<K, V>, *mut Entry<K, V>);
-        impl<K, V> Drop for Pool<'_, K, V> {
-            fn drop(&mut self) {
-                // SAFETY: the address of an entry; nobody uses it any more, and its drops are over.
-                unsafe { self.0.pool(std::iter::once(Memory::new_unchecked(self.1))) };
-            }
-        }
-        // SAFETY: by the contract the item is ours.
-        unsafe {
-            match retired {
-                Retired::Entry(entry) => {
-                    (*entry).witness.freed();
-                    let _pool = Pool(self, entry);
-                    Entry::drop_parts(entry);
-                }
-                Retired::Husk(entry) => {
-                    (*entry).witness.freed();
-                    let _pool = Pool(self, entry);
-                    Entry::drop_key(entry);
-                }
-                Retired::Record(record) => Record::free(record),
-            }
-        }
+        collecting.free_elapsed(domain, false);
+        collecting.end();
+        self.supply.budget.held() > 0 || self.bag.load(Ordering::Relaxed) != self.supply.none()
     }
 }
 
 impl<K, V> Drop for Local<K, V> {
     /// The cache is going: nobody reads any more, so everything is free at once.
     fn drop(&mut self) {
-        let garbage = self.garbage.get_mut();
-        let fresh = std::mem::replace(&mut garbage.fresh, Batch::new());
-        let sealed = std::mem::take(&mut garbage.sealed);
-        garbage.batch = usize::MAX / 2;
+        let mut chain = self.take_waiting();
+        self.take().into_iter().for_each(|bag| chain.push(bag));
         let mut panicked = None;
-        let batches = sealed.into_iter().map(|(_, batch)| batch).chain([fresh]);
-        for retired in batches.flat_map(Batch::into_retired) {
+        while let Some(bag) = chain.pop() {
             // SAFETY: exclusive access to the cache; each item was retired once.
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { self.free(retired) })) {
-                panicked.get_or_insert(panic);
-            }
+            unsafe { self.empty(bag, &mut panicked) };
         }
-        for memory in std::mem::take(&mut self.garbage.get_mut().pool) {
+        let spare = self.spare.replace(null_mut());
+        if !spare.is_null() {
+            // SAFETY: from a box, and nobody else has it.
+            drop(unsafe { Box::from_raw(spare) });
+        }
+        for memory in std::mem::take(self.pool.get_mut()) {
             // SAFETY: came from this slab, and what it held was dropped.
-            unsafe { self.slab.discard(memory) };
+            unsafe { self.supply.slab.discard(memory) };
         }
         if let Some(panic) = panicked
             && !std::thread::panicking()

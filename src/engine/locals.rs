@@ -1,71 +1,46 @@
 //! All threads' parts of one cache.
 
 use super::local::Local;
-use super::reclaim::{PLACES, QUICK_SLOTS, Quick, Slot, TurnGuard};
-use super::slab::Slab;
+use super::reclaim::{Far, PLACES, QUICK_SLOTS, Quick, Slot, TurnGuard};
+use super::supply::Supply;
 use crate::sync::{AtomicPtr, CachePadded, Ordering, StdArc as Arc};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::null_mut;
 
-/// How many unlinked entries share one heavy fence: not too few, since it takes microseconds where another processor runs
-/// the program too (10 in a virtual machine); not too many, since they hold values, and each thread has its own.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Batches {
-    /// Those of a thread among many.
-    least: usize,
-    /// Those of the first slot's thread; the second one has half as many, the third one a third.
-    first: usize,
-}
+mod collect;
 
-impl Batches {
-    pub(crate) const fn all(of: usize) -> Self {
-        Self {
-            least: of,
-            first: of,
-        }
-    }
-
-    pub(crate) fn for_capacity(n: usize) -> Self {
-        Self {
-            least: (n / 16).clamp(8, 256).max((n / 128).min(512)),
-            first: (n / 64).min(4_096),
-        }
-    }
-
-    pub(super) fn of(self, slot: usize) -> usize {
-        self.least.max(self.first / (slot + 1))
-    }
-}
-
-/// What a thread's part is made with.
-pub(crate) struct Supply<K, V> {
-    pub(crate) batches: Batches,
-    /// How many threads may have a victim's room in hand (see `bounded::room`).
-    pub(crate) hands: usize,
-    /// Where the memory of entries comes from.
-    pub(crate) slab: Arc<Slab<K, V>>,
-}
-
-/// All threads' [`Local`]s of one cache, by slot number. Grows by blocks, never shrinks before the cache goes.
+/// All threads' [`Local`]s of one cache, by slot number. Grows by segments, never shrinks before the cache goes.
 pub(crate) struct Locals<K, V> {
     /// Those of the first `quick_slots` slots, by the slot's [`place`](Quick::place): the other half stays empty.
     quick: [Place<K, V>; PLACES],
     /// [`QUICK_SLOTS`] or none.
     quick_slots: usize,
-    /// The parts of the others.
-    rest: Link<K, V>,
-    supply: Supply<K, V>,
+    /// The parts of the others: [`FIRST`] of them, and then twice as many each time.
+    segments: [Segment<K, V>; SEGMENTS],
+    supply: Arc<Supply<K, V>>,
 }
 
 type Place<K, V> = AtomicPtr<CachePadded<Local<K, V>>>;
-type Link<K, V> = AtomicPtr<Block<K, V>>;
+/// Null, or the first of its places.
+type Segment<K, V> = AtomicPtr<Place<K, V>>;
 
-/// The parts with [`BLOCK`] numbers in a row, and the block with the next ones.
-struct Block<K, V> {
-    locals: [Place<K, V>; BLOCK],
-    next: Link<K, V>,
+/// Places in the first segment.
+const FIRST: usize = 128;
+/// More than there can be threads for.
+const SEGMENTS: usize = 24;
+
+/// Which segment the part of a slot is in that is not quick, and where in it; slots are counted from the first that is not.
+#[inline(always)]
+fn find(slot: usize) -> (usize, usize) {
+    let nth = slot + FIRST;
+    let segment = (nth.ilog2() - FIRST.ilog2()) as usize;
+    (segment, nth - size(segment))
 }
 
-const BLOCK: usize = 128;
+#[inline(always)]
+const fn size(segment: usize) -> usize {
+    FIRST << segment
+}
 
 /// What stands in a place. Acquire: other threads read its counters.
 fn load<K, V>(place: &Place<K, V>) -> Option<&Local<K, V>> {
@@ -73,21 +48,22 @@ fn load<K, V>(place: &Place<K, V>) -> Option<&Local<K, V>> {
     unsafe { place.load(Ordering::Acquire).as_ref() }.map(|local| &**local)
 }
 
-/// The block behind a link. Acquire pairs with its publication.
-fn follow<K, V>(link: &Link<K, V>) -> Option<&Block<K, V>> {
-    // SAFETY: null, or published and freed only with the cache.
-    unsafe { link.load(Ordering::Acquire).as_ref() }
-}
-
 impl<K, V> Locals<K, V> {
     /// Parts that [`made`](Self::made) finds only if `quick`.
-    pub(crate) fn new(supply: Supply<K, V>, quick: bool) -> Self {
+    pub(crate) fn new(supply: Arc<Supply<K, V>>, quick: bool) -> Self {
         Self {
-            quick: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
+            quick: std::array::from_fn(|_| AtomicPtr::new(null_mut())),
             quick_slots: if quick { QUICK_SLOTS } else { 0 },
-            rest: AtomicPtr::new(std::ptr::null_mut()),
+            segments: std::array::from_fn(|_| AtomicPtr::new(null_mut())),
             supply,
         }
+    }
+
+    /// Entries that were unlinked and not freed. Inside a guard (D5).
+    pub(crate) fn unreclaimed(&self) -> u64 {
+        let mut sum = self.supply.budget.held();
+        self.for_each(|_, local| sum += local.fresh() as u64);
+        sum
     }
 
     /// The calling thread's part, if it has been made and the thread is outside its turn, which it enters; always `None` if
@@ -110,6 +86,20 @@ impl<K, V> Locals<K, V> {
         unsafe { local.as_ref() }.map(|local| &**local)
     }
 
+    /// The part of a thread beyond the quick ones, if it has been made; always `None` if these are not quick. The caller owns the
+    /// slot.
+    #[inline(always)]
+    pub(crate) fn made_far(&self, far: Far) -> Option<&Local<K, V>> {
+        let (segment, at) = find(far.slot().id().checked_sub(self.quick_slots)?);
+        if self.quick_slots == 0 {
+            return None;
+        }
+        let places = self.segments.get(segment)?.load(Ordering::Acquire);
+        // SAFETY: null, or published with so many places that each number of this segment has one (`find`).
+        let place = (!places.is_null()).then(|| unsafe { &*places.add(at) })?;
+        load(place)
+    }
+
     /// The calling thread's part; the caller owns `slot`.
     #[inline(always)]
     pub(crate) fn of(&self, slot: &Slot) -> &Local<K, V> {
@@ -128,11 +118,8 @@ impl<K, V> Locals<K, V> {
         let place = match slot.checked_sub(self.quick_slots) {
             None => &self.quick[slot],
             Some(id) => {
-                let mut block = Block::behind(&self.rest);
-                for _ in 0..id / BLOCK {
-                    block = Block::behind(&block.next);
-                }
-                &block.locals[id % BLOCK]
+                let (segment, at) = find(id);
+                &self.segment_or_new(segment)[at]
             }
         };
         load(place).unwrap_or_else(|| {
@@ -144,100 +131,104 @@ impl<K, V> Locals<K, V> {
         })
     }
 
-    /// The part with this slot number; `Err` beyond the last block. Only its counters may be touched.
-    pub(crate) fn get(&self, id: usize) -> Result<Option<&Local<K, V>>, ()> {
-        let Some(id) = id.checked_sub(self.quick_slots) else {
-            return Ok(load(&self.quick[id]));
-        };
-        let mut block = follow(&self.rest).ok_or(())?;
-        for _ in 0..id / BLOCK {
-            block = follow(&block.next).ok_or(())?;
-        }
-        Ok(load(&block.locals[id % BLOCK]))
+    /// The places of a segment, if there is one. Acquire pairs with its publication.
+    #[inline(always)]
+    fn segment(&self, segment: usize) -> Option<&[Place<K, V>]> {
+        let first = self.segments[segment].load(Ordering::Acquire);
+        // SAFETY: published with so many places, and freed only with the cache.
+        (!first.is_null()).then(|| unsafe { std::slice::from_raw_parts(first, size(segment)) })
     }
 
-    /// Visits every thread's part with its slot number. Only counters may be touched, unless the caller owns the slot.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(usize, &Local<K, V>)) {
-        let (mut id, mut places, mut next) = (0, &self.quick[..self.quick_slots], &self.rest);
-        loop {
-            for place in places {
-                if let Some(local) = load(place) {
-                    visit(id, local);
-                }
-                id += 1;
-            }
-            match follow(next) {
-                Some(block) => (places, next) = (&block.locals[..], &block.next),
-                None => return,
-            }
-        }
-    }
-}
-
-impl<K, V> Block<K, V> {
-    fn new() -> Self {
-        Self {
-            locals: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
-            next: AtomicPtr::new(std::ptr::null_mut()),
-        }
-    }
-
-    /// The block behind a link, a new one if there is none.
-    fn behind(link: &Link<K, V>) -> &Self {
-        follow(link).unwrap_or_else(|| {
-            let new = Box::into_raw(Box::new(Self::new()));
-            let none = std::ptr::null_mut();
-            // Release publishes the block; on failure somebody else's is used.
-            let block = match link.compare_exchange(none, new, Ordering::AcqRel, Ordering::Acquire)
-            {
-                Ok(_) => new,
+    #[cold]
+    fn segment_or_new(&self, segment: usize) -> &[Place<K, V>] {
+        self.segment(segment).unwrap_or_else(|| {
+            let places = (0..size(segment)).map(|_| AtomicPtr::new(null_mut()));
+            let new = Box::into_raw(places.collect::<Box<[Place<K, V>]>>());
+            // Release publishes the places; on failure somebody else's are used.
+            let first = match self.segments[segment].compare_exchange(
+                null_mut(),
+                new.cast(),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => new.cast(),
                 Err(theirs) => {
                     // SAFETY: never published.
                     drop(unsafe { Box::from_raw(new) });
                     theirs
                 }
             };
-            // SAFETY: not null, published, and freed only with the cache.
-            unsafe { &*block }
+            // SAFETY: as in `segment`.
+            unsafe { std::slice::from_raw_parts(first, size(segment)) }
         })
     }
-}
 
-/// Drops what stands in places and behind a link; a panic in one part does not keep the others from being dropped (I9).
-fn drop_all<K, V>(places: &[Place<K, V>], link: &Link<K, V>) {
-    let mut panicked = None;
-    let mut attempt = |run: &mut dyn FnMut()| {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-            panicked.get_or_insert(panic);
-        }
-    };
-    let next = link.load(Ordering::Relaxed);
-    if !next.is_null() {
-        // SAFETY: made by `Box`; the caller is about to go and has it alone.
-        attempt(&mut || drop(unsafe { Box::from_raw(next) }));
-    }
-    for local in places.iter().map(|place| place.load(Ordering::Relaxed)) {
-        if !local.is_null() {
-            // SAFETY: as above.
-            attempt(&mut || drop(unsafe { Box::from_raw(local) }));
+    /// The part with this slot number; `Err` where nobody with this number or a higher one near it has been. What others may
+    /// do with it: read its counters, take what it has unlinked.
+    pub(crate) fn get(&self, id: usize) -> Result<Option<&Local<K, V>>, ()> {
+        let Some(id) = id.checked_sub(self.quick_slots) else {
+            return Ok(load(&self.quick[id]));
+        };
+        let (segment, at) = find(id);
+        match self.segments.get(segment) {
+            None => Err(()),
+            Some(_) => match self.segment(segment) {
+                Some(places) => Ok(load(&places[at])),
+                // A thread with a higher number may have been faster.
+                None if (segment + 1..SEGMENTS).any(|s| self.segment(s).is_some()) => Ok(None),
+                None => Err(()),
+            },
         }
     }
-    if let Some(panic) = panicked
-        && !std::thread::panicking()
-    {
-        resume_unwind(panic);
-    }
-}
 
-impl<K, V> Drop for Block<K, V> {
-    fn drop(&mut self) {
-        drop_all(&self.locals, &self.next);
+    /// Visits every thread's part with its slot number; see [`get`](Self::get).
+    pub(crate) fn for_each<'s>(&'s self, mut visit: impl FnMut(usize, &'s Local<K, V>)) {
+        let mut from = 0;
+        let segments = (0..SEGMENTS).map(|segment| (size(segment), self.segment(segment)));
+        for (size, places) in [(self.quick_slots, self.quick.get(..self.quick_slots))]
+            .into_iter()
+            .chain(segments)
+        {
+            for (at, place) in places.into_iter().flatten().enumerate() {
+                if let Some(local) = load(place) {
+                    visit(from + at, local);
+                }
+            }
+            from += size;
+        }
     }
 }
 
 impl<K, V> Drop for Locals<K, V> {
+    /// A panic in one part does not keep the others from being dropped (I9).
     fn drop(&mut self) {
-        drop_all(&self.quick, &self.rest);
+        let mut panicked = None;
+        let mut drop_all = |places: &[Place<K, V>]| {
+            for local in places.iter().map(|place| place.load(Ordering::Relaxed)) {
+                if local.is_null() {
+                    continue;
+                }
+                // SAFETY: made by `Box`; the cache is going and has it alone.
+                let attempt = || drop(unsafe { Box::from_raw(local) });
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(attempt)) {
+                    panicked.get_or_insert(panic);
+                }
+            }
+        };
+        drop_all(&self.quick);
+        for (segment, first) in self.segments.iter().enumerate() {
+            let first = first.load(Ordering::Relaxed);
+            if !first.is_null() {
+                let places = std::ptr::slice_from_raw_parts_mut(first, size(segment));
+                // SAFETY: made by `Box` with so many places; as above.
+                drop_all(&unsafe { Box::from_raw(places) });
+            }
+        }
+        if let Some(panic) = panicked
+            && !std::thread::panicking()
+        {
+            resume_unwind(panic);
+        }
     }
 }
 
@@ -245,13 +236,11 @@ impl<K, V> Drop for Locals<K, V> {
 mod tests {
     use super::*;
     use crate::engine::reclaim::Domain;
+    use crate::engine::slab::Slab;
+    use crate::engine::supply::{Batches, Budget};
 
-    fn supply<K, V>(slab: Arc<Slab<K, V>>) -> Supply<K, V> {
-        Supply {
-            batches: Batches::all(8),
-            hands: 0,
-            slab,
-        }
+    fn supply<K, V>(slab: Arc<Slab<K, V>>) -> Arc<Supply<K, V>> {
+        Supply::new(slab, 0, Batches::all(8), Budget::new(64))
     }
 
     fn locals(quick: bool) -> Locals<u64, u64> {
@@ -259,11 +248,11 @@ mod tests {
         Locals::new(supply(slab), quick)
     }
 
-    /// More threads than a block has places.
+    /// More threads than the first segment has places.
     #[test]
     fn each_slot_has_a_part_of_its_own() {
         let domain = Domain::new(|| false);
-        let mut slots: Vec<_> = (0..2 * BLOCK + 3).map(|_| domain.acquire()).collect();
+        let mut slots: Vec<_> = (0..2 * FIRST + 3).map(|_| domain.acquire()).collect();
         slots.sort_by_key(|slot| slot.id());
         let count = |local: &Local<u64, u64>| local.counters.hits.get();
         for locals in [locals(true), locals(false)] {
@@ -276,7 +265,8 @@ mod tests {
                 assert_eq!(count(locals.of(slot)), own);
                 assert_eq!(locals.get(slot.id()).map(|l| l.map(count)), Ok(Some(own)));
             }
-            assert!(locals.get(3 * BLOCK).is_err(), "beyond the last block");
+            assert!(locals.get(9 * FIRST).is_err(), "beyond the last segment");
+            assert!(locals.get(usize::MAX / 2).is_err());
             let mut seen = Vec::new();
             locals.for_each(|id, local| seen.push((id, count(local))));
             let all = slots.iter().map(|slot| (slot.id(), slot.id() as u64 + 1));
@@ -330,7 +320,7 @@ mod tests {
         let standing = Standing::new(0, 0);
         let entry =
             local.allocate(|| Newcomer::new(Phase::Live, Hash::new(0), due, standing, 1, Panics));
-        local.retire(crate::engine::local::Retired::Entry(entry));
+        local.retire(crate::engine::bag::Retired::Entry(entry));
         assert!(catch_unwind(AssertUnwindSafe(|| drop(locals))).is_err());
     }
 }

@@ -12,10 +12,11 @@
 //! | [`clock`], [`ring`], [`tour`], [`ghost`] | who leaves |
 //! | [`expiry`] | where expired entries are |
 //! | [`lease`] | whether a load may still publish |
-//! | [`reclaim`], [`local`], [`locals`], [`thread`] | when memory may be freed; what each thread keeps |
+//! | [`reclaim`], [`bag`], [`supply`], [`local`], [`locals`], [`thread`] | when memory may be freed, and by whom; what each thread keeps |
 //! | [`slab`], [`memory`] | where entries and tables lie |
 //! | [`short`] | two steps of a hit in assembly |
 
+pub(crate) mod bag;
 pub(crate) mod blocks;
 pub(crate) mod bounded;
 pub(crate) mod clock;
@@ -31,6 +32,7 @@ pub(crate) mod reclaim;
 pub(crate) mod ring;
 mod short;
 pub(crate) mod slab;
+pub(crate) mod supply;
 pub(crate) mod table;
 pub(crate) mod tour;
 pub(crate) mod word;

@@ -7,7 +7,7 @@ use super::local::Local;
 use super::reclaim::Guard;
 use super::table::Near;
 use super::thread::{Here, here, quick};
-use crate::sync::MapGuard;
+use super::unbounded::MapGuard;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
 use std::ptr::NonNull;
@@ -25,12 +25,12 @@ pub struct View<'c, K, V, S> {
     _guard: Guard<'static>,
     /// `None` only for a bounded cache. Behind a pointer, so that the views of most calls fit into registers: that is also why
     /// no function which is not inlined takes a view by reference.
-    rare: Rarely<'c>,
+    rare: Rarely<'c, K, V>,
 }
 
 /// What only some views have.
-struct Rare<'c> {
-    unbounded: Option<MapGuard<'c>>,
+struct Rare<'c, K, V> {
+    unbounded: Option<MapGuard<'c, K, V>>,
     here: Here,
 }
 
@@ -74,13 +74,14 @@ where
     /// the view itself: that would come back in memory.)
     #[cold]
     #[inline(never)]
-    fn pin_rarely(&self) -> (&Local<K, V>, Box<Rare<'_>>) {
+    fn pin_rarely(&self) -> (&Local<K, V>, Box<Rare<'_, K, V>>) {
+        let here = here();
+        let local = self.local(&here);
         let unbounded = match &self.index {
-            Index::Unbounded(map) => Some(map.guard()),
+            Index::Unbounded(map) => Some(map.guard(&here, local)),
             _ => None,
         };
-        let here = here();
-        (self.local(&here), Box::new(Rare { unbounded, here }))
+        (local, Box::new(Rare { unbounded, here }))
     }
 
     /// The values of several keys, in their order; `None` where there is no live entry. Faster than as many `get`s when
@@ -219,7 +220,7 @@ where
     unsafe fn view<'v, Q>(
         &'v self,
         local: &Local<K, V>,
-        rare: Option<&'v Rare<'_>>,
+        rare: Option<&'v Rare<'_, K, V>>,
         key: &Q,
     ) -> Option<&'v V>
     where
@@ -244,23 +245,23 @@ where
 }
 
 /// What a view has of [`Rare`], as a box. (A `Box` would be dropped by a function that takes the view by reference.)
-struct Rarely<'c>(Option<NonNull<Rare<'c>>>);
+struct Rarely<'c, K, V>(Option<NonNull<Rare<'c, K, V>>>);
 
-impl<'c> Rarely<'c> {
+impl<'c, K, V> Rarely<'c, K, V> {
     #[inline(always)]
-    fn get(&self) -> Option<&Rare<'c>> {
+    fn get(&self) -> Option<&Rare<'c, K, V>> {
         // SAFETY: from a box, and freed only with `self`.
         self.0.map(|rare| unsafe { rare.as_ref() })
     }
 }
 
-impl<'c> From<Box<Rare<'c>>> for Rarely<'c> {
-    fn from(rare: Box<Rare<'c>>) -> Self {
+impl<'c, K, V> From<Box<Rare<'c, K, V>>> for Rarely<'c, K, V> {
+    fn from(rare: Box<Rare<'c, K, V>>) -> Self {
         Self(Some(NonNull::from(Box::leak(rare))))
     }
 }
 
-impl Drop for Rarely<'_> {
+impl<K, V> Drop for Rarely<'_, K, V> {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(rare) = self.0 {
@@ -274,7 +275,7 @@ impl Drop for Rarely<'_> {
 ///
 /// It is from a box, and not used afterwards.
 #[cold]
-unsafe fn drop_rare(rare: NonNull<Rare<'_>>) {
+unsafe fn drop_rare<K, V>(rare: NonNull<Rare<'_, K, V>>) {
     // SAFETY: by the contract.
     drop(unsafe { Box::from_raw(rare.as_ptr()) });
 }

@@ -55,7 +55,7 @@ pub(crate) mod membarrier;
 mod slot;
 
 use slot::Inside;
-pub(crate) use slot::{Guard, PLACES, QUICK_SLOTS, Quick, Slot, TurnGuard};
+pub(crate) use slot::{Far, Guard, PLACES, QUICK_SLOTS, Quick, Slot, TurnGuard};
 
 /// All threads that may read entries, as a list that only grows; slots of ended threads are handed on.
 #[derive(Debug)]
@@ -116,13 +116,6 @@ impl Domain {
         }
     }
 
-    /// Takes over one slot whose thread has ended, if there is one with this `id`.
-    pub(crate) fn adopt(&self, id: usize) -> Option<&Slot> {
-        self.slots()
-            .find(|slot| slot.id() == id)
-            .filter(|slot| slot.take_over())
-    }
-
     /// Gives a slot back when its thread ends. A slot whose guard was leaked (`mem::forget`) stays taken for ever:
     /// a reference from that guard may still be in use somewhere.
     pub(crate) fn release(&self, slot: &Slot) {
@@ -151,7 +144,13 @@ impl Domain {
         })
     }
 
-    /// Starts a grace period for everything the caller unlinked before. One heavy fence, O(threads).
+    /// A full fence in every running thread.
+    pub(crate) fn fence(&self) {
+        // If the system refuses it, what it was to order comes later.
+        heavy_fence((self.light)());
+    }
+
+    /// Starts a grace period for everything that was unlinked before (by others: if the caller has seen that). One heavy fence, O(threads).
     pub(crate) fn seal(&self) -> GracePeriod {
         let refused = !heavy_fence((self.light)());
         let mut readers = Vec::new();
@@ -174,7 +173,7 @@ impl Drop for Domain {
 }
 
 /// The readers a sealed batch still waits for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct GracePeriod {
     readers: Vec<(*const Slot, Inside)>,
     /// The system refused the heavy fence after it had promised it: keep the batch rather than guess.
@@ -189,6 +188,12 @@ impl GracePeriod {
             unsafe { &*slot }.is_still(then)
         });
         self.readers.is_empty() && !self.refused || cfg!(tux_fault = "reclaim-no-wait")
+    }
+
+    /// The numbers of their slots.
+    pub(crate) fn readers(&self) -> impl Iterator<Item = usize> {
+        // SAFETY: as above.
+        self.readers.iter().map(|&(slot, _)| unsafe { &*slot }.id())
     }
 }
 

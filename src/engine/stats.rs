@@ -28,8 +28,9 @@ pub struct Stats {
     pub cleared: u64,
     /// Loads whose value was not published because the key had changed meanwhile.
     pub voided: u64,
-    /// Unlinked entries whose memory waits until no reader can hold them. Grows while a thread stays inside a
-    /// view, and falls again after it left.
+    /// Unlinked entries whose memory waits until no reader can hold them. At most an eighth of the capacity, or 64 if that is
+    /// more; it grows beyond that only while a thread stays inside a view, and falls again at the next write after that has
+    /// left. [`sweep`](crate::TtlCache::sweep) frees all that nobody can hold.
     pub unreclaimed: u64,
     /// The most by which the ticker was seen to be late, in whole milliseconds. By so much entries may have ended late, and those
     /// that were written meanwhile; none ends early.
@@ -47,8 +48,12 @@ impl Stats {
         }
     }
 
+    /// Inside a guard (D5).
     pub(super) fn sum<K, V>(locals: &Locals<K, V>) -> Self {
-        let mut sum = Self::default();
+        let mut sum = Self {
+            unreclaimed: locals.unreclaimed(),
+            ..Self::default()
+        };
         locals.for_each(|_, local| {
             let c = &local.counters;
             sum.hits += c.hits.get();
@@ -60,7 +65,6 @@ impl Stats {
             sum.invalidations += c.invalidations.get();
             sum.cleared += c.cleared.get();
             sum.voided += c.voided.get();
-            sum.unreclaimed += c.unreclaimed.get();
             sum.ticker_lag = sum
                 .ticker_lag
                 .max(Duration::from_millis(c.ticker_lag.get()));

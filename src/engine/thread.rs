@@ -1,6 +1,6 @@
 //! The calling thread's slot in the process-wide reclamation domain.
 
-use super::reclaim::{Domain, Quick, Slot, membarrier};
+use super::reclaim::{Domain, Far, Quick, Slot, membarrier};
 use crate::sync::{AtomicBool, Ordering, in_forked_child, thread_local};
 use std::cell::Cell;
 
@@ -15,6 +15,7 @@ impl Drop for Owner {
     fn drop(&mut self) {
         QUICK.set(Quick::nobody(&NOBODY));
         OWN.set(None);
+        FAR.set(None);
         DOMAIN.release(self.0);
     }
 }
@@ -23,9 +24,12 @@ thread_local! {
     /// The thread's slot, if it is a quick one, or nobody's. No destructor, so it can be read at any time of a thread's life
     /// for the price of one load.
     static QUICK: Cell<Quick> = const { Cell::new(Quick::nobody(&NOBODY)) };
+    /// The thread's slot, if it needs no fence but is not quick: of threads beyond the first [`QUICK_SLOTS`](super::reclaim::QUICK_SLOTS).
+    static FAR: Cell<Option<Far>> = const { Cell::new(None) };
     static OWNER: Owner = {
         let slot = acquire();
         OWN.set(Some(slot));
+        FAR.set(Far::of(slot));
         QUICK.set(Quick::of(slot).unwrap_or(Quick::nobody(&NOBODY)));
         Owner(slot)
     };
@@ -59,15 +63,6 @@ pub(crate) struct Here {
 }
 
 impl Here {
-    /// The slot of an ended thread, to be given back.
-    pub(crate) fn adopted(slot: &'static Slot) -> Self {
-        Self {
-            slot,
-            borrowed: true,
-            not_send: std::marker::PhantomData,
-        }
-    }
-
     pub(crate) fn slot(&self) -> &'static Slot {
         self.slot
     }
@@ -79,6 +74,18 @@ impl From<Quick> for Here {
     fn from(quick: Quick) -> Self {
         Self {
             slot: quick.slot(),
+            borrowed: false,
+            not_send: std::marker::PhantomData,
+        }
+    }
+}
+
+impl From<Far> for Here {
+    /// The calling thread's own slot.
+    #[inline(always)]
+    fn from(far: Far) -> Self {
+        Self {
+            slot: far.slot(),
             borrowed: false,
             not_send: std::marker::PhantomData,
         }
@@ -100,6 +107,12 @@ pub(crate) fn quick() -> Quick {
     QUICK.get()
 }
 
+/// The calling thread's slot, if it has one already and that is [far](Far).
+#[inline(always)]
+pub(crate) fn far() -> Option<Far> {
+    FAR.get()
+}
+
 #[inline(always)]
 pub(crate) fn here() -> Here {
     let quick = quick();
@@ -112,6 +125,9 @@ pub(crate) fn here() -> Here {
 
 #[cold]
 fn first() -> Here {
+    if let Some(far) = far() {
+        return far.into();
+    }
     let own = OWNER.try_with(|owner| owner.0);
     Here {
         slot: own.unwrap_or_else(|_| acquire()),
@@ -135,18 +151,5 @@ mod tests {
             "{} slots for one thread at a time",
             ids.len()
         );
-    }
-
-    #[test]
-    fn an_adopted_slot_is_given_back() {
-        let again = (0..1_000).any(|_| {
-            let slot = DOMAIN.acquire();
-            drop(Here::adopted(slot));
-            // Unless another test was faster.
-            let adopted = DOMAIN.adopt(slot.id());
-            adopted.into_iter().for_each(|slot| DOMAIN.release(slot));
-            adopted.is_some()
-        });
-        assert!(again);
     }
 }

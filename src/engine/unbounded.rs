@@ -6,21 +6,27 @@
 use super::entry::{Hash, Phase, PhaseWord};
 use super::lease::{Board, Lease, Reached};
 use super::local::Local;
-use crate::sync::{
-    Arc, AtomicU64, CachePadded, MapGuard, Ordering, dekker_fence, fence, map_guard,
-};
+use super::thread::Here;
+use crate::sync::{Arc, AtomicU64, CachePadded, Ordering, dekker_fence, fence};
 use crate::time::Deadline;
 use papaya::{Compute, Equivalent, Guard, Operation};
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
+use std::ptr::NonNull;
 
+mod guard;
 mod write;
 
-/// A sweep follows so many writes, or as many as there are entries, whichever is more.
+pub(crate) use guard::MapGuard;
+
+/// A sweep follows so many writes, or as many as there were entries after the last one, whichever is more. (As many as there are
+/// now would be no bound: each write of a new key makes it one more.)
 const WRITES_PER_SWEEP: u64 = 256;
 
 pub(crate) struct Unbounded<K, V, S> {
     map: papaya::HashMap<K, Slot<V>, Shared<S>>,
+    /// The map's, which papaya hands out only through guards.
+    collector: NonNull<seize::Collector>,
     /// The map's own hasher, which papaya does not hand out.
     hasher: Shared<S>,
     board: Arc<Board>,
@@ -29,8 +35,8 @@ pub(crate) struct Unbounded<K, V, S> {
     earliest: CachePadded<AtomicU64>,
     /// Writes so far.
     written: CachePadded<AtomicU64>,
-    /// `written` at the last sweep.
-    swept: CachePadded<AtomicU64>,
+    /// `written` at which the next sweep is due.
+    sweep_at: CachePadded<AtomicU64>,
 }
 
 /// One hasher for the map and for us.
@@ -72,14 +78,21 @@ where
 {
     pub(crate) fn new(hasher: S, board: Arc<Board>) -> Self {
         let hasher = Arc::new(hasher);
+        // What was unlinked while the map grew comes with the old table, and is freed at once then.
+        let map = papaya::HashMap::builder()
+            .hasher(Shared(Arc::clone(&hasher)))
+            .collector(seize::Collector::new().batch_size(1))
+            .build();
+        let collector = NonNull::from(map.owned_guard().collector());
         Self {
-            map: papaya::HashMap::with_hasher(Shared(Arc::clone(&hasher))),
+            map,
+            collector,
             hasher: Shared(hasher),
             board,
             clears: CachePadded::new(AtomicU64::new(0)),
             earliest: CachePadded::new(AtomicU64::new(0)),
             written: CachePadded::new(AtomicU64::new(0)),
-            swept: CachePadded::new(AtomicU64::new(0)),
+            sweep_at: CachePadded::new(AtomicU64::new(WRITES_PER_SWEEP)),
         }
     }
 
@@ -91,8 +104,11 @@ where
         self.clears.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn guard(&self) -> MapGuard<'_> {
-        map_guard(&self.map)
+    /// A guard of the thread that is here and whose part is `local`.
+    #[inline]
+    pub(crate) fn guard<'m>(&'m self, here: &Here, local: &'m Local<K, V>) -> MapGuard<'m, K, V> {
+        // SAFETY: the map's own, which lives as long as the map.
+        MapGuard::enter(unsafe { self.collector.as_ref() }, here, local)
     }
 
     pub(crate) fn resident(&self) -> usize {
@@ -102,6 +118,8 @@ where
     #[inline]
     pub(crate) fn peek_with<Q, R>(
         &self,
+        here: &Here,
+        local: &Local<K, V>,
         key: &Q,
         tick: u64,
         read: impl FnOnce(&V) -> R,
@@ -109,7 +127,7 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        self.get_in(key, tick, &self.guard()).map(read)
+        self.get_in(key, tick, &self.guard(here, local)).map(read)
     }
 
     pub(crate) fn get_in<'g, Q>(&self, key: &Q, tick: u64, guard: &'g impl Guard) -> Option<&'g V>
@@ -140,14 +158,21 @@ where
         matches!(removed, papaya::Compute::Removed(..))
     }
 
-    pub(crate) fn invalidate<Q>(&self, local: &Local<K, V>, hash: Hash, key: &Q, tick: u64) -> bool
+    pub(crate) fn invalidate<Q>(
+        &self,
+        here: &Here,
+        local: &Local<K, V>,
+        hash: Hash,
+        key: &Q,
+        tick: u64,
+    ) -> bool
     where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
         self.board.void(hash);
         fence(Ordering::SeqCst);
-        let guard = self.guard();
+        let guard = self.guard(here, local);
         let went = self.map.remove(key, &guard).is_some_and(|slot| {
             slot.phase.decide(Phase::Cancelled);
             slot.is_current(tick)
@@ -161,6 +186,7 @@ where
 
     pub(crate) fn invalidate_matching(
         &self,
+        here: &Here,
         local: &Local<K, V>,
         tick: u64,
         reached: Reached,
@@ -168,7 +194,7 @@ where
     ) -> usize {
         self.board.void_reached(reached);
         fence(Ordering::SeqCst);
-        let guard = self.guard();
+        let guard = self.guard(here, local);
         let begun = self.begun();
         let mut count = 0;
         for (key, slot) in self.map.iter(&guard) {
@@ -190,10 +216,10 @@ where
         self.written.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn clear(&self, local: &Local<K, V>) {
+    pub(crate) fn clear(&self, here: &Here, local: &Local<K, V>) {
         self.clears.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        let guard = self.guard();
+        let guard = self.guard(here, local);
         let begun = self.begun();
         let mut count = 0;
         for (key, slot) in self.map.iter(&guard) {
@@ -203,38 +229,42 @@ where
         local.counters.cleared.add(count);
     }
 
-    pub(crate) fn for_each(&self, tick: u64, mut visit: impl FnMut(&K, &V)) {
-        for (key, slot) in self.map.iter(&self.guard()) {
+    pub(crate) fn for_each(
+        &self,
+        here: &Here,
+        local: &Local<K, V>,
+        tick: u64,
+        mut visit: impl FnMut(&K, &V),
+    ) {
+        for (key, slot) in self.map.iter(&self.guard(here, local)) {
             if slot.is_current(tick) {
                 visit(key, &slot.value);
             }
         }
     }
 
-    pub(crate) fn len(&self, tick: u64) -> usize {
+    pub(crate) fn len(&self, here: &Here, local: &Local<K, V>, tick: u64) -> usize {
         let mut len = 0;
-        self.for_each(tick, |_, _| len += 1);
+        self.for_each(here, local, tick, |_, _| len += 1);
         len
     }
 
-    fn sweep_if_due(&self, local: &Local<K, V>, tick: u64) {
+    fn sweep_if_due(&self, here: &Here, local: &Local<K, V>, tick: u64) {
         let earliest = self.earliest.load(Ordering::Relaxed);
-        let written = self.written.load(Ordering::Relaxed);
-        let since = written - self.swept.load(Ordering::Relaxed).min(written);
         if earliest != 0
             && Deadline::NEVER.ticks() - earliest <= tick
-            && since >= WRITES_PER_SWEEP.max(self.map.len() as u64)
+            && self.written.load(Ordering::Relaxed) >= self.sweep_at.load(Ordering::Relaxed)
         {
-            self.sweep(local, tick);
+            self.sweep(here, local, tick);
         }
     }
 
     /// Removes expired entries. O(n).
-    pub(crate) fn sweep(&self, local: &Local<K, V>, tick: u64) -> usize {
-        self.swept
-            .store(self.written.load(Ordering::Relaxed), Ordering::Relaxed);
+    pub(crate) fn sweep(&self, here: &Here, local: &Local<K, V>, tick: u64) -> usize {
+        // For now, so that others do not sweep as well.
+        self.plan_sweep();
         self.earliest.swap(0, Ordering::SeqCst);
-        let guard = self.guard();
+        let guard = self.guard(here, local);
         let (mut earliest, mut count) = (0, 0);
         for (key, slot) in self.map.iter(&guard) {
             if slot.deadline.has_passed(tick) {
@@ -245,7 +275,19 @@ where
             }
         }
         self.earliest.fetch_max(earliest, Ordering::SeqCst);
+        self.plan_sweep();
         local.counters.expirations.add(count as u64);
         count
     }
+
+    fn plan_sweep(&self) {
+        let more = WRITES_PER_SWEEP.max(self.map.len() as u64);
+        let at = self.written.load(Ordering::Relaxed).saturating_add(more);
+        self.sweep_at.store(at, Ordering::Relaxed);
+    }
 }
+
+// SAFETY: the collector is the map's, which may be shared and sent if keys and values may.
+unsafe impl<K: Send + Sync, V: Send + Sync, S: Send + Sync> Send for Unbounded<K, V, S> {}
+// SAFETY: as above.
+unsafe impl<K: Send + Sync, V: Send + Sync, S: Send + Sync> Sync for Unbounded<K, V, S> {}

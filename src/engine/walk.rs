@@ -14,9 +14,9 @@ where
     /// be seen; nothing is seen twice unless it is removed and set again. Counts as no use. `visit` may call the cache.
     pub fn for_each(&self, mut visit: impl FnMut(&K, &V)) {
         let tick = self.clock.tick();
+        let here = here();
         match &self.index {
             Index::Bounded(_, bounded) => {
-                let here = here();
                 for bucket in 0..bounded.buckets() {
                     let _guard = here.slot().enter();
                     // SAFETY: the guard is open while the bucket is visited.
@@ -26,7 +26,7 @@ where
                     }
                 }
             }
-            Index::Unbounded(map) => map.for_each(tick, visit),
+            Index::Unbounded(map) => map.for_each(&here, self.local(&here), tick, visit),
             Index::Nothing(_) => {}
         }
     }
@@ -73,7 +73,10 @@ where
                     }
                 }
                 Index::Unbounded(map) if self.bucket == 0 => {
-                    map.for_each(tick, |k, v| self.ready.push((k.clone(), v.clone())));
+                    let here = here();
+                    let ready = &mut self.ready;
+                    let copy = |k: &K, v: &V| ready.push((k.clone(), v.clone()));
+                    map.for_each(&here, self.cache.local(&here), tick, copy);
                 }
                 _ => return None,
             }

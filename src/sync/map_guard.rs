@@ -50,17 +50,34 @@ pub(crate) fn map_guard<K: Hash + Eq, V, S: BuildHasher>(
 
 #[cold]
 fn other_guard<K: Hash + Eq, V, S: BuildHasher>(map: &papaya::HashMap<K, V, S>) -> MapGuard<'_> {
+    if is_numbered(|| drop(map.guard())) {
+        return MapGuard::Local(map.guard());
+    }
+    MapGuard::Owned(map.owned_guard())
+}
+
+/// Whether the thread has papaya's number, which it gets by entering a guard.
+fn is_numbered(enter: impl FnOnce()) -> bool {
     if STATE.get() == State::Unused {
         // papaya's number first, so that ours goes before it. It panics if the number has gone already, in a thread that
         // uses papaya for itself and comes to us for the first time as it ends.
-        let numbered = catch_unwind(AssertUnwindSafe(|| drop(map.guard()))).is_ok();
-        if numbered && CANARY.try_with(|_| ()).is_ok() {
-            STATE.set(State::Alive);
-            return MapGuard::Local(map.guard());
-        }
-        STATE.set(State::Ending);
+        let numbered = catch_unwind(AssertUnwindSafe(enter)).is_ok();
+        let lives = numbered && CANARY.try_with(|_| ()).is_ok();
+        STATE.set(if lives { State::Alive } else { State::Ending });
     }
-    MapGuard::Owned(map.owned_guard())
+    STATE.get() == State::Alive
+}
+
+/// Runs something that needs papaya's number: in a thread of its own where this one has none any more. (If there is no thread to
+/// be had either, it is not run.)
+pub(crate) fn with_number<T: Send>(collector: &Collector, it: T, run: impl FnOnce(T) + Send) {
+    if is_numbered(|| drop(collector.enter())) {
+        run(it);
+    } else {
+        std::thread::scope(|scope| {
+            _ = std::thread::Builder::new().spawn_scoped(scope, || run(it));
+        });
+    }
 }
 
 impl Guard for MapGuard<'_> {

@@ -18,7 +18,7 @@ pub(crate) use fork::{PerProcess, count_forks, in_forked_child, process_number};
 #[cfg(not(tux_loom))]
 mod map_guard;
 #[cfg(not(tux_loom))]
-pub(crate) use map_guard::{MapGuard, map_guard};
+pub(crate) use map_guard::{map_guard, with_number};
 
 #[cfg(tux_loom)]
 mod loom;

@@ -126,3 +126,58 @@ fn what_a_sweep_leaves_is_swept_later() {
     }
     assert_eq!(map.resident(), 5);
 }
+
+/// Only new keys, for a hundred times as many writes as there are entries alive at a time.
+#[test]
+fn new_keys_alone_go_on_with_the_sweeps() {
+    let ticker = ManualTicker::new();
+    let cache = TtlCache::builder()
+        .ttl(Duration::from_millis(10))
+        .unbounded();
+    let cache = cache.ticker(ticker.clone()).build().unwrap();
+    let mut most = 0;
+    for key in 0..100_000_u64 {
+        cache.set(key, key);
+        if key % 100 == 0 {
+            ticker.advance(Duration::from_millis(1));
+        }
+        most = most.max(cache.resident());
+    }
+    assert!(most <= 3_000, "{most} for 1,000 alive");
+}
+
+struct Last(Arc<TtlCache<u64, String>>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        // Many enough that the map grows several times.
+        for key in 0..20_000 {
+            self.0.set(key, String::from("value"));
+            if key % 3 == 0 {
+                assert!(self.0.invalidate(&key));
+            }
+            assert_eq!(self.0.get(&key).is_some(), key % 3 != 0);
+        }
+        self.0.sweep();
+        self.0.clear();
+    }
+}
+
+thread_local! {
+    static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+}
+
+/// In a thread that has used it before, and in one that has not; the last handle goes there as well.
+#[test]
+fn i9_it_grows_and_goes_inside_thread_local_destructors() {
+    for used_before in [true, false] {
+        let thread = std::thread::spawn(move || {
+            let cache = Arc::new(TtlCache::unbounded(LONG));
+            LAST.set(Some(Last(Arc::clone(&cache))));
+            if used_before {
+                cache.set(1, String::from("before"));
+            }
+        });
+        assert!(thread.join().is_ok());
+    }
+}

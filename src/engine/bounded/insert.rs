@@ -2,10 +2,11 @@
 
 use super::remove::CLEARS_PER_SWEEP;
 use super::{Bounded, Instant};
+use crate::engine::bag::Retired;
 use crate::engine::clock::{Choice, LEASED};
 use crate::engine::entry::{Entry, Hash, Newcomer, Phase, Standing};
 use crate::engine::lease::Lease;
-use crate::engine::local::{Local, Retired};
+use crate::engine::local::Local;
 use crate::engine::table::{Home, Lane};
 use crate::engine::word::Word;
 use crate::sync::{Ordering, dekker_fence, spin_hint};

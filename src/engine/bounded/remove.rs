@@ -74,6 +74,7 @@ impl<K, V> Bounded<K, V> {
             }
         }
         self.board.void(hash);
+        self.go_on(local, tick);
         went
     }
 
@@ -92,6 +93,7 @@ impl<K, V> Bounded<K, V> {
             if !lease.is_valid(self.clears()) {
                 return false;
             }
+            self.go_on(local, tick);
             // Whoever changes the key from now on changes this very lane.
             let Some((lane, word, entry)) = found else {
                 return true;
@@ -107,17 +109,17 @@ impl<K, V> Bounded<K, V> {
         }
     }
 
-    /// Removes every current entry whose key matches; voids the leases that are reached. O(lanes).
+    /// Removes the current entries of one group whose key matches; returns how many went. Before and after all groups the leases
+    /// that are reached are to be voided ([`void_reached`](Self::void_reached)).
     pub(crate) fn invalidate_matching(
         &self,
         local: &Local<K, V>,
+        group: usize,
         tick: u64,
-        reached: Reached,
-        mut matches: impl FnMut(&K) -> bool,
+        matches: &mut impl FnMut(&K) -> bool,
     ) -> usize {
-        self.board.void_reached(reached);
         let mut count = 0;
-        for bucket in 0..self.buckets() {
+        for bucket in self.group(group) {
             loop {
                 let mut lost_a_race = false;
                 self.table.each_in(bucket, |lane, word| {
@@ -143,8 +145,12 @@ impl<K, V> Bounded<K, V> {
                 }
             }
         }
-        self.board.void_reached(reached);
         count
+    }
+
+    /// Voids the leases that are reached.
+    pub(crate) fn void_reached(&self, reached: Reached) {
+        self.board.void_reached(reached);
     }
 
     /// Ends every entry there is: O(1), but for one clear in 2^14, which sweeps the whole table to keep generations apart (I5).
@@ -244,12 +250,27 @@ impl<K, V> Bounded<K, V> {
         }
     }
 
+    /// What a write that needs no room does for those that left some: so that entries which were cleared or have expired go,
+    /// whatever kind of write comes.
+    #[inline(always)]
+    pub(super) fn go_on(&self, local: &Local<K, V>, tick: u64) {
+        if self.has_dead(tick) {
+            self.reclaim_some(local, tick);
+        }
+    }
+
     /// Whether [`reclaim_some`](Self::reclaim_some) may find something.
     #[inline(always)]
     pub(super) fn has_dead(&self, tick: u64) -> bool {
+        self.is_unswept() || self.expiry.is_due(tick)
+    }
+
+    /// Whether there may be groups that nobody has swept since the last clear.
+    #[inline(always)]
+    pub(super) fn is_unswept(&self) -> bool {
         // What is missed now is found by the next writer.
         let all_swept = self.clears() << 32 | self.groups() as u64;
-        self.swept.load(Ordering::Relaxed) != all_swept || self.expiry.is_due(tick)
+        self.swept.load(Ordering::Relaxed) != all_swept
     }
 
     /// Reclaims some dead entries if there are any: after a clear the next unswept group, otherwise one that is due.

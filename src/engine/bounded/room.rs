@@ -1,10 +1,11 @@
 //! Finding a room for a published entry: from the ledger, from the dead, from the clock's victim.
 
 use super::{Bounded, Instant};
+use crate::engine::bag::Retired;
 use crate::engine::clock::{Arrival, Choice};
 use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::ledger::Admission;
-use crate::engine::local::{Local, Retired};
+use crate::engine::local::Local;
 use crate::engine::table::Lane;
 use crate::engine::word::{Kind, Word};
 use crate::sync::Ordering;
@@ -65,10 +66,10 @@ impl<K, V> Bounded<K, V> {
         {
             return live;
         }
-        // Past half of the rooms, each insert reclaims a group that is due. Left until the cache is full, the dead would be
+        // Past half of the rooms, each insert reclaims a group that is due; after a clear each one does. Left until the cache is full, the dead would be
         // swept group by group, an empty stretch behind the sweep and a crowded one ahead of it.
         let reclaims = self.has_dead(now.tick);
-        if reclaims && self.ledger.count() > self.ledger.capacity() / 2 {
+        if reclaims && (self.is_unswept() || self.ledger.count() > self.ledger.capacity() / 2) {
             self.reclaim_some(local, now.tick);
         }
         if !reclaims && !self.ledger.is_full() && self.admit(local, newcomer, address) {

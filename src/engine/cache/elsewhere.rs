@@ -121,8 +121,30 @@ where
                 let hash = hash_of(short.hasher, key);
                 self.look_near(short.local, short.guard, hash, key, read)
             }
-            None => self.look_everywhere(key, read),
+            None => self.look_from_afar(key, read),
         }
+    }
+
+    /// For threads that are not quick: what a hit does, with the part found in a longer way.
+    #[inline]
+    fn look_from_afar<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
+        let Some((local, guard)) = self.enter_far_turn() else {
+            return self.look_everywhere(key, read);
+        };
+        // SAFETY: only the parts of bounded caches are found (`made_far`).
+        let (hasher, bounded) = unsafe { self.index.bounded() };
+        let hash = hash_of(hasher, key);
+        let line = || self.clock.line();
+        // SAFETY: the guard is open for as long as the entry is used.
+        if let Some(entry) = unsafe { bounded.get_at_home(hash, line, |k| key.equivalent(k)) } {
+            let value = read(&entry.value);
+            local.counters.hits.add(1);
+            return Some(value);
+        }
+        self.look_near(local, guard, hash, key, read)
     }
 
     #[inline]
@@ -167,7 +189,7 @@ where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
         let here = here();
-        let counters = &self.local(&here).counters;
+        let local = self.local(&here);
         let tick = self.clock.tick();
         let value = match &self.index {
             Index::Nothing(_) => None,
@@ -182,9 +204,9 @@ where
                 }
                 entry.map(|entry| read(&entry.value))
             }
-            Index::Unbounded(map) => map.peek_with(key, tick, read),
+            Index::Unbounded(map) => map.peek_with(&here, local, key, tick, read),
         };
-        counters.looked_up(value.is_some());
+        local.counters.looked_up(value.is_some());
         value
     }
 }

@@ -5,7 +5,7 @@ use crate::engine::bounded::Bounded;
 use crate::engine::entry::Hash;
 use crate::engine::local::Local;
 use crate::engine::reclaim::{Quick, TurnGuard};
-use crate::engine::thread::quick;
+use crate::engine::thread::{far, quick};
 use crate::engine::unbounded::Unbounded;
 use std::any::TypeId;
 use std::hash::{BuildHasher, Hash as StdHash};
@@ -80,5 +80,13 @@ impl<K, V, S> TtlCache<K, V, S> {
             bounded,
             guard,
         })
+    }
+
+    /// [`enter_turn`](Self::enter_turn) for threads beyond those that it is for.
+    #[inline(always)]
+    pub(in crate::engine) fn enter_far_turn(&self) -> Option<(&Local<K, V>, TurnGuard<'static>)> {
+        let far = far()?;
+        let local = self.locals.made_far(far)?;
+        Some((local, far.enter_turn()?))
     }
 }

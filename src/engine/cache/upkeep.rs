@@ -3,9 +3,6 @@
 use super::*;
 use crate::engine::lease::Reached;
 
-/// How many other slots a writer looks at, after each batch of its own, for what ended threads have left.
-const LEFT_PER_BATCH: usize = 8;
-
 impl<K, V, S> TtlCache<K, V, S>
 where
     K: StdHash + Eq + Clone + Send + Sync + 'static,
@@ -27,7 +24,7 @@ where
                 let _guard = here.slot().enter();
                 bounded.invalidate(local, hash, tick, |k| k.borrow() == key)
             }
-            Index::Unbounded(map) => map.invalidate(local, hash, key, tick),
+            Index::Unbounded(map) => map.invalidate(&here, local, hash, key, tick),
             Index::Nothing(_) => {
                 self.board.void(hash);
                 false
@@ -54,7 +51,7 @@ where
                 let _guard = here.slot().enter();
                 bounded.remove_leased(local, hash, tick, lease, |k| k == key)
             }
-            Index::Unbounded(map) => map.remove_leased(local, key, tick, lease),
+            Index::Unbounded(map) => map.remove_leased(&here, local, key, tick, lease),
             Index::Nothing(_) => lease.is_valid(0),
         };
         self.collect(&here, local);
@@ -72,17 +69,26 @@ where
     pub(crate) fn invalidate_reached(
         &self,
         reached: Reached,
-        matches: impl FnMut(&K) -> bool,
+        mut matches: impl FnMut(&K) -> bool,
     ) -> usize {
         let here = here();
         let local = self.local(&here);
         let tick = self.clock.tick();
         let count = match &self.index {
             Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
-                bounded.invalidate_matching(local, tick, reached, matches)
+                bounded.void_reached(reached);
+                let mut count = 0;
+                for group in 0..bounded.groups() {
+                    // A guard a group, so that a long walk holds nothing back.
+                    let guard = here.slot().enter();
+                    count += bounded.invalidate_matching(local, group, tick, &mut matches);
+                    drop(guard);
+                    self.collect(&here, local);
+                }
+                bounded.void_reached(reached);
+                count
             }
-            Index::Unbounded(map) => map.invalidate_matching(local, tick, reached, matches),
+            Index::Unbounded(map) => map.invalidate_matching(&here, local, tick, reached, matches),
             Index::Nothing(_) => {
                 self.board.void_reached(reached);
                 0
@@ -93,7 +99,8 @@ where
     }
 
     /// Ends every entry at once, and voids all loads under way. O(1) (but for one sweep in 16,384 clears): `len` is 0
-    /// when it returns, memory is freed by later writes or [`sweep`](Self::sweep). On an unbounded cache O(n).
+    /// when it returns. The values are dropped by later writes of any kind, a few at each, or by [`sweep`](Self::sweep), all at once.
+    /// On an unbounded cache O(n).
     pub fn clear(&self) {
         let here = here();
         let local = self.local(&here);
@@ -102,7 +109,7 @@ where
                 let _guard = here.slot().enter();
                 bounded.clear(local);
             }
-            Index::Unbounded(map) => map.clear(local),
+            Index::Unbounded(map) => map.clear(&here, local),
             Index::Nothing(_) => self.board.void_all(),
         }
         self.collect(&here, local);
@@ -125,7 +132,7 @@ where
                 let _guard = here.slot().enter();
                 bounded.len(bounded.at(self.clock.tick()))
             }
-            Index::Unbounded(map) => map.len(self.clock.tick()),
+            Index::Unbounded(map) => map.len(&here, self.local(&here), self.clock.tick()),
             Index::Nothing(_) => 0,
         }
     }
@@ -139,7 +146,7 @@ where
                 let _guard = here.slot().enter();
                 bounded.is_empty(bounded.at(self.clock.tick()))
             }
-            Index::Unbounded(map) => map.len(self.clock.tick()) == 0,
+            Index::Unbounded(map) => map.len(&here, self.local(&here), self.clock.tick()) == 0,
             Index::Nothing(_) => true,
         }
     }
@@ -159,8 +166,9 @@ where
         }
     }
 
-    /// Reclaims expired and cleared entries now, and the memory of what was unlinked before; returns how many entries
-    /// went. O(capacity). For caches that nobody writes to: writers do the same, a little at a time.
+    /// Reclaims expired and cleared entries now; returns how many went. Values that were removed before, by whichever thread,
+    /// are dropped as well, all but those that a reader inside a view or a call may still hold. O(capacity + threads). For
+    /// caches that nobody writes to: writers do the same, a little at a time.
     pub fn sweep(&self) -> usize {
         let here = here();
         let local = self.local(&here);
@@ -170,59 +178,25 @@ where
             Index::Bounded(_, bounded) => (0..bounded.groups())
                 .map(|group| {
                     // A guard a group, so that a long sweep holds nothing back.
-                    let _guard = here.slot().enter();
-                    bounded.sweep_group(local, group, tick)
+                    let guard = here.slot().enter();
+                    let count = bounded.sweep_group(local, group, tick);
+                    drop(guard);
+                    self.collect(&here, local);
+                    count
                 })
                 .sum(),
-            Index::Unbounded(map) => map.sweep(local, tick),
+            Index::Unbounded(map) => map.sweep(&here, local, tick),
             Index::Nothing(_) => 0,
         };
-        local.collect_now(&DOMAIN);
-        self.collect_for_ended_threads(&here);
+        self.locals.collect_all(&DOMAIN, here.slot(), local);
         count
     }
 
-    /// Frees what the calling thread has unlinked, once it is a batch; and then looks at some other slots for what ended
-    /// threads have left: they write no more, so nobody else would free it before a [`sweep`](Self::sweep).
+    /// Frees what is due, at the end of an operation and outside its guard.
     #[inline(always)]
     pub(super) fn collect(&self, here: &Here, local: &Local<K, V>) {
-        if local.collect(&DOMAIN) {
-            self.collect_for_some(here, local);
-        }
-    }
-
-    #[cold]
-    fn collect_for_some(&self, here: &Here, own: &Local<K, V>) {
-        for _ in 0..LEFT_PER_BATCH {
-            let id = own.next_left.get();
-            let found = self.locals.get(id);
-            own.next_left.set(if found.is_ok() { id + 1 } else { 0 });
-            if let Ok(Some(local)) = found
-                && id != here.slot().id()
-                && local.counters.unreclaimed.get() > 0
-            {
-                self.collect_for_ended(id);
-            }
-        }
-    }
-
-    /// Frees what ended threads left unlinked.
-    fn collect_for_ended_threads(&self, here: &Here) {
-        let mut left = Vec::new();
-        self.locals.for_each(|id, local| {
-            if id != here.slot().id() && local.counters.unreclaimed.get() > 0 {
-                left.push(id);
-            }
-        });
-        left.into_iter().for_each(|id| self.collect_for_ended(id));
-    }
-
-    /// The same for one slot, if its thread has ended.
-    fn collect_for_ended(&self, id: usize) {
-        if let Some(slot) = DOMAIN.adopt(id) {
-            // Given back also when a drop panics.
-            let adopted = Here::adopted(slot);
-            self.local(&adopted).collect_now(&DOMAIN);
+        if local.is_due() {
+            self.locals.collect(&DOMAIN, here.slot(), local);
         }
     }
 }

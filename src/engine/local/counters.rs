@@ -41,8 +41,6 @@ pub(crate) struct Counters {
     pub(crate) cleared: Counter,
     pub(crate) voided: Counter,
     pub(crate) ticker_lag: Counter,
-    /// Unlinked entries that readers may still hold.
-    pub(crate) unreclaimed: Counter,
 }
 
 impl Counters {

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::engine::entry::{Due, Hash, Phase, Standing};
-use crate::engine::locals::Batches;
-use crate::engine::slab::Lone;
+use crate::engine::slab::{Lone, Slab};
+use crate::engine::supply::{Batches, Budget};
 use crate::time::Deadline;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 /// What a value does when it is dropped.
@@ -23,16 +24,22 @@ impl Drop for Value {
 
 type Part = Local<u64, Value>;
 
-fn local(batch: usize) -> Rc<Part> {
-    let slab = Arc::new(Slab::new(0));
-    Rc::new(Local::new(
-        &Supply {
-            batches: Batches::all(batch),
-            hands: 0,
-            slab,
-        },
+fn supply<K, V>(batches: Batches, slots: usize) -> Arc<Supply<K, V>> {
+    Supply::new(
+        Arc::new(Slab::new(slots)),
         0,
-    ))
+        batches,
+        Budget::new(1_000_000),
+    )
+}
+
+fn local(batch: usize) -> Rc<Part> {
+    Rc::new(Local::new(&supply(Batches::all(batch), 0), 0))
+}
+
+/// Entries unlinked and not freed.
+fn held<K, V>(local: &Local<K, V>) -> u64 {
+    local.supply.budget.held() + local.fresh() as u64
 }
 
 fn entry<V>(value: V) -> Newcomer<u64, V> {
@@ -67,11 +74,11 @@ fn a_full_batch_is_freed_and_a_part_of_one_is_not() {
         for left in [1, 2] {
             retire(&local, &values, None);
             assert!(!local.collect(&domain));
-            assert_eq!(local.counters.unreclaimed.get(), left);
+            assert_eq!(held(&local), left);
         }
         retire(&local, &values, None);
         assert!(local.collect(&domain));
-        assert_eq!(local.counters.unreclaimed.get(), 0);
+        assert_eq!(held(&local), 0);
         assert_eq!(Rc::strong_count(&values), 1);
     }
 }
@@ -107,7 +114,7 @@ fn what_drops_unlink_waits_for_the_next_call() {
     let run = Box::new(move || retire(&inside, &more, None));
     retire(&local, &values, Some(run));
     assert!(local.collect_now(&domain));
-    assert_eq!(local.counters.unreclaimed.get(), 1);
+    assert_eq!(held(&local), 1);
     // It is the first of the next batch.
     for full in [false, true] {
         retire(&local, &values, None);
@@ -144,44 +151,42 @@ fn a_drop_that_panics_is_not_hidden_when_the_cache_goes() {
     assert_eq!(Rc::strong_count(&values), 1);
 }
 
-/// The list of batches grows while a reader is stalled, and not for ever.
+/// D6: what was reserved comes back, also where more was unlinked at once than there was room for.
 #[test]
-fn the_room_for_batches_is_given_back() {
-    let (domain, local, values) = (Domain::new(|| false), local(1), Rc::new(()));
-    let capacity = |local: &Part| {
-        // SAFETY: nothing else runs.
-        unsafe { local.garbage() }.sealed.capacity()
-    };
-    let guard = domain.acquire().enter();
-    for _ in 0..10 * FEW_BATCHES {
-        retire(&local, &values, None);
-        local.collect(&domain);
+fn what_was_reserved_comes_back() {
+    let (domain, values) = (Domain::new(|| false), Rc::new(()));
+    for (batch, units) in [(1, 5), (3, 2), (8, 5), (8, 1_000)] {
+        let supply = Supply::new(
+            Arc::new(Slab::new(0)),
+            0,
+            Batches::all(batch),
+            Budget::new(units),
+        );
+        let local = Local::new(&supply, 0);
+        for n in 1..40 {
+            (0..n).for_each(|_| retire(&local, &values, None));
+            assert_eq!(held(&local), n);
+            assert!(!local.collect_now(&domain));
+            assert!(
+                supply.budget.is_whole(),
+                "{n} in bags of {batch} out of {units}"
+            );
+        }
     }
-    assert!(capacity(&local) >= 10 * FEW_BATCHES);
-    drop(guard);
-    local.collect_now(&domain);
-    assert_eq!(capacity(&local), FEW_BATCHES);
 }
 
 /// One call may unlink very many: their memory does not stay with the thread, nor does the room to note it.
 #[test]
 fn a_pool_keeps_two_batches_at_most() {
     let domain = Domain::new(|| false);
-    let local = Local::<u64, u64>::new(
-        &Supply {
-            batches: Batches::all(3),
-            hands: 0,
-            slab: Arc::new(Slab::new(1_000)),
-        },
-        0,
-    );
+    let local = Local::<u64, u64>::new(&supply(Batches::all(3), 1_000), 0);
     let entries: Vec<_> = (0..1_000).map(|_| local.allocate(|| entry(1))).collect();
     entries
         .into_iter()
         .for_each(|entry| local.retire(Retired::Entry(entry)));
     assert!(!local.collect_now(&domain), "nothing is left");
     // SAFETY: the only borrow.
-    let Garbage { pool, .. } = unsafe { local.garbage() };
+    let pool = unsafe { local.memory() };
     assert!(
         pool.len() <= 6 && pool.capacity() <= 100,
         "{} of {}",
@@ -200,14 +205,8 @@ fn the_later_a_slot_the_smaller_its_batch() {
         [0, 9].map(|slot| Batches::for_capacity(1_000).of(slot)),
         [62; 2]
     );
-    assert_eq!(Batches::for_capacity(1).of(0), 8);
-    let slab = Arc::new(Slab::new(0));
-    let (batches, hands) = (Batches::for_capacity(512), 0);
-    let supply = Supply {
-        batches,
-        hands,
-        slab,
-    };
+    assert_eq!(Batches::for_capacity(1).of(0), 16);
+    let supply = supply(Batches::for_capacity(512), 0);
     let domain = Domain::new(|| false);
     let local = Local::<u64, u64>::new(&supply, 0);
     let full = (1..).find(|_| {
@@ -223,17 +222,13 @@ fn the_later_a_slot_the_smaller_its_batch() {
 #[test]
 fn nothing_stays_alone_while_slots_lie_idle() {
     let slab = Arc::new(Slab::<u64, u64>::new(8));
-    let supply = Supply {
-        batches: Batches::all(3),
-        hands: 0,
-        slab: Arc::clone(&slab),
-    };
+    let supply = Supply::new(Arc::clone(&slab), 0, Batches::all(3), Budget::new(64));
     let (domain, local) = (Domain::new(|| false), Local::new(&supply, 0));
     let retire_alone = || {
         local.retire(Retired::Entry(Lone::new(entry(1)).into_raw()));
         assert!(!local.collect_now(&domain));
         // SAFETY: the only borrow.
-        unsafe { local.garbage() }.pool.len()
+        unsafe { local.memory() }.len()
     };
     assert_eq!(retire_alone(), 1, "there are none");
     let mut slots = Vec::new();

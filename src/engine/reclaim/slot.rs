@@ -312,6 +312,32 @@ impl Quick {
     }
 }
 
+/// A slot that needs no fence and whose number is not below [`QUICK_SLOTS`].
+#[derive(Clone, Copy)]
+pub(crate) struct Far(&'static Slot, PhantomData<*const ()>);
+
+impl Far {
+    pub(crate) fn of(slot: &'static Slot) -> Option<Self> {
+        (slot.light && slot.id >= QUICK_SLOTS).then_some(Self(slot, PhantomData))
+    }
+
+    #[inline(always)]
+    pub(crate) fn slot(self) -> &'static Slot {
+        self.0
+    }
+
+    /// Enters the short guard; `None` inside it.
+    #[inline(always)]
+    pub(crate) fn enter_turn(self) -> Option<TurnGuard<'static>> {
+        if self.0.activity.turn.own() & Turn::INSIDE != 0 {
+            return None;
+        }
+        let guard = self.0.step_in();
+        compiler_fence(Ordering::SeqCst);
+        Some(guard)
+    }
+}
+
 /// A [`Guard`] of which there is only one at a time. Not `Send`.
 #[derive(Debug)]
 pub(crate) struct TurnGuard<'s> {

@@ -85,17 +85,13 @@ fn r3_a_batch_waits_for_turns_and_for_nesting_guards() {
 
 /// The owner-only tables are indexed by it.
 #[test]
-fn slots_have_numbers_of_their_own_and_are_adopted_by_them() {
+fn slots_have_numbers_of_their_own() {
     both_forms(|domain| {
         let slots = [domain.acquire(), domain.acquire(), domain.acquire()];
         assert_eq!(slots.map(Slot::id), [0, 1, 2]);
-        assert!(domain.adopt(1).is_none(), "its thread lives");
         domain.release(slots[1]);
-        assert!(
-            domain.adopt(0).is_none() && domain.adopt(2).is_none() && domain.adopt(3).is_none()
-        );
-        assert!(domain.adopt(1).is_some_and(|slot| ptr::eq(slot, slots[1])));
-        assert!(domain.adopt(1).is_none(), "it has an owner again");
+        assert!(ptr::eq(domain.acquire(), slots[1]));
+        assert_eq!(domain.acquire().id(), 3);
     });
 }
 

@@ -14,6 +14,7 @@ where
     )]
     pub(crate) fn set(
         &self,
+        here: &Here,
         local: &Local<K, V>,
         hash: Hash,
         key: K,
@@ -22,7 +23,7 @@ where
         tick: u64,
         lease: Option<&Lease>,
     ) -> bool {
-        let guard = self.guard();
+        let guard = self.guard(here, local);
         let stamp = self.written.fetch_add(1, Ordering::Relaxed);
         let slot = |phase| Slot {
             phase: PhaseWord::new(phase),
@@ -63,7 +64,7 @@ where
         if self.earliest.load(Ordering::Relaxed) < inverted {
             self.earliest.fetch_max(inverted, Ordering::Relaxed);
         }
-        self.sweep_if_due(local, tick);
+        self.sweep_if_due(here, local, tick);
         stored
     }
 
@@ -147,12 +148,13 @@ where
     /// Removes the key if the lease still holds; false if it does not.
     pub(crate) fn remove_leased(
         &self,
+        here: &Here,
         local: &Local<K, V>,
         key: &K,
         tick: u64,
         lease: &Lease,
     ) -> bool {
-        let guard = self.guard();
+        let guard = self.guard(here, local);
         loop {
             let found = self.map.get(key, &guard);
             if !self.holds(lease) {

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod bag;
 mod bucket;
 mod clear;
 mod counters;

@@ -4,8 +4,8 @@ use crate::engine::bounded::{Bounded, Instant, model::Stop};
 use crate::engine::entry::Hash;
 use crate::engine::lease::{Board, Lease, Reached};
 use crate::engine::local::Local;
-use crate::engine::locals::{Batches, Supply};
 use crate::engine::reclaim::{Domain, Guard, Slot};
+use crate::engine::supply::{Batches, Budget, Supply};
 use crate::engine::table::Near;
 use crate::sync::{StdArc, Witness};
 use crate::time::{Deadline, Line};
@@ -112,11 +112,12 @@ pub(super) fn world_with_hands<const ACTORS: usize>(
     let board = StdArc::new(Board::sized(1, [1, 1]).expect("memory"));
     let domain = Box::new(Domain::new(|| false));
     let cache = Bounded::new(capacity, StdArc::clone(&board)).expect("memory");
-    let supply = Supply {
-        batches: Batches::all(batch),
+    let supply = Supply::new(
+        cache.slab(),
         hands,
-        slab: cache.slab(),
-    };
+        Batches::all(batch),
+        Budget::new(1_000_000),
+    );
     let world = StdArc::new(World {
         cache,
         locals: (0..ACTORS).map(|slot| Local::new(&supply, slot)).collect(),
@@ -240,12 +241,15 @@ impl Actor {
 
     pub(super) fn invalidate_matching(&self, key: &Key) -> usize {
         let guard = self.guard();
-        let went = self
-            .cache()
-            .invalidate_matching(self.local(), 0, Reached::Everything, |k| k == key);
+        let cache = self.cache();
+        cache.void_reached(Reached::Everything);
+        let count = (0..cache.groups())
+            .map(|group| cache.invalidate_matching(self.local(), group, 0, &mut |k| k == key))
+            .sum();
+        cache.void_reached(Reached::Everything);
         drop(guard);
         self.collect();
-        went
+        count
     }
 
     pub(super) fn clear(&self) {

@@ -3,8 +3,8 @@
 use super::super::model::Stop;
 use super::super::*;
 use crate::engine::entry::Hash;
-use crate::engine::locals::{Batches, Supply};
 use crate::engine::reclaim::{Domain, Slot};
+use crate::engine::supply::{Batches, Budget, Supply};
 use crate::time::Deadline;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -62,11 +62,7 @@ pub(super) type Actor = usize;
 impl World {
     pub(super) fn new(capacity: usize) -> Rc<Self> {
         let cache = Bounded::new(capacity, Arc::new(Board::new(1).unwrap())).unwrap();
-        let supply = Supply {
-            batches: Batches::all(1_000),
-            hands: 0,
-            slab: cache.slab(),
-        };
+        let supply = Supply::new(cache.slab(), 0, Batches::all(1_000), Budget::new(100_000));
         Rc::new(Self {
             locals: std::array::from_fn(|slot| Local::new(&supply, slot)),
             domain: Box::new(Domain::new(|| false)),
