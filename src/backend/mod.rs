@@ -29,6 +29,7 @@ mod lease;
 mod memory;
 mod memory_builder;
 mod memory_text;
+pub(crate) mod runtime;
 mod stats;
 mod text;
 mod ttl;

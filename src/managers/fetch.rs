@@ -25,9 +25,7 @@ pub(crate) type Guard<T> = LeaderGuard<Key, T, Lease>;
 
 /// The runtime that loads are spawned on.
 pub(crate) fn runtime() -> Result<Handle> {
-    Handle::try_current().map_err(|_| {
-        Error::config("get_or_fetch runs its loader in a task: call it inside a tokio runtime")
-    })
+    crate::backend::runtime::with_timer()
 }
 
 impl<T: Cached> Tier<T> {

@@ -21,8 +21,10 @@ use super::settings::ValkeySettings;
 use super::supervisor::Supervision;
 use crate::backend::generation::Generations;
 use crate::backend::kept::Kept;
+use crate::backend::runtime::with_timer;
 use crate::backend::stats::{Counters, add};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sync::{count_forks, process_number};
 
 /// Everything that the supervisor and the callers share.
 pub(super) struct Core {
@@ -33,6 +35,8 @@ pub(super) struct Core {
     closed: AtomicBool,
     /// The link was given up because the server takes no writes any more: the next one shall.
     wants_primary: AtomicBool,
+    /// The process that connected: a child of `fork` has neither its tasks nor its supervisor.
+    process: u32,
     /// A supervisor runs somewhere.
     pub(super) supervised: AtomicBool,
     me: Weak<Core>,
@@ -83,11 +87,13 @@ pub(super) struct Linked {
 impl Core {
     pub(super) fn new(settings: ValkeySettings) -> Result<Arc<Self>> {
         let connector = Connector::new(&settings)?;
+        count_forks();
         Ok(Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             supervised: AtomicBool::new(false),
             connector,
             wants_primary: AtomicBool::new(false),
+            process: process_number(),
             link: RwLock::default(),
             next_id: AtomicU64::new(1),
             closed: AtomicBool::new(false),
@@ -112,8 +118,13 @@ impl Core {
         self.link.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Made before a `fork` that made this process. Its locks may be held for ever.
+    fn is_foreign(&self) -> bool {
+        self.process != process_number()
+    }
+
     pub(super) fn is_up(&self) -> bool {
-        self.read().up.is_some()
+        !self.is_foreign() && self.read().up.is_some()
     }
 
     pub(super) fn has_been_up(&self) -> bool {
@@ -126,6 +137,13 @@ impl Core {
 
     /// The connection, or at once the reason why there is none.
     pub(super) fn live(&self) -> Result<Live> {
+        if self.is_foreign() {
+            return Err(Error::unavailable(format!(
+                "{} was connected before this process was forked; connect again",
+                self.settings
+            )));
+        }
+        with_timer()?;
         let link = self.read();
         if let Some(linked) = &link.up {
             return Ok(linked.live.clone());
@@ -148,6 +166,9 @@ impl Core {
 
     /// [`live`](Self::live) for a request that writes: that a server is there which takes no writes is told.
     pub(super) fn live_to_write(&self) -> Result<Live> {
+        if self.is_foreign() {
+            return self.live();
+        }
         self.live().map_err(|error| match &self.read().why {
             Some(why) if why.kind() == ErrorKind::ReadOnly && !self.is_closed() => {
                 Error::new(ErrorKind::ReadOnly, error.message().to_owned()).with_source(why.clone())
@@ -172,7 +193,7 @@ impl Core {
     /// Starts a supervisor on the current runtime unless one runs. It ends with its runtime; the next
     /// caller, on another runtime, then starts one there.
     pub(super) fn ensure_supervised(&self) {
-        if self.supervised.load(Ordering::SeqCst) || self.is_closed() {
+        if self.is_foreign() || self.supervised.load(Ordering::SeqCst) || self.is_closed() {
             return;
         }
         let (Ok(runtime), Some(core)) = (tokio::runtime::Handle::try_current(), self.me.upgrade())
@@ -387,6 +408,9 @@ impl Core {
     /// No more requests; the supervisor ends by itself.
     pub(super) fn close(&self) -> Option<Live> {
         self.closed.store(true, Ordering::SeqCst);
+        if self.is_foreign() {
+            return None;
+        }
         let linked = self.write().up.take();
         self.changed.send_replace(false);
         self.wake.notify_one();

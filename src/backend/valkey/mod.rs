@@ -149,7 +149,10 @@ impl ValkeyBackend {
                 }
             }
         };
-        let _ = tokio::time::timeout(deadline, settled).await;
+        // (Without a runtime and a timer nothing can be carried out.)
+        if super::runtime::with_timer().is_ok() {
+            let _ = tokio::time::timeout(deadline, settled).await;
+        }
         let lost = core.queue.len();
         if lost > 0 {
             tracing::error!(server = %core.settings, lost, "closed with invalidations not carried out");
