@@ -159,7 +159,7 @@ impl Clock {
     #[cold]
     fn ask(&self) -> u64 {
         let now = self.now();
-        // Unless somebody shows the tick by now: then something may be owed to what was written since (D3).
+        // Unless somebody shows the tick by now: then something may be owed to what was written since (K3).
         match self.cell.line() {
             Line::PARKED => now,
             line => line.ticks(),

@@ -8,14 +8,14 @@
 //!
 //! The stamp is one tick ahead of the line, so that a thread which comes less than a tick late owes nothing.
 //!
-//! - **D1** *A stamp is written under no longer than is known.* Whoever has replaced it by another reads the real time
+//! - **K1** *A stamp is written under no longer than is known.* Whoever has replaced it by another reads the real time
 //!   afterwards, and notes by how much that is later than the stamp's tick.
-//! - **D2** *The line does not pass a stamp that is still shown, nor one whose lag is not noted.* The line follows the stamp by one
+//! - **K2** *The line does not pass a stamp that is still shown, nor one whose lag is not noted.* The line follows the stamp by one
 //!   step at a time: stamp replaced, time read, lag noted, line advanced. Who finds a step half done (its author was held up) does the
 //!   rest of it before its own, with a later time: the lag it notes was the line's at that moment.
-//! - **D3** *Both words only go on*, and are parked together: the stamp first, the line when its lag is noted. While the line is
+//! - **K3** *Both words only go on*, and are parked together: the stamp first, the line when its lag is noted. While the line is
 //!   parked, the time is asked for: then no stamp is owed anything (a cell starts with the line).
-//! - **D4** *So no entry ends early*: a write that began at time t loaded a stamp s; when a line shows that its deadline d = s + ttl + 1
+//! - **K4** *So no entry ends early*: a write that began at time t loaded a stamp s; when a line shows that its deadline d = s + ttl + 1
 //!   has passed, a lag l is noted with s + l + 1 > t, and the entry ends at d + l > t + ttl. It ends late by no more than the
 //!   line's lag at its end, a tick for the stamp, one for rounding, and l.
 //!
@@ -87,7 +87,7 @@ impl TickCell {
         self.0.line.fetch_max(line.0, Ordering::Relaxed);
     }
 
-    /// Advances the cell to the `real` time, if a thread that may be late has it in hand, whoever calls (D2). Returns the
+    /// Advances the cell to the `real` time, if a thread that may be late has it in hand, whoever calls (K2). Returns the
     /// time. Lock-free.
     pub(crate) fn catch_up(&self, late: &Late, real: impl Fn() -> u64) -> u64 {
         let Cells { line, stamp } = &**self.0;
@@ -96,7 +96,7 @@ impl TickCell {
             // In this order: the stamp is not behind the line.
             let shown = Line(line.load(Ordering::Acquire));
             let stamped = Stamp(stamp.load(Ordering::Acquire));
-            // After the loads (D1).
+            // After the loads (K1).
             let now = real();
             let first = *first.get_or_insert(now);
             if shown == Line::PARKED || stamped.0 == Line::PARKED.0 {

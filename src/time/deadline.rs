@@ -101,7 +101,7 @@ impl Deadline {
     }
 
     /// Whether it has passed at tick `now`, which is a ticker's and so before [`NEVER`](Self::NEVER). What was written under
-    /// a tick that was late has longer, by as much (D4).
+    /// a tick that was late has longer, by as much (K4).
     #[inline(always)]
     pub(crate) fn has_passed(self, now: u64) -> bool {
         self.ticks() <= now && (self.0 & PACED == 0 || self.postponed().ticks() <= now)

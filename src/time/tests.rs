@@ -1,4 +1,4 @@
-//! D4 with caches whose ticker is late, against a list of what was written when. Time is injected.
+//! K4 with caches whose ticker is late, against a list of what was written when. Time is injected.
 
 use super::deadline::Line;
 use super::late::LATE;

@@ -110,7 +110,7 @@ impl Paced {
         }
     }
 
-    /// D4: whoever finds an entry's end has come finds its time to live over.
+    /// K4: whoever finds an entry's end has come finds its time to live over.
     fn expire(&self, written: Option<(u64, Deadline)>) {
         let tick = self.tick();
         if let Some((then, deadline)) = written
@@ -118,7 +118,7 @@ impl Paced {
             && self.late.postpone(deadline).ticks() <= tick
         {
             let now = self.real.now();
-            assert!(now >= then + TTL, "D4: written at {then}, ended at {now}");
+            assert!(now >= then + TTL, "K4: written at {then}, ended at {now}");
         }
     }
 }
@@ -154,7 +154,7 @@ fn what_is_written_under_a_late_tick_does_not_end_early() {
         paced.real.pass(20);
         paced.catch_up();
         paced.expire(written);
-        assert_eq!(paced.cell.load(), 39, "D3: a step was lost");
+        assert_eq!(paced.cell.load(), 39, "K3: a step was lost");
     });
 }
 
@@ -181,12 +181,12 @@ fn a_cell_is_parked_with_its_lags_noted() {
             }
         });
         paced.cell.park(&paced.late, || paced.real.now());
-        assert!(paced.cell.stamp().is_none(), "D3: not parked");
+        assert!(paced.cell.stamp().is_none(), "K3: not parked");
         let written = write.join().unwrap();
         // What the clock says counts now.
         let ends = written.map(|(then, deadline)| (then, paced.late.postpone(deadline)));
         assert!(ends.is_none_or(|(then, ends)| ends.ticks() >= then + TTL));
         correct.join().unwrap();
-        assert!(paced.cell.stamp().is_none(), "D3: parked no more");
+        assert!(paced.cell.stamp().is_none(), "K3: parked no more");
     });
 }
