@@ -174,6 +174,7 @@ impl<K, V> Local<K, V> {
     }
 
     /// The same for what is no whole entry.
+    #[inline]
     fn retire_other(&self, other: Retired<K, V>) {
         let (is_entry, budget) = (other.is_entry(), &self.supply.budget);
         if is_entry && budget.reserve(1) == 0 {

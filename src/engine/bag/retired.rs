@@ -11,9 +11,9 @@ pub(crate) enum Retired<K, V> {
     /// An entry whose value its owner has taken out again.
     Husk(*mut Entry<K, V>),
     Record(*mut Record<K, V>),
-    /// Something of an unbounded cache's map.
+    /// Something of an unbounded cache's map. In a box, so that the others are small.
     #[cfg(not(tux_loom))]
-    Foreign(Foreign),
+    Foreign(Box<Foreign>),
 }
 
 impl<K, V> Retired<K, V> {

@@ -147,7 +147,14 @@ impl<K, V> Local<K, V> {
             // SAFETY: by the contract, and there is nothing to drop.
             unsafe { self.pool_all(entries) };
         }
-        others.drain(..).for_each(&mut attempt);
+        for other in others.drain(..) {
+            if let Retired::Record(record) = other {
+                // SAFETY: by the contract; that drops nothing of the user's.
+                unsafe { Record::free(record) };
+            } else {
+                attempt(other);
+            }
+        }
         budget.give_back(reserved);
         // SAFETY: its contents are gone.
         let bag = unsafe { bag.finish(others) };

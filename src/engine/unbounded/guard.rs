@@ -54,6 +54,6 @@ impl<K, V> Guard for MapGuard<'_, K, V> {
         let is_entry = size_of::<T>() >= size_of::<Value<V>>();
         // SAFETY: by the contract it may be freed by this once nobody holds it, and the collector lives as long as the map.
         let foreign = unsafe { Foreign::new(memory, reclaim, self.collector, is_entry) };
-        self.local.retire(Retired::Foreign(foreign));
+        self.local.retire(Retired::Foreign(Box::new(foreign)));
     }
 }
