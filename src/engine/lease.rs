@@ -174,5 +174,7 @@ impl Drop for Lease {
     }
 }
 
+#[cfg(all(test, not(any(tux_loom, tux_count))))]
+mod property;
 #[cfg(all(test, not(tux_loom)))]
 mod tests;
