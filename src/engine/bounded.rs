@@ -13,6 +13,7 @@
 //!   if that one has not come through either, the set starts again.
 //! - **I4** A LIVE entry stands in exactly one lane, and the clock's hand sweeps the lanes; who changes its lane word
 //!   retires it. An entry that never went live is retired by its owner alone.
+//!   A LIVE entry is in a queue of the clock (Q1 in `clock/queue.rs`).
 //! - **I7** Nobody waits. What a stopped thread may leave behind is a PENDING entry (can be killed), a MOVED lane (its
 //!   entry can be made live), a LEAVING lane or an open ledger record (can be carried out); or a room in its hand, which few
 //!   threads may have: seven rooms of eight are always to be had in the other places.
@@ -50,6 +51,8 @@ mod interference;
     expect(dead_code, reason = "the models use more of it than the unit tests")
 )]
 pub(crate) mod model;
+#[cfg(all(test, not(any(tux_loom, tux_sanitize))))]
+mod queues;
 mod read;
 mod remove;
 mod room;

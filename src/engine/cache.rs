@@ -33,6 +33,15 @@ pub(super) use life::Life;
 ///
 /// `None` is a value like any other: `TtlCache<K, Option<V>>` caches absence.
 ///
+/// # How long a new entry stays
+///
+/// While there is room, until it expires. In a full cache a new key waits in a queue of 2 % of `max_size` (at least two entries; the share
+/// adapts between 1 % and 80 %), and leaves at its end unless it was used meanwhile more recently than what it would replace: so it
+/// outlives at least about as many later inserts of new keys as that queue has places. In a small cache that is little: of 1,000
+/// entries it is twenty inserts, of 100 or fewer two. A thread that sets a key and is interrupted before it reads it back may find that another
+/// thread's inserts have pushed it out; where a value must be at hand, keep the one you have set, or use
+/// [`get_or_fetch`](Self::get_or_fetch), which returns it.
+///
 /// ```
 /// use std::time::Duration;
 /// use tux_cache::TtlCache;

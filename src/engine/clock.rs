@@ -19,6 +19,8 @@ use super::bounded::Instant;
 use super::entry::{Entry, Hash, Usage};
 use super::ghost::{Dates, Ghost, Ghosts, REACH, Stamp};
 use super::ring::Ring;
+#[cfg(any(test, tux_loom))]
+use super::table::LANES;
 use super::table::{Found, Lane, Table};
 use super::tour::Tour;
 use super::word::{Kind, Word};
@@ -31,6 +33,7 @@ mod era;
 mod ghosts;
 pub(crate) mod membership;
 mod part;
+mod queue;
 
 pub(crate) use era::{Era, EraWord};
 pub(crate) use membership::LEASED;
@@ -53,15 +56,14 @@ const GRACE_PERCENT: u64 = 70;
 
 /// From how many entries on the clock looks ahead: smaller caches are in the processor's.
 const LARGE: usize = 1 << 13;
-/// Places of the ring that a thread takes at once: one for so much capacity, and at most so many.
-const CAPACITY_PER_PLACE: usize = 512;
-const MAX_BLOCK: u32 = 8;
 /// Misses and evictions that a thread counts for itself before it tells them: one for so much capacity, and at most so many.
 const CAPACITY_PER_COUNT: usize = 512;
 const MAX_COUNT: u32 = 32;
 
-/// The share of S is kept in tenths of an entry.
+/// The share of S is kept in tenths of an entry. It is a fiftieth of the capacity at first, between a hundredth and four fifths
+/// afterwards, and two entries at least.
 const ENTRY: i64 = 10;
+const LEAST: i64 = 2 * ENTRY;
 /// A ghost from S won its duel soon after it had been evicted: S was too small.
 const WON: i64 = 10;
 /// A ghost from S lost: S need not be that large.
@@ -117,6 +119,8 @@ pub(crate) struct Arrival {
     ghost: Option<Ghost>,
     into_m: bool,
     old: bool,
+    /// There was room for it without anybody's leaving.
+    pub(crate) found_room: bool,
 }
 
 /// Whom the clock would have leave: the entry of a lane. Fits two registers, which an `Option` would not.
@@ -125,6 +129,14 @@ pub(crate) struct Choice<K, V> {
     /// [`Word::EMPTY`] if nobody was to be found.
     pub(crate) word: Word<K, V>,
 }
+
+impl<K, V> Clone for Choice<K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Choice<K, V> {}
 
 impl<K, V> Choice<K, V> {
     pub(crate) const NOBODY: Self = Self {
@@ -145,7 +157,11 @@ impl Clock {
     /// `None` if the memory is not to be had.
     pub(crate) fn new(capacity: usize, buckets: usize) -> Option<Self> {
         let c = i64::try_from(capacity).ok()?;
-        let s_target = (c * ENTRY / 50).clamp(ENTRY, Self::s_limit(c));
+        // Rounded up: what is left is the share of M.
+        let s_target = (c * ENTRY + 49)
+            .div_euclid(50)
+            .max(LEAST)
+            .min((c - 1) * ENTRY);
         Some(Self {
             capacity: c,
             is_large: capacity >= LARGE,
@@ -153,11 +169,7 @@ impl Clock {
             epoch_length: u32::try_from(capacity / EPOCHS_PER_CAPACITY).ok()?.max(1),
             count: Self::few(capacity, CAPACITY_PER_COUNT, MAX_COUNT),
             ghosts: Ghosts::new(capacity)?,
-            // S is mostly smaller; what it has more falls out of the ring, and the hand puts it back.
-            ring: Ring::new(
-                capacity * 4 / 5 + 1,
-                Self::few(capacity, CAPACITY_PER_PLACE, MAX_BLOCK),
-            )?,
+            ring: Ring::for_capacity(capacity)?,
             era: EraWord::new(),
             hand: CachePadded::new(Hand {
                 at: AtomicU32::new(0),
@@ -177,15 +189,9 @@ impl Clock {
         })
     }
 
-    /// How many a thread takes or tells at once: few of the places that S has when it is smallest, and of what an epoch has.
+    /// How many a thread tells at once: few of what an epoch has.
     fn few(capacity: usize, per: usize, most: u32) -> u32 {
         u32::try_from(capacity / per).map_or(most, |few| few.clamp(1, most))
-    }
-
-    /// S never wants the whole cache, and never less than one place.
-    #[inline]
-    fn s_limit(capacity: i64) -> i64 {
-        ((capacity - 1) * ENTRY).max(ENTRY)
     }
 
     /// The clock's time.
@@ -222,7 +228,7 @@ impl Clock {
     }
 
     fn share(capacity: i64, s_target: i64) -> i64 {
-        (capacity - s_target / ENTRY).max(1)
+        ((capacity * ENTRY - s_target) / ENTRY).max(1)
     }
 
     /// How many entries M may have.
@@ -233,12 +239,9 @@ impl Clock {
 
     #[inline]
     fn shift(&self, by: i64) {
-        let (c, limit) = (self.capacity * ENTRY, Self::s_limit(self.capacity));
+        let c = self.capacity * ENTRY;
         let target = self.mood.s_target.load(Ordering::Relaxed) + by;
-        let target = target.clamp(
-            (c / 100).clamp(ENTRY, limit),
-            (c * 8 / 10).clamp(ENTRY, limit),
-        );
+        let target = target.clamp(LEAST.max((c + 99) / 100), LEAST.max(c * 8 / 10));
         self.mood.s_target.store(target, Ordering::Relaxed);
         self.mood
             .m_share
@@ -271,6 +274,7 @@ impl Clock {
             ghost,
             into_m: false,
             old: false,
+            found_room: false,
         }
     }
 
@@ -286,39 +290,40 @@ impl Clock {
         }
     }
 
-    /// Gives a new entry its queue, once it lives.
+    /// Whether it is settled that a newcomer waits in S, before it lives.
+    #[inline(always)]
+    pub(crate) fn will_wait(&self, arrival: &Arrival) -> bool {
+        !arrival.into_m && arrival.ghost.is_none()
+    }
+
+    /// Gives a new entry its queue, once it lives and is settled.
     #[inline(always)]
     pub(crate) fn place<K, V>(
         &self,
         table: &Table<K, V>,
         found: Found<'_, K, V>,
-        aside: &Aside,
         arrival: &Arrival,
         part: &Part,
     ) {
-        let (lane, word, entry) = found;
-        // Until the cache is full for the first time, entries go to M at once, so that the first eviction has not all
-        // of them to promote.
-        let filling = !self.mood.filled.load(Ordering::Relaxed);
-        let has_place = self.m_len() < self.m_share() && (filling || arrival.ghost.is_some());
-        if arrival.into_m || has_place {
-            self.promote(table, lane, word, entry, if arrival.old { OLD } else { 0 });
+        // While there is room, entries go to M at once, as if they had waited in S and come to its head: so that the first evictions have
+        // not all of them to promote.
+        let is_welcome = arrival.found_room || arrival.ghost.is_some();
+        if arrival.into_m || is_welcome && self.m_len() < self.m_share() {
+            self.promote(table, found, if arrival.old { OLD } else { 0 }, part);
         } else {
-            entry.mark.store(self.stamp(), Ordering::Relaxed);
-            self.ring.push(&part.taken, lane, |position| {
-                aside.aux.store(position, Ordering::Release)
-            });
+            found.2.mark.store(self.stamp(), Ordering::Relaxed);
+            self.see_to(table, found.0, part);
         }
     }
 
+    /// Brings an entry to M.
     #[inline(never)]
     fn promote<K, V>(
         &self,
         table: &Table<K, V>,
-        lane: Lane,
-        word: Word<K, V>,
-        entry: &Entry<K, V>,
+        (lane, word, entry): Found<'_, K, V>,
         old: u8,
+        part: &Part,
     ) {
         let at = self.hand.at.load(Ordering::Relaxed);
         let ahead = self.tour.buckets_ahead(Lane(at), lane);
@@ -332,6 +337,10 @@ impl Clock {
         entry.mark.store(self.stamp(), Ordering::Relaxed);
         let more = membership::enter(&entry.queue, old | grace, || table.holds(lane, word));
         self.hand.in_m.fetch_add(more, Ordering::Relaxed);
+        // Who has overwritten it before it came to M has taken over a position that was to be given up.
+        if !table.holds(lane, word) && !cfg!(tux_fault = "queue-promotes-blind") {
+            self.see_to(table, lane, part);
+        }
     }
 
     /// Takes an entry that has left its lane out of M; returns its flags.
@@ -342,16 +351,6 @@ impl Clock {
             self.hand.in_m.fetch_sub(less, Ordering::Relaxed);
         }
         flags
-    }
-
-    /// Another entry has taken the place of `old` in its lane, which belongs to M or not as `inherits_m` says.
-    #[inline(always)]
-    pub(crate) fn overwritten<K, V>(&self, old: &Entry<K, V>, inherits_m: bool) {
-        // Otherwise the count of M is right as it is. If `old` has come to M since, that is lost with it: the hand puts the
-        // new one back into S.
-        if !inherits_m {
-            self.leave(old);
-        }
     }
 
     /// An entry left by other means than eviction.

@@ -177,6 +177,12 @@ impl Standing {
         self.queue & IN_M != 0
     }
 
+    /// Whether the entry belongs to M, and its position in the ring if not.
+    #[inline(always)]
+    pub(crate) fn queue(&self) -> (bool, u32) {
+        (self.is_in_m(), self.aux)
+    }
+
     /// That of the entry that another one overwrites.
     #[inline(always)]
     pub(crate) fn of<K, V>(old: &Entry<K, V>) -> Self {

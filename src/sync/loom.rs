@@ -57,6 +57,11 @@ pub(crate) fn dekker_fence() {
     fence(Ordering::SeqCst);
 }
 
+/// See the `std` twin.
+pub(crate) fn fence_behind_exchange() {
+    fence(Ordering::SeqCst);
+}
+
 /// Lets the other threads run.
 pub(crate) fn spin_hint() {
     ::loom::thread::yield_now();

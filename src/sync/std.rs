@@ -31,6 +31,17 @@ pub(crate) use watched::{
 #[inline(always)]
 pub(crate) fn dekker_fence() {}
 
+/// A full fence right behind an exchange or another read-modify-write: on x86-64 that is one itself, elsewhere it takes an
+/// instruction.
+#[inline(always)]
+pub(crate) fn fence_behind_exchange() {
+    if cfg!(target_arch = "x86_64") {
+        compiler_fence(Ordering::SeqCst);
+    } else {
+        fence(Ordering::SeqCst);
+    }
+}
+
 /// A bounded pause for a retry after losing a race.
 #[inline(always)]
 pub(crate) fn spin_hint() {

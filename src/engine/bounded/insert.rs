@@ -72,6 +72,24 @@ impl<K, V> Drop for Published<'_, K, V> {
     }
 }
 
+/// The victim in the thread's hands. Dropped early (a panic in `K::eq`), it gives it back to the clock (Q1).
+struct Chosen<'a, K, V> {
+    cache: &'a Bounded<K, V>,
+    local: &'a Local<K, V>,
+    choice: Choice<K, V>,
+}
+
+impl<K, V> Drop for Chosen<'_, K, V> {
+    fn drop(&mut self) {
+        let Self {
+            cache,
+            local,
+            choice,
+        } = self;
+        cache.clock.put_back(&cache.table, choice, &local.clock);
+    }
+}
+
 impl<K: Eq + Clone, V> Bounded<K, V> {
     #[expect(
         clippy::too_many_arguments,
@@ -126,7 +144,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         let clears = self.clears();
         if clears.wrapping_sub(now.era.clears()) >= CLEARS_PER_SWEEP {
             // Stopped for so many clears that its generation may come round again: begin anew.
-            self.clock.put_back(choice, &local.clock);
+            self.clock.put_back(&self.table, &choice, &local.clock);
             let published = published();
             published.entry().phase.decide(Phase::Cancelled);
             return match lease {
@@ -136,19 +154,19 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         }
         // If the one is a rival's, since somebody has taken the own entry out already, then that is dead and stays so.
         if !cfg!(tux_fault = "insert-no-rivals") && !self.table.is_alone(home) {
-            if let Some(published) = self.overtake_or_yield(hash, published()) {
-                self.clock.put_back(choice, &local.clock);
+            if let Some(published) = self.overtake_or_yield(hash, published(), choice) {
+                self.clock.put_back(&self.table, &choice, &local.clock);
                 return published.take_back();
             }
             // Keys were compared, which may have taken a while, and may have called the cache: perhaps there is room now.
             if !self.ledger.is_full() {
-                self.clock.put_back(choice, &local.clock);
+                self.clock.put_back(&self.table, &choice, &local.clock);
                 choice = Choice::NOBODY;
             }
         }
         let is_void = lease.is_some_and(|lease| !lease.is_valid(self.clears()));
         if is_void && !cfg!(tux_fault = "lease-no-recheck") {
-            self.clock.put_back(choice, &local.clock);
+            self.clock.put_back(&self.table, &choice, &local.clock);
             let published = published();
             published.entry().phase.decide(Phase::Cancelled);
             return published.bury(End::Void);
@@ -157,10 +175,21 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             self.expiry.record(lane, deadline);
         }
         local.counters.insertions.add(1);
+        // A victim's room is mostly taken in hand: then the newcomer's place in S is filled before it lives, which takes the fence that
+        // Q3 asks for from the exchange by which it lives.
+        let mut waits = None;
+        if choice.is_somebody() && local.has_hand && self.clock.will_wait(&arrival) {
+            waits = self.clock.wait_ahead(newcomer, aside, lane, &local.clock);
+        }
         if self.find_room(local, newcomer, entry, &mut arrival, choice, gone, now) {
-            let found = (lane, word, newcomer);
-            self.clock
-                .place(&self.table, found, aside, &arrival, &local.clock);
+            match waits {
+                Some(position) if self.clock.is_waiting(position) => {}
+                Some(_) => self.clock.see_to(&self.table, lane, &local.clock),
+                None => {
+                    let found = (lane, word, newcomer);
+                    self.clock.place(&self.table, found, &arrival, &local.clock);
+                }
+            }
             if !cfg!(tux_fault = "expiry-record-early") {
                 self.expiry.record(lane, deadline);
             }
@@ -212,8 +241,16 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         &self,
         hash: Hash,
         published: Published<'a, K, V>,
+        choice: Choice<K, V>,
     ) -> Option<Published<'a, K, V>> {
-        let Some(lane) = self.overtake(hash, published.lane, &published.entry().key) else {
+        let chosen = Chosen {
+            cache: self,
+            local: published.local,
+            choice,
+        };
+        let rival = self.overtake(hash, published.lane, &published.entry().key);
+        std::mem::forget(chosen);
+        let Some(lane) = rival else {
             std::mem::forget(published);
             return None;
         };

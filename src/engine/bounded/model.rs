@@ -142,6 +142,12 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         )
     }
 
+    /// The lane of a live entry that is in no queue, while no thread is in a call (Q1).
+    pub(crate) fn in_no_queue(&self, locals: &[&Local<K, V>]) -> Option<Lane> {
+        let parts: Vec<_> = locals.iter().map(|local| &local.clock).collect();
+        self.clock.in_no_queue(&self.table, &parts)
+    }
+
     /// Sweeps every group.
     pub(crate) fn sweep_all(&self, local: &Local<K, V>, tick: u64) -> usize {
         (0..self.groups())

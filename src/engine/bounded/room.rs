@@ -8,7 +8,7 @@ use crate::engine::ledger::Admission;
 use crate::engine::local::Local;
 use crate::engine::table::Lane;
 use crate::engine::word::{Kind, Word};
-use crate::sync::Ordering;
+use crate::sync::{Ordering, fence};
 
 impl<K, V> Bounded<K, V> {
     /// Whom the clock would have leave for a newcomer, if the cache is full and nobody in it is dead, as it mostly is; and that one's
@@ -61,10 +61,10 @@ impl<K, V> Bounded<K, V> {
         gone: Hash,
         now: Instant,
     ) -> bool {
-        if choice.is_somebody()
-            && let Some(live) = self.evict(local, newcomer, address, choice, gone)
-        {
-            return live;
+        if choice.is_somebody() {
+            let live = self.evict(local, newcomer, address, choice, gone);
+            return live
+                .unwrap_or_else(|| self.find_another_room(local, newcomer, address, arrival, now));
         }
         // Past half of the rooms, each insert reclaims a group that is due; after a clear each one does. Left until the cache is full, the dead would be
         // swept group by group, an empty stretch behind the sweep and a crowded one ahead of it.
@@ -73,9 +73,27 @@ impl<K, V> Bounded<K, V> {
             self.reclaim_some(local, now.tick);
         }
         if !reclaims && !self.ledger.is_full() && self.admit(local, newcomer, address) {
+            arrival.found_room = true;
             return true;
         }
         self.find_room_at_last(local, newcomer, address, arrival, now)
+    }
+
+    /// The rest of [`find_room`](Self::find_room) where the victim's lane had changed.
+    #[cold]
+    #[inline(never)]
+    fn find_another_room(
+        &self,
+        local: &Local<K, V>,
+        newcomer: &Entry<K, V>,
+        address: *mut Entry<K, V>,
+        arrival: &mut Arrival,
+        now: Instant,
+    ) -> bool {
+        let lives = self.find_room_at_last(local, newcomer, address, arrival, now);
+        // Its place in S was filled before, and it may have come to life by a plain store (Q3).
+        fence(Ordering::SeqCst);
+        lives
     }
 
     /// Asks the ledger for a room; false if there is none, or the newcomer has been killed.
@@ -110,6 +128,7 @@ impl<K, V> Bounded<K, V> {
         while newcomer.phase.load() == Phase::Pending {
             if !self.ledger.is_full() {
                 if self.admit(local, newcomer, address) {
+                    arrival.found_room = true;
                     return true;
                 }
                 // Killed, and nobody is to be evicted for it; or full by now.
@@ -146,7 +165,11 @@ impl<K, V> Bounded<K, V> {
     ) -> Option<bool> {
         // SAFETY: an entry word, loaded inside the caller's guard.
         let victim = unsafe { word.deref() };
-        let live = self.take_room(local, newcomer, address, lane, word, hash)?;
+        let Some(live) = self.take_room(local, newcomer, address, lane, word, hash) else {
+            self.clock
+                .put_back(&self.table, &Choice { lane, word }, &local.clock);
+            return None;
+        };
         self.clock.evicted(victim, &local.clock);
         local.counters.evictions.add(1);
         self.retire(local, victim);

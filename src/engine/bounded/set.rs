@@ -204,12 +204,13 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     ) -> End<K, V> {
         let due = now.due(deadline);
         let standing = Standing::of(old);
-        let in_m = standing.is_in_m();
+        let queue = standing.queue();
         let entry = local.allocate(|| Newcomer::new(Phase::Live, hash, due, standing, key, value));
         let own = Word::entry(entry, hash);
         if self.table.exchange(lane, word, own) {
             self.expiry.record(lane, deadline);
-            self.clock.overwritten(old, in_m);
+            self.clock
+                .overwritten(&self.table, old, queue, lane, &local.clock);
             if cfg!(tux_fault = "passed-forgotten") {
                 self.table.departed(hash, lane);
             }

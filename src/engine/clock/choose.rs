@@ -121,7 +121,7 @@ impl Clock {
             };
             if self.m_len() < self.m_share() && promotions < MAX_PROMOTIONS && now.sees(entry) {
                 promotions += 1;
-                self.promote(table, lane, word, entry, 0);
+                self.promote(table, (lane, word, entry), 0, part);
                 continue;
             }
             if entry.usage.uses() < Usage::MAX_USES || duels == MAX_DUELS || !now.sees(entry) {
@@ -133,7 +133,7 @@ impl Clock {
                     if self.idle(entry.mark.load(Ordering::Relaxed).into())
                         < self.idle(candidate.usage.last_access()) =>
                 {
-                    self.promote(table, lane, word, entry, 0);
+                    self.promote(table, (lane, word, entry), 0, part);
                     if self.m_len() > self.m_share() {
                         return Choice {
                             lane: m_lane,
@@ -146,9 +146,7 @@ impl Clock {
                     entry
                         .mark
                         .store(entry.usage.last_access() as u16, Ordering::Relaxed);
-                    self.ring.push(&part.taken, lane, |position| {
-                        entry.aside().aux.store(position, Ordering::Release)
-                    });
+                    self.see_to(table, lane, part);
                 }
             }
         }
@@ -213,7 +211,7 @@ impl Clock {
             }
             let queue = entry.queue.load(Ordering::Relaxed);
             if queue & IN_M == 0 {
-                self.rescue(entry, lane, part);
+                self.rescue(table, entry, lane, part);
                 continue;
             }
             if entry.usage.uses() > 0 {
@@ -232,29 +230,21 @@ impl Clock {
         (None, last)
     }
 
-    /// Takes a choice back that was not made use of. (Who is not settled yet has the number of a lane where the position would be,
-    /// by which it is settled, R1; its owner or the hand gives it a place.)
+    /// Takes a choice back that was not made use of, or whose lane has changed: who stands there now may be in no queue (Q1).
     #[cold]
-    pub(crate) fn put_back<K, V>(&self, Choice { lane, word }: Choice<K, V>, part: &Part) {
-        // SAFETY: an entry word or empty, and the guard is open in which it was loaded.
-        if let Some(entry) = unsafe { word.occupant() }
-            && entry.phase.is_settled()
-            && entry.queue.load(Ordering::Relaxed) & IN_M == 0
-        {
-            self.ring.push(&part.taken, lane, |position| {
-                entry.aside().aux.store(position, Ordering::Release)
-            });
+    #[inline(never)]
+    pub(crate) fn put_back<K, V>(&self, table: &Table<K, V>, choice: &Choice<K, V>, part: &Part) {
+        if choice.is_somebody() && !cfg!(tux_fault = "queue-choice-lost") {
+            self.see_to(table, choice.lane, part);
         }
     }
 
     /// Puts an entry of S that fell out of the ring back into it (I4).
-    fn rescue<K, V>(&self, entry: &Entry<K, V>, lane: Lane, part: &Part) {
+    fn rescue<K, V>(&self, table: &Table<K, V>, entry: &Entry<K, V>, lane: Lane, part: &Part) {
         let position = entry.aside().aux.load(Ordering::Acquire);
         // It may never have had a position: `u32::MAX`.
         if entry.phase.is_settled() && (position == u32::MAX || self.ring.has_passed(position)) {
-            self.ring.push(&part.taken, lane, |position| {
-                entry.aside().aux.store(position, Ordering::Release)
-            });
+            self.see_to(table, lane, part);
         }
     }
 

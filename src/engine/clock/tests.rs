@@ -29,17 +29,20 @@ fn entry_of(standing: Standing) -> Lone<u64, u64> {
     ))
 }
 
+/// A newcomer stays for a fiftieth of the capacity, and two inserts at least.
 #[test]
-fn s_leaves_m_a_place() {
-    assert_eq!([1, 2, 3, 11].map(Clock::s_limit), [10, 10, 20, 100]);
-}
-
-/// Small caches, whose policy the exact model follows, take places one by one; S always has several blocks.
-#[test]
-fn blocks_are_small_parts_of_s() {
-    let sizes = [1, 1_023, 1_024, 3_000, 4_096, 100_000]
-        .map(|c| Clock::few(c, CAPACITY_PER_PLACE, MAX_BLOCK));
-    assert_eq!(sizes, [1, 1, 2, 5, 8, 8]);
+fn s_has_two_places_and_leaves_m_one() {
+    let share = |capacity: i64| capacity - clock(capacity as usize).m_share();
+    assert_eq!(
+        [1, 2, 3, 4, 100, 101, 128, 5_000].map(share),
+        [0, 1, 2, 2, 2, 3, 3, 100]
+    );
+    let clock = clock(1_000);
+    let shifted = |by| {
+        clock.shift(by);
+        1_000 - clock.m_share()
+    };
+    assert_eq!([-5, -5, -10_000, 20_000].map(shifted), [20, 19, 10, 800]);
 }
 
 #[test]
@@ -93,7 +96,8 @@ impl Placed {
     }
 
     fn promote(&self, clock: &Clock) {
-        clock.promote(&self.table, self.lane, self.word(), &self.entry, 0);
+        let found = (self.lane, self.word(), &*self.entry);
+        clock.promote(&self.table, found, 0, &Part::default());
     }
 
     /// It has left its lane, but nobody has told the clock yet.
@@ -128,18 +132,22 @@ fn m_counts_each_entry_once() {
     assert_eq!(clock.m_len(), 0);
 }
 
+fn overwritten(clock: &Clock, old: &Placed, queue: (bool, u32)) {
+    clock.overwritten(&old.table, &old.entry, queue, old.lane, &Part::default());
+}
+
 #[test]
 fn an_overwrite_keeps_the_count_of_m() {
     // Neither in M.
     let (clock, old) = (clock(100), Placed::new());
     let standing = Standing::of(&old.entry);
-    clock.overwritten(&old.entry, standing.is_in_m());
+    overwritten(&clock, &old, standing.queue());
     assert_eq!((clock.m_len(), standing.is_in_m()), (0, false));
     // Inherited with everything else, and left once.
     let old = Placed::new();
     old.promote(&clock);
     let new = Placed::of(Standing::of(&old.entry));
-    clock.overwritten(&old.entry, new.is_in_m());
+    overwritten(&clock, &old, (new.is_in_m(), u32::MAX));
     assert_eq!((clock.m_len(), new.is_in_m()), (1, true));
     clock.gone(&new.entry);
     assert_eq!(clock.m_len(), 0);
@@ -147,7 +155,7 @@ fn an_overwrite_keeps_the_count_of_m() {
     let old = Placed::new();
     let new = Placed::of(Standing::of(&old.entry));
     old.promote(&clock);
-    clock.overwritten(&old.entry, new.is_in_m());
+    overwritten(&clock, &old, (new.is_in_m(), u32::MAX));
     assert_eq!((clock.m_len(), new.is_in_m()), (0, false));
 }
 
@@ -225,13 +233,12 @@ fn the_hand_takes_a_use_and_the_marks_of_those_it_passes() {
     }
 }
 
-/// I4: one that was chosen and not evicted after all is chosen again, before the hand comes; one of M stays where it is.
+/// Q1: one that was chosen and not evicted after all is chosen again; one of M stays where it is.
 #[test]
 fn a_choice_that_is_put_back_comes_again() {
     let (clock, placed, part) = (clock(8), Placed::new(), Part::default());
-    clock.ring.push(&part.taken, placed.lane, |position| {
-        placed.entry.aside().aux.store(position, Ordering::Relaxed);
-    });
+    clock.see_to(&placed.table, placed.lane, &part);
+    assert_eq!(clock.in_no_queue(&placed.table, &[]), None);
     let chosen = || {
         let popped = clock.ring.pop(&part.taken);
         popped.filter(|&(position, _)| {
@@ -241,21 +248,63 @@ fn a_choice_that_is_put_back_comes_again() {
     };
     assert_eq!(chosen().map(|(_, lane)| lane), Some(placed.lane));
     assert_eq!(chosen(), None);
-    let choice = || Choice {
+    assert_eq!(clock.in_no_queue(&placed.table, &[]), Some(placed.lane));
+    let choice = Choice {
         lane: placed.lane,
         word: placed.word(),
     };
-    clock.put_back(choice(), &part);
+    clock.put_back(&placed.table, &choice, &part);
+    assert_eq!(clock.in_no_queue(&placed.table, &[]), None);
     assert_eq!(chosen().map(|(_, lane)| lane), Some(placed.lane));
     // Unsettled: `aux` is the number of a lane.
     placed.entry.phase.unsettle();
     placed.entry.aside().aux.store(5, Ordering::Relaxed);
-    clock.put_back(choice(), &part);
+    clock.put_back(&placed.table, &choice, &part);
     assert_eq!(placed.entry.aside().aux.load(Ordering::Relaxed), 5);
     assert_eq!(clock.ring.pop(&part.taken), None);
     placed.entry.phase.settle();
-    clock.put_back(Choice::<u64, u64>::NOBODY, &part);
+    clock.put_back(&placed.table, &Choice::<u64, u64>::NOBODY, &part);
     placed.promote(&clock);
-    clock.put_back(choice(), &part);
+    assert_eq!(clock.in_no_queue(&placed.table, &[]), None);
+    clock.put_back(&placed.table, &choice, &part);
     assert_eq!(clock.ring.pop(&part.taken), None);
+}
+
+/// Q1: of a successor that has taken over a position.
+#[test]
+fn a_successor_whose_position_is_nobodys_gets_its_own() {
+    let part = Part::default();
+    let waits = |clock: &Clock, placed: &Placed| {
+        clock.see_to(&placed.table, placed.lane, &part);
+        placed.entry.aside().aux.load(Ordering::Relaxed)
+    };
+    // In order: nothing happens.
+    let (clock, one) = (self::clock(8), Placed::new());
+    let position = waits(&clock, &one);
+    overwritten(&clock, &one, (false, position));
+    assert_eq!(waits(&clock, &one), position);
+    // The predecessor had no position yet, or another one by now: then the lane is seen to.
+    for taken_over in [u32::MAX, position + 100] {
+        assert_eq!(
+            clock.ring.pop(&part.taken).map(|(_, lane)| lane),
+            Some(one.lane)
+        );
+        overwritten(&clock, &one, (false, taken_over));
+        assert_eq!(clock.in_no_queue(&one.table, &[]), None);
+    }
+}
+
+/// A ring full of what has gone takes newcomers, and whom it finds waiting stays in it.
+#[test]
+fn a_full_ring_makes_place() {
+    let (clock, placed, part) = (clock(8), Placed::new(), Part::default());
+    clock.see_to(&placed.table, placed.lane, &part);
+    for _ in 0..1_000 {
+        while let Some(position) = clock.ring.reserve(&part.taken) {
+            // Nobody's.
+            clock.ring.fill(position, Lane(0));
+        }
+        clock.make_place(&placed.table, &part);
+        assert_eq!(clock.in_no_queue(&placed.table, &[]), None);
+    }
 }

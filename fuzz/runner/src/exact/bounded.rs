@@ -171,6 +171,7 @@ impl Bounded {
             return;
         }
         self.rooms += 1;
+        arrival.found_room = true;
     }
 
     /// Takes an entry out and gives its room back; true if it was neither expired nor cleared.

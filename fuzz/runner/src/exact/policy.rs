@@ -2,6 +2,8 @@
 //!
 //! Amounts as the engine keeps them: the share of S in tenths of an entry, the horizon in 1/256 of an eviction.
 
+use std::collections::VecDeque;
+
 use super::Hash;
 use super::Now;
 use super::bounded::{Entry, Lanes};
@@ -23,39 +25,33 @@ pub(super) struct Arrival {
     ghost: Option<Ghost>,
     into_m: bool,
     old: bool,
+    /// Nobody had to leave for it.
+    pub(super) found_room: bool,
 }
 
-/// S: lanes in a ring that overruns its oldest places.
+/// S: lanes in order of arrival. Those of entries that have gone stay until they come to the front, or until there are too many.
 #[derive(Debug)]
 struct Ring {
-    lanes: Vec<usize>,
+    lanes: VecDeque<usize>,
+    most: usize,
+    /// The position of the first lane.
     head: u32,
-    tail: u32,
 }
 
 impl Ring {
-    fn at(&mut self, position: u32) -> &mut usize {
-        let places = self.lanes.len();
-        &mut self.lanes[usize::try_from(position).expect("small") % places]
+    fn is_full(&self) -> bool {
+        self.lanes.len() == self.most
     }
 
     fn push(&mut self, lane: usize) -> u32 {
-        let position = self.tail;
-        self.tail += 1;
-        *self.at(position) = lane;
-        position
+        self.lanes.push_back(lane);
+        self.head + u32::try_from(self.lanes.len()).expect("small") - 1
     }
 
     fn pop(&mut self) -> Option<(u32, usize)> {
-        let oldest = self
-            .tail
-            .saturating_sub(u32::try_from(self.lanes.len()).expect("small"));
-        let position = self.head.max(oldest);
-        if position == self.tail {
-            return None;
-        }
-        self.head = position + 1;
-        Some((position, *self.at(position)))
+        let lane = self.lanes.pop_front()?;
+        self.head += 1;
+        Some((self.head - 1, lane))
     }
 }
 
@@ -94,9 +90,9 @@ impl Policy {
             in_m: 0,
             ghosts: Ghosts::new(capacity),
             ring: Ring {
-                lanes: vec![0; (capacity * 4 / 5 + 1).next_power_of_two()],
+                lanes: VecDeque::new(),
+                most: capacity + capacity / 16 + 48,
                 head: 0,
-                tail: 0,
             },
             misses: 0,
             misses_per_epoch: (capacity / 16).max(1),
@@ -104,8 +100,8 @@ impl Policy {
             filled: false,
             evictions: 0,
             s_evictions: 0,
-            // A fiftieth, at least one entry, and never the whole cache.
-            s_share: (c * 10 / 50).clamp(10, ((c - 1) * 10).max(10)),
+            // A fiftieth, two entries if that is more, and never the whole cache.
+            s_share: (c * 10 + 49).div_euclid(50).max(20).min(c * 10 - 10),
             horizon: 3 * c * 256,
         }
     }
@@ -128,13 +124,13 @@ impl Policy {
 
     /// How many entries M may have.
     fn m_share(&self) -> i64 {
-        (self.capacity - self.s_share / 10).max(1)
+        ((self.capacity * 10 - self.s_share) / 10).max(1)
     }
 
     fn shift(&mut self, tenths: i64) {
-        let (whole, limit) = (self.capacity * 10, ((self.capacity - 1) * 10).max(10));
-        let (least, most) = (whole / 100, whole * 8 / 10);
-        self.s_share = (self.s_share + tenths).clamp(least.clamp(10, limit), most.clamp(10, limit));
+        let whole = self.capacity * 10;
+        let (least, most) = (((whole + 99) / 100).max(20), (whole * 8 / 10).max(20));
+        self.s_share = (self.s_share + tenths).clamp(least, most);
     }
 
     fn widen(&mut self, sign: i64) {
@@ -156,20 +152,32 @@ impl Policy {
             ghost: ghost.filter(|ghost| ghost.age <= reach),
             into_m: false,
             old: false,
+            found_room: false,
         }
     }
 
     /// Gives the newcomer in `lane`, which lives now, its queue.
     pub(super) fn place(&mut self, lanes: &mut Lanes, lane: usize, arrival: &Arrival) {
-        let welcome = !self.filled || arrival.ghost.is_some();
+        let welcome = arrival.found_room || arrival.ghost.is_some();
         if arrival.into_m || self.in_m < self.m_share() && welcome {
             self.promote(lanes, lane, arrival.old);
         } else {
-            let position = self.ring.push(lane);
-            let entry = lanes[lane].as_mut().expect("the newcomer");
-            entry.mark = self.epoch;
-            entry.position = Some(position);
+            lanes[lane].as_mut().expect("the newcomer").mark = self.epoch;
+            self.wait(lanes, lane);
         }
+    }
+
+    /// Gives an entry the last position in S.
+    fn wait(&mut self, lanes: &mut Lanes, lane: usize) {
+        while self.ring.is_full() {
+            // Whoever waits at the oldest position gets the last one.
+            let (position, oldest) = self.ring.pop().expect("full");
+            let waits = |entry: &mut Entry| !entry.in_m && entry.position == Some(position);
+            if live(lanes, oldest).is_some_and(waits) {
+                self.wait(lanes, oldest);
+            }
+        }
+        lanes[lane].as_mut().expect("waits").position = Some(self.ring.push(lane));
     }
 
     fn promote(&mut self, lanes: &mut Lanes, lane: usize, old: bool) {
@@ -275,11 +283,10 @@ impl Policy {
                     return rival;
                 }
             } else {
-                let position = self.ring.push(lane);
                 let entry = lanes[lane].as_mut().expect("the head of S");
                 entry.uses = 0;
                 entry.mark = entry.last_access;
-                entry.position = Some(position);
+                self.wait(lanes, lane);
             }
         }
         None
@@ -310,7 +317,7 @@ impl Policy {
             if !entry.in_m {
                 // One that has fallen out of the ring comes back into it.
                 if entry.position.is_none_or(|at| at < self.ring.head) {
-                    entry.position = Some(self.ring.push(lane));
+                    self.wait(lanes, lane);
                 }
                 continue;
             }

@@ -1,5 +1,5 @@
 //! The engine's primitives, alone and put together. Every model names the invariants (I…, G…, P…, R…) it checks; those
-//! stand at the head of `src/engine/bounded.rs`, `ledger.rs`, `slab.rs` and `reclaim.rs`.
+//! stand at the head of `src/engine/bounded.rs`, `clock/queue.rs`, `ledger.rs`, `ring.rs`, `slab.rs` and `reclaim.rs`.
 
 mod support;
 
@@ -17,6 +17,7 @@ mod ledger;
 mod levels;
 mod membership;
 mod overwrite;
+mod queue;
 mod reclaim;
 mod remove;
 mod ring;

@@ -346,6 +346,8 @@ impl Actor {
             let guard = self.guard();
             let (live, resident) = self.cache().snapshot();
             assert_eq!(live.len(), resident, "I1: a room without an entry");
+            let lost = self.cache().in_no_queue(&[]);
+            assert_eq!(lost, None, "Q1: a live entry in no queue");
             drop(guard);
         }
         let lives = StdArc::clone(&self.world.lives);

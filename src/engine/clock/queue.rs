@@ -1,0 +1,140 @@
+//! Where entries of S wait.
+//!
+//! - **Q1** *No live entry is in no queue*: each belongs to M, where the hand finds it, or waits in S, at a position that the ring's head has
+//!   not passed and where the ring names its lane; or a thread is about to see to it: the one that made it live, or put it in
+//!   its predecessor's place, or the one that took its position from the ring, to look at it.
+//!
+//! Who sees to an entry does so until it is in a queue, whatever others do meanwhile:
+//!
+//! - Who makes an entry live fills its place first, or afterwards, and then looks, behind a fence, whether the head has passed it (Q3).
+//! - Who takes a position from the ring evicts the entry, brings it to M, or gives it another position. If its lane has changed
+//!   meanwhile, the one that stands there now may have taken the position over, and gets another.
+//! - Who overwrites an entry takes its position over. Then it looks at the predecessor again: if that had none yet, has another by
+//!   now, or has come to M, the successor gets one of its own.
+//!
+//! The entries that a stopped thread was about to see to, and those in blocks of threads that do not come again (Q4), are
+//! found by the hand (I4).
+
+use super::*;
+use crate::sync::{fence, fence_behind_exchange};
+
+/// No position.
+const NONE: u32 = u32::MAX;
+
+impl Clock {
+    /// Gives an entry a position in S before it lives, the cheaper way: `None` if there is none at once. The caller asks
+    /// [`is_waiting`](Self::is_waiting) when it lives.
+    #[inline(always)]
+    pub(crate) fn wait_ahead<K, V>(
+        &self,
+        entry: &Entry<K, V>,
+        aside: &Aside,
+        lane: Lane,
+        part: &Part,
+    ) -> Option<u32> {
+        let position = self.ring.reserve(&part.taken)?;
+        entry.mark.store(self.stamp(), Ordering::Relaxed);
+        aside.aux.store(position, Ordering::Release);
+        self.ring.fill(position, lane);
+        Some(position)
+    }
+
+    /// Whether an entry that has just come to life by an exchange will be found at its position (Q3).
+    #[inline(always)]
+    pub(crate) fn is_waiting(&self, position: u32) -> bool {
+        fence_behind_exchange();
+        !self.ring.has_passed(position) || cfg!(tux_fault = "queue-filled-late")
+    }
+
+    /// Sees to it that the entry of a lane is in a queue (Q1).
+    #[inline(never)]
+    pub(crate) fn see_to<K, V>(&self, table: &Table<K, V>, lane: Lane, part: &Part) {
+        loop {
+            // SAFETY: inside the caller's guard.
+            let Some(entry) = (unsafe { table.occupant(lane) }) else {
+                return;
+            };
+            // Unsettled: its number is that of a lane, and its owner has yet to see to it.
+            if !entry.phase.is_settled() || entry.queue.load(Ordering::Relaxed) & IN_M != 0 {
+                return;
+            }
+            let position = entry.aside().aux.load(Ordering::Acquire);
+            if position != NONE && !self.ring.has_passed(position) {
+                return;
+            }
+            let Some(position) = self.ring.reserve(&part.taken) else {
+                self.make_place(table, part);
+                continue;
+            };
+            entry.aside().aux.store(position, Ordering::Release);
+            self.ring.fill(position, lane);
+            // Then whether the head has passed it, and whether the lane has changed, is asked once more.
+            fence(Ordering::SeqCst);
+            if cfg!(tux_fault = "queue-not-again") {
+                return;
+            }
+        }
+    }
+
+    /// The ring is full, of places whose entries have gone, mostly: the oldest is looked at. One that waits there gets another position.
+    #[cold]
+    pub(super) fn make_place<K, V>(&self, table: &Table<K, V>, part: &Part) {
+        if let Some((position, lane)) = self.ring.pop(&part.taken) {
+            // SAFETY: inside the caller's guard.
+            if unsafe { Self::waiting(table.load(lane), position) }.is_some() {
+                self.see_to(table, lane, part);
+            }
+        }
+    }
+
+    /// Another entry has taken the place of `old` in its lane, and has its standing: whether it belongs to M, and its position.
+    #[inline(always)]
+    pub(crate) fn overwritten<K, V>(
+        &self,
+        table: &Table<K, V>,
+        old: &Entry<K, V>,
+        (in_m, position): (bool, u32),
+        lane: Lane,
+        part: &Part,
+    ) {
+        // Otherwise the count of M is right as it is.
+        if !in_m {
+            let came_to_m = self.leave(old) & IN_M != 0;
+            let is_its_own = old.aside().aux.load(Ordering::SeqCst) != position;
+            if (came_to_m || is_its_own || position == NONE)
+                && !cfg!(tux_fault = "queue-inherits-blind")
+            {
+                self.see_to(table, lane, part);
+            }
+        }
+    }
+
+    /// The lane of a live entry that is in no queue, while no thread is in a call; `parts`: those of threads that may have positions
+    /// taken to be looked at.
+    #[cfg(any(test, tux_loom))]
+    pub(crate) fn in_no_queue<K, V>(&self, table: &Table<K, V>, parts: &[&Part]) -> Option<Lane> {
+        let lanes = (0..table.buckets())
+            .flat_map(|bucket| (0..LANES).map(move |position| Lane::new(bucket, position)));
+        lanes.into_iter().find(|&lane| {
+            // SAFETY: nothing is freed meanwhile.
+            let Some(entry) = (unsafe { table.occupant(lane) }) else {
+                return false;
+            };
+            let position = entry.aside().aux.load(Ordering::SeqCst);
+            let waits = || {
+                position != NONE
+                    && !self.ring.has_passed(position)
+                    && self.ring.lane(position) == lane
+            };
+            let is_taken = || {
+                parts
+                    .iter()
+                    .any(|part| part.taken.will_look_at(position, lane))
+            };
+            entry.is_live()
+                && entry.queue.load(Ordering::Relaxed) & IN_M == 0
+                && !waits()
+                && !is_taken()
+        })
+    }
+}
