@@ -17,7 +17,14 @@ pub(crate) fn server() -> ValkeyServer {
     ValkeyServer::start().expect("a Valkey server")
 }
 
+/// Makes this program one that has installed a provider for TLS. (`tests/tls.rs` is one that has not.)
+pub(crate) fn install_provider() {
+    // Refused once there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 pub(crate) fn settings(url: &str) -> ValkeySettings {
+    install_provider();
     ValkeySettings::from_url(url)
         .expect("a good URL")
         .response_timeout(TIMEOUT)

@@ -4,13 +4,14 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use tux_cache::backend::{CacheBackend, ValkeyBackend};
+use tux_cache::backend::ValkeyBackend;
 use tux_cache::{Error, ErrorKind};
 use tux_cache_test_support::{TestCa, TlsProxy, ValkeyServer};
 
 use crate::common::*;
 
 async fn refused(url: &str) -> (Error, Duration) {
+    install_provider();
     let settings = tux_cache::backend::ValkeySettings::from_url(url).unwrap();
     let (result, took) = timed(ValkeyBackend::connect(settings)).await;
     (result.expect_err("this must not connect"), took)
@@ -177,24 +178,4 @@ async fn an_untrusted_certificate_says_so() {
         "{error}"
     );
     assert!(took < SLACK, "tried again in vain: {took:?}");
-}
-
-/// A program that uses rustls for itself installs its provider whenever it likes, or never.
-#[tokio::test]
-async fn tls_takes_nothing_of_the_process() {
-    let server = server();
-    let ca = TestCa::new("right");
-    let proxy = TlsProxy::start(server.addr(), &ca).unwrap();
-    let valkey = ValkeyBackend::connect(settings(&proxy.url("valkeys")).ca_pem(ca.pem()))
-        .await
-        .unwrap();
-    CacheBackend::set(&valkey, "k", tux_cache::backend::Json::from(1), None)
-        .await
-        .unwrap();
-    // No other test of this program installs one either.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .expect("connecting installed a provider for the whole process");
-    let again = ValkeyBackend::connect(settings(&proxy.url("valkeys")).ca_pem(ca.pem())).await;
-    again.expect("with the program's own provider");
 }

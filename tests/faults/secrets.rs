@@ -23,6 +23,7 @@ fn shown(error: &Error) -> String {
 
 #[tokio::test]
 async fn an_address_is_host_port_and_database() {
+    install_provider();
     let server = ValkeyServer::builder()
         .acl("hunter2user on >hunter2pass ~* +@all")
         .start()

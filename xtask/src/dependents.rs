@@ -17,9 +17,9 @@ use crate::workspace::{Workspace, cargo};
 
 const FOLDER: &str = "tests/dependents";
 
-/// The newest twilight, and serenity.
-const SOME: &str = "twilight-0-18,serenity";
-const ALL: &str = "twilight-0-16,twilight-0-17,twilight-0-18,serenity";
+/// The newest twilight, serenity, and rustls with a provider of the program's choice.
+const SOME: &str = "twilight-0-18,serenity,rustls";
+const ALL: &str = "twilight-0-16,twilight-0-17,twilight-0-18,serenity,rustls";
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
@@ -103,14 +103,16 @@ fn look_through(root: &Path, set: &str) -> Result<()> {
     if !tree.contains("tux-cache v") {
         return Err("cargo tree shows no tux-cache".into());
     }
-    match tree.lines().find_map(changes_others) {
+    match tree.lines().find_map(|line| changes_others(line, set)) {
         None => Ok(()),
         Some(found) => Err(format!("with the features `{set}`: {found}").into()),
     }
 }
 
-/// What is wrong with a package of a tree and its features, `name vX|a,b`.
-fn changes_others(line: &str) -> Option<String> {
+/// What is wrong with a package of the tree of a set of our features, and the package's own: `name vX|a,b`.
+fn changes_others(line: &str, set: &str) -> Option<String> {
+    let ring = set.split(',').any(|ours| ours == "tls-ring");
+    let aws_lc = set.split(',').any(|ours| ours == "tls-aws-lc");
     let (package, features) = line.split_once('|')?;
     let name = package.split(' ').next()?;
     let features = features.trim_end_matches(" (*)").split(',');
@@ -119,10 +121,14 @@ fn changes_others(line: &str) -> Option<String> {
         "serde_json" => !matches!(*feature, "" | "default" | "std" | "alloc"),
         "log" | "tracing" => feature.contains("max_level") || *feature == "log-always",
         "ahash" => matches!(*feature, "no-rng" | "compile-time-rng"),
-        "rustls" => matches!(
-            *feature,
-            "custom-provider" | "fips" | "aws_lc_rs" | "aws-lc-rs"
-        ),
+        // A second provider in a program takes rustls' default away: only who asks for one gets it.
+        "rustls" | "tokio-rustls" => match *feature {
+            "" | "std" => false,
+            "ring" => !ring,
+            "aws_lc_rs" | "aws-lc-rs" => !aws_lc,
+            "tls12" => !(ring || aws_lc),
+            _ => true,
+        },
         _ => false,
     });
     let feature = wrong.next()?;
@@ -162,12 +168,42 @@ mod tests {
             ("tracing v0.1.41|std", None),
             ("tux-cache v0.1.0 (/a b)|backend,default,valkey", None),
             ("", None),
+            ("rustls v0.23.46|std", None),
+            ("rustls v0.23.46|ring,std", Some("ring")),
+            ("rustls v0.23.46|aws-lc-rs,std (*)", Some("aws-lc-rs")),
+            ("rustls v0.23.46|std,tls12", Some("tls12")),
+            (
+                "rustls v0.23.46|custom-provider,std",
+                Some("custom-provider"),
+            ),
+            ("tokio-rustls v0.26.6|", None),
+            ("tokio-rustls v0.26.6|ring,tls12", Some("ring")),
         ] {
-            let found = changes_others(line);
+            let found = changes_others(line, "backend,valkey");
             assert_eq!(found.is_some(), wrong.is_some(), "{line}");
             if let (Some(found), Some(wrong)) = (found, wrong) {
                 assert!(found.contains(wrong), "{found}");
             }
+        }
+    }
+
+    #[test]
+    fn a_provider_comes_with_the_feature_that_names_it_and_no_other() {
+        for (set, features, wrong) in [
+            ("tls-ring,valkey", "ring,std,tls12", false),
+            ("tls-ring", "aws-lc-rs,aws_lc_rs,std,tls12", true),
+            ("backend,tls-aws-lc", "aws-lc-rs,aws_lc_rs,std,tls12", false),
+            ("tls-aws-lc", "ring,std,tls12", true),
+            (
+                "tls-aws-lc,tls-ring",
+                "aws-lc-rs,aws_lc_rs,ring,std,tls12",
+                false,
+            ),
+            ("tls-aws-lc,tls-ring", "fips", true),
+            ("valkey", "std,tls12", true),
+        ] {
+            let line = format!("rustls v0.23.46|{features}");
+            assert_eq!(changes_others(&line, set).is_some(), wrong, "{set}: {line}");
         }
     }
 

@@ -54,6 +54,14 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         report.run("server suites on 8.0", older.args(filter), expect);
     }
 
+    // Without these features, as above, a program installs a provider of its own.
+    for feature in ["tls-ring", "tls-aws-lc"] {
+        let mut tls = cargo();
+        tls.args(["test", "-p", "tux-cache", "--features", feature]);
+        tls.args(["--test", "tls"]);
+        report.run(&format!("TLS with {feature}"), tls.args(filter), expect);
+    }
+
     let mut engine = cargo();
     engine.args([
         "test",

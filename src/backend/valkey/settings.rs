@@ -55,7 +55,8 @@ impl ValkeySettings {
     /// Reads an address: `valkey://[user[:password]@]host[:port][/db]`, also `redis://`; with TLS
     /// `valkeys://` and `rediss://`; a socket file as `unix:///path?db=0`. User and password are
     /// percent-decoded. `?db=`, `?username=`, `?password=` and `?ssl_ca_certs=FILE` are understood, other
-    /// parameters are left alone (and named in a log line when connecting).
+    /// parameters are left alone (and named in a log line when connecting). TLS needs a provider of cryptography: one that
+    /// the program has installed for rustls, or the feature `tls-ring` or `tls-aws-lc`; else connecting fails with `Config`.
     ///
     /// # Errors
     /// Kind `Config`; the text names what is wrong and repeats no part of the URL.

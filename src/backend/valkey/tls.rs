@@ -1,5 +1,5 @@
-//! TLS with a configuration of our own: nothing of the process is changed or asked for, but a program that has
-//! installed a provider of its own has it used here too.
+//! TLS with a configuration of our own: nothing of the process is changed, and no feature of rustls is switched on that
+//! others would notice. The cryptography is that of the program's installed provider, else that of our `tls-…` features.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 const SILENT: Duration = Duration::from_millis(250);
 
 pub(super) fn connector(settings: &ValkeySettings) -> Result<TlsConnector> {
-    let provider = CryptoProvider::get_default()
-        .cloned()
-        .unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()));
-    let config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider()?)
         .with_safe_default_protocol_versions()
         .map_err(|error| {
             Error::config("the program's TLS provider has no usable protocol version")
@@ -34,6 +31,27 @@ pub(super) fn connector(settings: &ValkeySettings) -> Result<TlsConnector> {
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
 }
+
+/// The provider that the program has installed, else that of our features. None is installed here.
+fn provider() -> Result<Arc<CryptoProvider>> {
+    if let Some(installed) = CryptoProvider::get_default() {
+        return Ok(Arc::clone(installed));
+    }
+    let ours = OURS.first().map(|provider| Arc::new(provider()));
+    ours.ok_or_else(|| {
+        Error::config(
+            "TLS needs a crypto provider: switch on the feature tls-ring or tls-aws-lc of tux-cache, or install one in the program before connecting (rustls::crypto::CryptoProvider::install_default)",
+        )
+    })
+}
+
+/// What our features bring, the first choice first.
+const OURS: &[fn() -> CryptoProvider] = &[
+    #[cfg(feature = "tls-ring")]
+    rustls::crypto::ring::default_provider,
+    #[cfg(feature = "tls-aws-lc")]
+    rustls::crypto::aws_lc_rs::default_provider,
+];
 
 /// The certificates that are trusted: those given, else those of the system.
 fn roots(settings: &ValkeySettings) -> Result<RootCertStore> {
