@@ -200,7 +200,7 @@ impl<K, V> Locals<K, V> {
 }
 
 impl<K, V> Drop for Locals<K, V> {
-    /// A panic in one part does not keep the others from being dropped (I9).
+    // I9: a panic in one part does not keep the others from being dropped.
     fn drop(&mut self) {
         let mut panicked = None;
         let mut drop_all = |places: &[Place<K, V>]| {

@@ -39,7 +39,7 @@ pub const MAX_DEPTH: usize = 127;
 /// assert_eq!(json["name"].as_str(), Some("a"));
 /// assert_eq!(json.to_string(), r#"{"id":123456789012345678901234567890,"name":"a"}"#);
 /// assert!(serde_json::Value::try_from(&json).is_err());
-/// assert_eq!(Json::from(serde_json::json!([1, 2.5])), "[1, 2.5]".parse()?);
+/// assert_eq!(Json::from(serde_json::json!([1, 2.5])), "[1, 2.5]".parse::<Json>()?);
 /// # Ok::<(), tux_cache::Error>(())
 /// ```
 ///

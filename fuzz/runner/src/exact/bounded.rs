@@ -105,6 +105,7 @@ impl Bounded {
             (entry.id, entry.deadline, entry.clears) = (id, deadline, now.clears);
             self.due.note_bucket(lane / LANES, deadline);
             counts.overwrites += 1;
+            self.go_on(now, counts);
             return;
         }
         let lane = self.free_lane(hash);
@@ -149,7 +150,7 @@ impl Bounded {
         counts: &mut Counts,
         evicted: &mut Vec<u16>,
     ) {
-        if self.rooms > self.capacity / 2 {
+        if self.is_unswept(now) || self.rooms > self.capacity / 2 {
             self.reclaim_some(now, counts);
         }
         while self.rooms == self.capacity {
@@ -190,12 +191,39 @@ impl Bounded {
     }
 
     pub(super) fn invalidate(&mut self, key: u16, now: Now, counts: &mut Counts) -> bool {
-        let Some(lane) = self.lane_of[usize::from(key)] else {
-            return false;
-        };
-        let went = self.remove(lane, now, counts);
+        let went = self.take_out(key, now, counts);
+        self.go_on(now, counts);
+        went
+    }
+
+    /// [`invalidate`](Self::invalidate) as one of many that are removed together.
+    pub(super) fn take_out(&mut self, key: u16, now: Now, counts: &mut Counts) -> bool {
+        let lane = self.lane_of[usize::from(key)];
+        let went = lane.is_some_and(|lane| self.remove(lane, now, counts));
         counts.invalidations += u64::from(went);
         went
+    }
+
+    /// [`invalidate`](Self::invalidate) by a lease: others make way first, and again if the key was among them.
+    pub(super) fn remove_leased(&mut self, key: u16, now: Now, counts: &mut Counts) {
+        loop {
+            let found = self.lane_of[usize::from(key)].is_some();
+            self.go_on(now, counts);
+            if !found || self.lane_of[usize::from(key)].is_some() {
+                self.take_out(key, now, counts);
+                return;
+            }
+        }
+    }
+
+    /// What a write that needs no room does for others: it reclaims what is dead in one group.
+    fn go_on(&mut self, now: Now, counts: &mut Counts) {
+        self.reclaim_some(now, counts);
+    }
+
+    /// Whether there are groups that nobody has swept since the last clear.
+    fn is_unswept(&self, now: Now) -> bool {
+        now.clears > 0 && self.swept != (now.clears, self.due.groups())
     }
 
     pub(super) fn sweep(&mut self, now: Now, counts: &mut Counts) -> usize {

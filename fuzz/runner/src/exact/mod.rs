@@ -192,12 +192,23 @@ impl Model {
     }
 
     pub(crate) fn invalidate_matching(&mut self, matches: impl Fn(u16) -> bool) -> usize {
+        self.evicted.clear();
         self.void_all();
         let mut went = 0;
         for key in (0..self.hashes.len()).filter_map(|key| u16::try_from(key).ok()) {
-            went += usize::from(matches(key) && self.invalidate(key));
+            went += usize::from(matches(key) && self.take_out(key));
         }
         went
+    }
+
+    /// One of many keys that are removed together.
+    fn take_out(&mut self, key: u16) -> bool {
+        let now = self.now();
+        match &mut self.index {
+            Index::Nothing => false,
+            Index::Bounded(bounded) => bounded.take_out(key, now, &mut self.counts),
+            Index::Unbounded(map) => map.invalidate(key, now, &mut self.counts),
+        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -238,7 +249,14 @@ impl Model {
             self.counts.voided += u64::from(!ttl.is_zero());
         } else if ttl.is_zero() {
             self.void(hash);
-            self.invalidate(key);
+            let now = self.now();
+            match &mut self.index {
+                Index::Nothing => {}
+                Index::Bounded(bounded) => bounded.remove_leased(key, now, &mut self.counts),
+                Index::Unbounded(map) => {
+                    map.invalidate(key, now, &mut self.counts);
+                }
+            }
         } else {
             self.put(key, id, ttl);
         }

@@ -2,7 +2,7 @@
 
 use super::{Counts, Deadline, Now, earlier, has_passed};
 
-/// A sweep follows so many writes, or as many as there are entries.
+/// A sweep follows so many writes, or as many as there were entries after the last one.
 const WRITES_PER_SWEEP: usize = 256;
 
 #[derive(Debug)]
@@ -12,7 +12,8 @@ pub(super) struct Unbounded {
     resident: usize,
     /// No deadline is earlier.
     earliest: Deadline,
-    writes_since_sweep: usize,
+    /// Writes until the next sweep.
+    until_sweep: usize,
 }
 
 impl Unbounded {
@@ -21,7 +22,7 @@ impl Unbounded {
             held: vec![None; keys],
             resident: 0,
             earliest: None,
-            writes_since_sweep: 0,
+            until_sweep: WRITES_PER_SWEEP,
         }
     }
 
@@ -50,10 +51,8 @@ impl Unbounded {
         let old = self.held[usize::from(key)].replace((id, deadline));
         self.resident += usize::from(old.is_none());
         self.earliest = earlier(self.earliest, deadline);
-        self.writes_since_sweep += 1;
-        if has_passed(self.earliest, now.tick)
-            && self.writes_since_sweep >= WRITES_PER_SWEEP.max(self.resident)
-        {
+        self.until_sweep = self.until_sweep.saturating_sub(1);
+        if has_passed(self.earliest, now.tick) && self.until_sweep == 0 {
             self.sweep(now, counts);
         }
     }
@@ -73,7 +72,6 @@ impl Unbounded {
     }
 
     pub(super) fn sweep(&mut self, now: Now, counts: &mut Counts) -> usize {
-        self.writes_since_sweep = 0;
         self.earliest = None;
         let before = self.resident;
         for held in &mut self.held {
@@ -85,6 +83,7 @@ impl Unbounded {
                 self.earliest = earlier(self.earliest, deadline);
             }
         }
+        self.until_sweep = WRITES_PER_SWEEP.max(self.resident);
         let went = before - self.resident;
         counts.expirations += went as u64;
         went
