@@ -77,9 +77,14 @@ fn within(limit: Duration, what: impl Fn() -> bool) -> bool {
     true
 }
 
-/// A value that says how many there are.
-#[derive(Clone)]
+/// A value that says how many there are, copies too.
 struct Counted(Arc<AtomicUsize>);
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
 
 impl Counted {
     fn new(alive: &Arc<AtomicUsize>) -> Self {
