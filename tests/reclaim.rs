@@ -304,3 +304,77 @@ fn thieves_against_owners() {
         }
     }
 }
+
+/// While a view holds back what two busy threads unlink, they do not take the same bags from each other with every write.
+#[test]
+fn writers_beside_an_open_view_do_not_rob_each_other() {
+    let _alone = alone();
+    let alive = Alive::default();
+    let cache: Arc<Cache> = Arc::new(TtlCache::new(LONG, 1_000));
+    let write = || {
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            for thread in 0..2 {
+                let (cache, alive) = (&cache, &alive);
+                scope.spawn(move || {
+                    for n in 0..100_000 {
+                        cache.set(2 * (n % 400) + thread, Value::new(alive));
+                    }
+                });
+            }
+        });
+        began.elapsed()
+    };
+    write();
+    let free = write();
+    let view = cache.pin();
+    let held = write();
+    drop(view);
+    println!("beside a view {held:?}, without one {free:?}");
+    assert!(
+        held < 15 * free.max(Duration::from_millis(20)),
+        "beside a view {held:?}, without one {free:?}"
+    );
+    cache.sweep();
+    assert_eq!(seen(&alive), cache.len(), "the view is closed");
+}
+
+/// A drop that puts another value into the cache: one sweep does not go on for as long as there are more.
+#[test]
+fn a_sweep_ends_though_drops_unlink_more() {
+    struct Again {
+        cache: std::sync::Weak<TtlCache<u64, Again>>,
+        left: Arc<AtomicI64>,
+    }
+    impl Drop for Again {
+        fn drop(&mut self) {
+            if let Some(cache) = self.cache.upgrade()
+                && self.left.fetch_sub(1, Ordering::Relaxed) > 0
+            {
+                let (cache_of, left) = (self.cache.clone(), Arc::clone(&self.left));
+                cache.set(
+                    1,
+                    Self {
+                        cache: cache_of,
+                        left,
+                    },
+                );
+            }
+        }
+    }
+    let _alone = alone();
+    let left = Arc::new(AtomicI64::new(0));
+    let cache = Arc::new(TtlCache::new(LONG, 100));
+    let value = || Again {
+        cache: Arc::downgrade(&cache),
+        left: Arc::clone(&left),
+    };
+    cache.set(1, value());
+    left.store(10_000, Ordering::Relaxed);
+    cache.set(1, value());
+    cache.sweep();
+    let used = 10_000 - left.load(Ordering::Relaxed);
+    assert!((1..100).contains(&used), "{used} drops in one sweep");
+    left.store(0, Ordering::Relaxed);
+    cache.clear();
+}

@@ -13,6 +13,7 @@ use crate::time::{Clock, Deadline, Ticking};
 use papaya::Equivalent;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 mod elsewhere;
@@ -276,14 +277,35 @@ where
                 bounded,
                 guard,
             } = short;
+            if local.is_due() {
+                drop(guard);
+                return self.store_behind_collecting(&slot.into(), local, key, value, life);
+            }
             let home = bounded.home_of(hash_of(hasher, &key));
             let (stamp, tick) = self.time_of_write(local);
             let deadline = Deadline::after(stamp, ticks);
             bounded.set_now(local, home, key, value, deadline, tick);
-            drop(guard);
-            self.collect(&slot.into(), local);
         } else {
             self.store(key, value, life, None);
+        }
+    }
+
+    /// What is due is freed before the entry is published, not behind it: a heavy fence takes longer than many inserts of another
+    /// thread, and a newcomer to a small cache lives only for so many. A panic of a drop does not keep the entry out.
+    #[cold]
+    #[inline(never)]
+    fn store_behind_collecting(
+        &self,
+        here: &Here,
+        local: &Local<K, V>,
+        key: K,
+        value: V,
+        life: Life,
+    ) {
+        let freed = catch_unwind(AssertUnwindSafe(|| self.collect(here, local)));
+        self.store(key, value, life, None);
+        if let Err(panic) = freed {
+            resume_unwind(panic);
         }
     }
 

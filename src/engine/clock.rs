@@ -237,6 +237,15 @@ impl Clock {
         self.mood.m_share.load(Ordering::Relaxed)
     }
 
+    /// Whether M has more than its share and one, or leaves S a single place: two threads that filled the cache may both have
+    /// brought an entry to M when there was room for one.
+    #[inline]
+    fn m_has_too_many(&self) -> bool {
+        let c = self.capacity as i64;
+        let leaves_two = if c > 2 { c - 2 } else { c };
+        self.m_len() > (self.m_share() + 1).min(leaves_two)
+    }
+
     #[inline]
     fn shift(&self, by: i64) {
         let c = self.capacity * ENTRY;

@@ -9,6 +9,7 @@ use super::clock::Part;
 use super::entry::{Entry, Newcomer};
 #[cfg(any(test, tux_loom))]
 use super::reclaim::Domain;
+use super::reclaim::GracePeriod;
 use super::slab::Memory;
 use super::supply::Supply;
 use crate::sync::{AtomicBool, AtomicPtr, Ordering, StdArc as Arc, compiler_fence};
@@ -52,6 +53,8 @@ pub(crate) struct Local<K, V> {
     pub(crate) clock: Part,
     /// The slot number that is looked at next for what idle threads have left.
     pub(crate) next_left: Cell<usize>,
+    /// What the last look for bags of others waits for, if readers hold back what it found (D7).
+    in_vain: Cell<Option<GracePeriod>>,
 }
 
 impl<K, V> Local<K, V> {
@@ -72,6 +75,7 @@ impl<K, V> Local<K, V> {
             writes: Cell::new(0),
             clock: Part::default(),
             next_left: Cell::new(0),
+            in_vain: Cell::new(None),
         }
     }
 

@@ -4,8 +4,10 @@
 //! clock's affair (invariant Q1 in `clock/queue.rs`); the ring's own are:
 //!
 //! - **Q2** *No place is written again before the head has passed it and what it said was kept*: the tail is less than a ring's length ahead
-//!   of the head, by as much as threads are likely to be about to read. (One that stops just there is as one that stopped with the
-//!   entries in its hands.) So nobody's place is overrun; who finds the ring full looks at the oldest first.
+//!   of the head, by as much as threads are likely to be about to read. Who finds the ring full looks at the oldest first. (A thread
+//!   that stops between the head's step and its reading, or between taking a position and filling it, for so long that the others go
+//!   round the whole ring, is as one that stopped with entries in its hands: up to a block of them, or the one that waits by then
+//!   at its place, is left to the clock's hand.)
 //! - **Q3** *Who has filled a place and then finds, behind a fence, that the head has not passed it, will be found*: who moves the head
 //!   reads the places behind a fence as well, so one of both sees the other.
 //! - **Q4** *What all threads together have taken ahead, but for the first one's block, is a small part of S when it is smallest*: places that

@@ -38,7 +38,7 @@ impl Clock {
                 }
             }
         }
-        if (arrival.into_m || self.m_len() > self.m_share() + 1)
+        if (arrival.into_m || self.m_has_too_many())
             && let Some((lane, word, _)) = self.turn(table, part, now).0
         {
             return Choice { lane, word };

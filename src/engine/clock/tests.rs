@@ -111,6 +111,31 @@ impl Placed {
 }
 
 /// I4: M's share rests on this count.
+/// Two threads may bring an entry to M where there was room for one: S has two places again at the next eviction.
+#[test]
+fn m_leaves_s_two_places() {
+    let has_too_many = |capacity: usize, in_m: i64| {
+        let clock = clock(capacity);
+        clock.hand.in_m.store(in_m, Ordering::Relaxed);
+        clock.m_has_too_many()
+    };
+    for (capacity, most) in [
+        (1, 1),
+        (2, 2),
+        (3, 1),
+        (4, 2),
+        (100, 98),
+        (101, 99),
+        (1_000, 981),
+    ] {
+        assert_eq!(
+            [most, most + 1].map(|in_m| has_too_many(capacity, in_m)),
+            [false, true],
+            "{capacity}"
+        );
+    }
+}
+
 #[test]
 fn m_counts_each_entry_once() {
     let clock = clock(100);

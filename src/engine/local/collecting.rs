@@ -4,7 +4,7 @@ use super::{Local, Panic};
 use crate::engine::bag::{Chain, Retired, Taken};
 use crate::engine::entry::Entry;
 use crate::engine::ledger::Record;
-use crate::engine::reclaim::Domain;
+use crate::engine::reclaim::{Domain, GracePeriod};
 use crate::engine::slab::Memory;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -15,6 +15,7 @@ pub(crate) struct Collecting<'l, K, V> {
     pub(crate) was_full: bool,
     /// The slots that the last seal waits for.
     readers: Vec<usize>,
+    grace: Option<GracePeriod>,
     panicked: Panic,
 }
 
@@ -24,6 +25,7 @@ impl<'l, K, V> Collecting<'l, K, V> {
             local,
             was_full,
             readers: Vec::new(),
+            grace: None,
             panicked: None,
         }
     }
@@ -42,6 +44,7 @@ impl<'l, K, V> Collecting<'l, K, V> {
         self.readers.extend(grace.readers());
         chain.each(|bag| bag.seal(grace.clone()));
         self.local.wait_also(chain);
+        self.grace = Some(grace);
     }
 
     /// Frees what waits and whose grace period is over; looks no further than the first that must wait, unless `all`. Returns
@@ -52,9 +55,12 @@ impl<'l, K, V> Collecting<'l, K, V> {
             let mut chain = self.local.take_waiting();
             // So many need be looked at.
             let left = waits.get_or_insert_with(|| {
-                let mut len = 0;
-                chain.each(|_| len += 1);
-                if all { len } else { 1.min(len) }
+                let mut len = usize::from(!chain.is_empty());
+                if all {
+                    len = 0;
+                    chain.each(|_| len += 1);
+                }
+                len
             });
             let Some(bag) = chain.pop() else {
                 return false;
@@ -74,7 +80,8 @@ impl<'l, K, V> Collecting<'l, K, V> {
             }
             *left = left.saturating_sub(1);
             let is_last = *left == 0;
-            if is_last {
+            // The first one stays the first; all together keep their order.
+            if is_last && !all {
                 chain.push_front(bag);
             } else {
                 chain.push(bag);
@@ -104,6 +111,21 @@ impl<'l, K, V> Collecting<'l, K, V> {
             domain.fence();
         }
         self.free_elapsed(domain, true);
+    }
+
+    /// What was gathered of others is held back by readers: no use to gather again before they have left.
+    pub(crate) fn was_in_vain(&mut self) {
+        self.local.in_vain.set(self.grace.take());
+    }
+
+    /// Whether gathering may be of more use than the last time.
+    pub(crate) fn may_gather(&self) -> bool {
+        let mut grace = self.local.in_vain.take();
+        let may = grace.as_mut().is_none_or(GracePeriod::has_elapsed);
+        if !may {
+            self.local.in_vain.set(grace);
+        }
+        may
     }
 
     /// Goes on with a panic of a drop.

@@ -5,7 +5,9 @@
 //! left, and the last of them frees it.
 //!
 //! - **D7** Who finds that nothing is left, and nothing of its own that waits for a reader, takes and seals bags of others until
-//!   something is left, or there are none.
+//!   something is left, or there are none; again only when its own bag is full or the readers have left that held back the last
+//!   ones: threads that write beside an open view do not take the same bags from each other again and again. Bags of others are
+//!   looked for once round, and the own one once after that: drops that unlink more do not keep it going.
 //! - **D8** Who finds that nothing is left and that a reader holds back what it has sealed asks that reader's thread to look; with a
 //!   heavy fence between that and its own second look. Either that thread left before the fence, and the second look frees; or it
 //!   asks itself after the fence, and sees that it was asked. (Where the system has no such fence it may miss it, until
@@ -67,10 +69,10 @@ impl<K, V> Locals<K, V> {
         };
         let budget = &self.supply.budget;
         let mut waits = collecting.free_elapsed(domain, false);
-        if collecting.was_full || budget.is_spent() && !waits {
+        if collecting.was_full || budget.is_spent() && !waits && collecting.may_gather() {
             let mut tour = Tour::from(own.next_left.get());
             loop {
-                let spent = budget.is_spent();
+                let (spent, is_last) = (budget.is_spent(), tour.is_over());
                 let chain = self.gather(slot, own, spent, &mut tour);
                 let found = !chain.is_empty();
                 if found {
@@ -78,13 +80,16 @@ impl<K, V> Locals<K, V> {
                 }
                 waits = collecting.free_elapsed(domain, spent);
                 // D7.
-                if waits || !budget.is_spent() || !found && tour.is_over() {
+                if waits || !budget.is_spent() || is_last || !found && tour.is_over() {
                     break;
                 }
             }
             own.next_left.set(tour.next);
             if waits && budget.is_spent() {
                 collecting.remind_readers(domain, |id| self.get(id).ok().flatten());
+                if budget.is_spent() {
+                    collecting.was_in_vain();
+                }
             }
         }
         if budget.is_spent() {
@@ -103,13 +108,14 @@ impl<K, V> Locals<K, V> {
         tour.wrapped = true;
         tour.from = usize::MAX;
         loop {
+            let is_last = tour.is_over();
             let chain = self.gather(slot, own, true, &mut tour);
             let found = !chain.is_empty();
             if found {
                 collecting.seal(domain, chain);
             }
             collecting.free_elapsed(domain, true);
-            if !found && tour.is_over() {
+            if is_last || !found && tour.is_over() {
                 break;
             }
         }

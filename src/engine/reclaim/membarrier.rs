@@ -14,8 +14,10 @@ pub(crate) fn is_available() -> bool {
         UNKNOWN => {
             let present = register() && fence_all();
             let known = if present { PRESENT } else { ABSENT };
-            AVAILABLE.store(known, Ordering::Relaxed);
-            present
+            // The first answer counts for all: a fence that is light for one thread must be heavy for the other.
+            let first =
+                AVAILABLE.compare_exchange(UNKNOWN, known, Ordering::Relaxed, Ordering::Relaxed);
+            first.map_or_else(|before| before, |_| known) == PRESENT
         }
         known => known == PRESENT,
     }
