@@ -121,7 +121,8 @@ impl<K, V> Bag<K, V> {
 
     /// Lets so many more places be filled, for which something was reserved, and of which there are so many. For the owner.
     pub(crate) fn reserve(&self, more: usize) {
-        debug_assert!(more <= self.room());
+        // (No load more in builds that count them.)
+        debug_assert!(cfg!(tux_count) || more <= self.room());
         self.limit
             .store(self.len.load(Ordering::Relaxed) + more, Ordering::Relaxed);
     }
