@@ -123,6 +123,17 @@ impl<T: Cached> Tier<T> {
         true
     }
 
+    /// A hit in memory that is not [at hand](Self::at_hand); whoever finds none looks on, and counts the miss.
+    pub(crate) fn hit_elsewhere(&self, key: KeyRef<'_>) -> Option<T> {
+        match self.backend().peek_elsewhere(key, T::clone) {
+            Peek::Hit(value) => {
+                self.count(Event::Hit);
+                Some(value)
+            }
+            Peek::Miss | Peek::Ask => None,
+        }
+    }
+
     /// A look-up in memory found nothing, or a wrong shape.
     #[cold]
     #[inline(never)]

@@ -69,6 +69,10 @@ impl PermissionCache {
         if let Some(lent) = tier.at_hand(key) {
             return Ok(tier.hit(&lent));
         }
+        // (A hit stands elsewhere once in a while: no list is made for it.)
+        if let Some(rule) = tier.hit_elsewhere(key) {
+            return Ok(rule);
+        }
         match self.look_for_fallback(guild, command).await {
             Ok(Some(rule)) => return Ok(rule),
             Ok(None) => {}
