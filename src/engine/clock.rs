@@ -241,7 +241,7 @@ impl Clock {
     /// brought an entry to M when there was room for one.
     #[inline]
     fn m_has_too_many(&self) -> bool {
-        let c = self.capacity as i64;
+        let c = self.capacity;
         let leaves_two = if c > 2 { c - 2 } else { c };
         self.m_len() > (self.m_share() + 1).min(leaves_two)
     }
