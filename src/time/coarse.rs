@@ -229,9 +229,12 @@ mod tests {
         assert!(ticker.now() >= Duration::from_millis(clock.tick()));
     }
 
-    /// A ticker of the test's own.
+    /// A ticker of the test's own, where a search for leaks finds it: its thread may outlive the test.
     fn own() -> &'static Shared {
-        Box::leak(Box::new(Shared::new()))
+        static OWN: std::sync::Mutex<Vec<&'static Shared>> = std::sync::Mutex::new(Vec::new());
+        let own: &'static Shared = Box::leak(Box::new(Shared::new()));
+        OWN.lock().unwrap().push(own);
+        own
     }
 
     fn until(what: impl Fn() -> bool) {
