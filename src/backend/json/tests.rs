@@ -279,7 +279,8 @@ fn same(ours: &Json, theirs: &Value) -> bool {
                 (_, Some(value @ ..0), _) => theirs.as_i64() == Some(value),
                 (.., Some(float)) => {
                     let ours = ours.as_f64().unwrap_or_default();
-                    (ours - float).abs() <= ours.abs() * 1e-15
+                    // (One unit is much of a subnormal number.)
+                    (ours - float).abs() <= (ours.abs() * 1e-15).max(f64::from_bits(8))
                 }
                 (.., None) => false,
             }
