@@ -32,7 +32,7 @@
 //!
 //! # Fork
 //!
-//! In a child of `fork` bounded caches and in-memory backends work from the first call, with what they held; nothing of the parent's other threads
+//! In a child of `fork` bounded caches, and in-memory backends with a bound, work from the first call, with what they held; nothing of the parent's other threads
 //! is waited for, and loads under way there are led anew. A Valkey backend has to be connected anew. An unbounded cache must not be
 //! written to by another thread at the moment of the fork.
 //!
