@@ -46,6 +46,8 @@
 pub mod backend;
 mod engine;
 pub mod error;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[allow(
     dead_code,
     unused_imports,

@@ -1,10 +1,7 @@
-//! What the documents show compiles and does what they say; what they and rustdoc say can be understood by who has only them.
+//! What the documents show is compiled and run; what they and rustdoc say can be understood by who has only them.
 
-#[cfg(feature = "valkey")]
-#[path = "documents/in_your_bot.rs"]
-mod in_your_bot;
-#[path = "documents/readme.rs"]
-mod readme;
+#[path = "documents/links.rs"]
+mod links;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,59 +31,61 @@ fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
     found
 }
 
-/// What a user reads: the front page, the changes and the guides.
+/// What a user reads: the front page, the changes, the comparisons and the guide.
 fn documents() -> Vec<PathBuf> {
-    let mut documents = files(&root().join("docs"), ".md");
-    documents.extend(["README.md", "CHANGELOG.md"].map(|name| root().join(name)));
+    let mut documents = files(&root().join("docs/guide"), ".md");
+    documents.extend(
+        ["README.md", "CHANGELOG.md", "COMPARE.md", "BENCHMARKS.md"].map(|name| root().join(name)),
+    );
     documents
 }
 
-/// The lines of each block of this language, without their indentation.
-fn blocks(text: &str, language: &str) -> Vec<Vec<String>> {
-    let mut blocks = Vec::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        let Some(given) = line.trim_start().strip_prefix("```") else {
-            continue;
-        };
-        let block = lines.by_ref();
-        let block = block.take_while(|line| !line.trim_start().starts_with("```"));
-        let block: Vec<String> = block.map(|line| line.trim().to_owned()).collect();
-        if given.split(',').any(|word| word.trim() == language) {
-            blocks.push(block);
-        }
+/// All documents of the project.
+fn all_documents() -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for folder in ["docs", "results", "findings"] {
+        all.extend(files(&root().join(folder), ".md"));
     }
-    blocks
+    let top = fs::read_dir(root()).expect("the root");
+    let top = top.map(|entry| entry.expect("an entry").path());
+    all.extend(top.filter(|path| path.extension().is_some_and(|end| end == "md")));
+    all.retain(|path| !path.starts_with(root().join("results/local")));
+    all
 }
 
-/// Each block of Rust in a document stands, line by line, in a test that compiles and runs it.
+/// What stands behind the three backquotes of each block.
+fn languages(text: &str) -> Vec<&str> {
+    let fences = text
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("```"));
+    fences.step_by(2).collect()
+}
+
+/// Each block of Rust in a document is a documentation test that runs: the document is a page of `src/guide`, and nothing
+/// keeps the block from being run.
 #[test]
-fn every_block_of_rust_is_compiled() {
-    let compiled: Vec<Vec<String>> = files(&root().join("tests/documents"), ".rs")
-        .iter()
-        .map(|path| {
-            read(path)
-                .lines()
-                .map(|line| line.trim().to_owned())
-                .collect()
-        })
-        .collect();
+fn every_block_of_rust_is_compiled_and_run() {
+    let guide = read(&root().join("src/guide/mod.rs"));
     let mut seen = 0;
-    for document in documents() {
-        for block in blocks(&read(&document), "rust") {
-            let found = compiled
-                .iter()
-                .any(|lines| lines.windows(block.len()).any(|window| window == block));
-            assert!(
-                found,
-                "{}: this block stands in no file of tests/documents, so nothing compiles it:\n{}",
-                document.display(),
-                block.join("\n")
+    for document in all_documents() {
+        let name = document.strip_prefix(root()).expect("below the root");
+        let name = name.to_str().expect("a plain name");
+        for language in languages(&read(&document)) {
+            let mut words = language.split(',').map(str::trim);
+            if words.next() != Some("rust") {
+                continue;
+            }
+            assert_eq!(
+                words.next(),
+                None,
+                "{name}: a block of {language:?} does not run"
             );
+            let page = format!("include_str!(\"../../{name}\")");
+            assert!(guide.contains(&page), "{name}: nothing compiles its Rust");
             seen += 1;
         }
     }
-    assert!(seen >= 5, "{seen} blocks");
+    assert!(seen >= 10, "{seen} blocks");
 }
 
 /// A code of the design, such as an invariant or a trap: a letter and a number that say nothing to a user.
@@ -255,6 +254,6 @@ fn the_finder_sees_what_rustdoc_shows() {
     ] {
         assert_eq!(code(fine), None, "{fine}");
     }
-    let text = "```rust\na\n  b\n```\n```sh\nc\n```\n";
-    assert_eq!(blocks(text, "rust"), [["a", "b"]]);
+    let text = "```rust,no_run\na\n  b\n```\n```sh\nc\n```\n";
+    assert_eq!(languages(text), ["rust,no_run", "sh"]);
 }

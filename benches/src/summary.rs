@@ -179,7 +179,7 @@ fn times(page: &mut String, cells: &[&Value]) {
     let _ = writeln!(
         page,
         "\nMedians in ns per operation; with several threads the wall's time over the operations of all. What the bounds are stands \
-         in [../README.md](../README.md#what-bounds-hits).\n\n| | {} |\n|---{}|",
+         in [performance-notes](../../docs/performance-notes.md#what-bounds-a-hit).\n\n| | {} |\n|---{}|",
         rivals.join(" | "),
         "|---".repeat(rivals.len())
     );

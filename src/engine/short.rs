@@ -2,7 +2,7 @@
 //! comparison, where a comparison can read memory itself.
 //!
 //! A processor overlaps as many hits as there is room for between those that have begun and those that have ended, and each
-//! instruction takes a place there (`DESIGN.md`, "What a hit does"). Both steps read words that others write, as Relaxed atomic
+//! instruction takes a place there (`docs/performance-notes.md`, "What bounds a hit"). Both steps read words that others write, as Relaxed atomic
 //! loads do. The portable forms are what the model checker and the counting builds see, and
 //! processors other than x86-64 run.
 

@@ -4,7 +4,7 @@ use std::{fmt, path::Path, str::FromStr};
 
 use super::error::TraceError;
 
-/// What a trace file consists of. `docs/traces.md` specifies each.
+/// What a trace file consists of. `docs/guide/06_your_trace.md` specifies each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// 8-byte little-endian keys.

@@ -1,6 +1,6 @@
 //! Cache traces: the keys of real requests, in order.
 //!
-//! `docs/traces.md` in the repository specifies the formats. Every object counts as one, whatever its size. Keys of
+//! `docs/guide/06_your_trace.md` in the repository specifies the formats. Every object counts as one, whatever its size. Keys of
 //! textual formats that are not whole numbers are hashed to 64 bits. A trace is read into memory: 12 bytes a request.
 
 mod binary;

@@ -1,0 +1,44 @@
+//! The user's guide: how to use the engine, how to use it in a bot, what happens in an outage, and where to look when
+//! something is stale, slow or missing.
+//!
+//! | page | for |
+//! |---|---|
+//! | [`_01_engine`] | whoever wants a map that expires and is bounded |
+//! | `_02_bot` | a bot on twilight or serenity: set-up, look-ups, writes |
+//! | `_03_outages` | what each call does while the server is away |
+//! | `_04_python` | a Python bot on the same Valkey |
+//! | `_05_troubleshooting` | something is stale, slow or missing |
+//! | [`_06_your_trace`] | how often your own requests would hit |
+//!
+//! Pages two to five need the feature `valkey`. Each block of Rust in the guide is a test that runs.
+
+#[doc = include_str!("../../docs/guide/01_engine.md")]
+pub mod _01_engine {}
+
+#[cfg(feature = "valkey")]
+#[cfg_attr(docsrs, doc(cfg(feature = "valkey")))]
+#[doc = include_str!("../../docs/guide/02_bot.md")]
+pub mod _02_bot {}
+
+#[cfg(feature = "valkey")]
+#[cfg_attr(docsrs, doc(cfg(feature = "valkey")))]
+#[doc = include_str!("../../docs/guide/03_outages.md")]
+pub mod _03_outages {}
+
+#[cfg(feature = "valkey")]
+#[cfg_attr(docsrs, doc(cfg(feature = "valkey")))]
+#[doc = include_str!("../../docs/guide/04_python.md")]
+pub mod _04_python {}
+
+#[cfg(feature = "valkey")]
+#[cfg_attr(docsrs, doc(cfg(feature = "valkey")))]
+#[doc = include_str!("../../docs/guide/05_troubleshooting.md")]
+pub mod _05_troubleshooting {}
+
+#[doc = include_str!("../../docs/guide/06_your_trace.md")]
+pub mod _06_your_trace {}
+
+/// The code of the front page is a test, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod _readme {}

@@ -1,0 +1,78 @@
+//! A link of a document names what is there.
+
+use super::{all_documents, read};
+use std::path::Path;
+
+/// The text without blocks of code.
+fn prose(text: &str) -> String {
+    let mut inside = false;
+    let lines = text.lines().filter(|line| {
+        let fence = line.trim_start().starts_with("```");
+        inside ^= fence;
+        !inside && !fence
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What stands in the brackets of each `[text](target)`.
+fn targets(text: &str) -> Vec<&str> {
+    let rest = text.split("](").skip(1);
+    rest.filter_map(|rest| rest.split(')').next()).collect()
+}
+
+/// The name by which a heading can be linked to.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().chars().filter_map(|c| match c {
+        ' ' => Some('-'),
+        '-' | '_' => Some(c),
+        _ if c.is_alphanumeric() => Some(c.to_ascii_lowercase()),
+        _ => None,
+    });
+    kept.collect()
+}
+
+fn has_anchor(path: &Path, name: &str) -> bool {
+    let text = prose(&read(path));
+    let headings = text.lines().filter_map(|line| {
+        let title = line.trim_start_matches('#');
+        (title.len() < line.len() && title.starts_with(' ')).then(|| anchor(title))
+    });
+    headings.into_iter().any(|heading| heading == name)
+}
+
+#[test]
+fn every_link_names_what_is_there() {
+    let mut seen = 0;
+    for document in all_documents() {
+        let text = prose(&read(&document));
+        for target in targets(&text) {
+            if target.contains("://") {
+                continue;
+            }
+            let (file, name) = target.split_once('#').unwrap_or((target, ""));
+            let path = match file {
+                "" => document.clone(),
+                file => document.parent().expect("a folder").join(file),
+            };
+            let place = format!("{}: ({target})", document.display());
+            assert!(path.exists(), "{place} is not there");
+            assert!(
+                name.is_empty() || has_anchor(&path, name),
+                "{place} has no such heading"
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "{seen} links");
+}
+
+/// The finders themselves.
+#[test]
+fn the_finders_see_links_headings_and_paths() {
+    let text = "a [b](c.md#d) ![e](f.svg)\n```\n[g](h)\n```\n`src/i.rs` and `j`";
+    assert_eq!(targets(&prose(text)), ["c.md#d", "f.svg"]);
+    assert_eq!(
+        anchor(" Why 16-bit tags, and hints?"),
+        "why-16-bit-tags-and-hints"
+    );
+}
