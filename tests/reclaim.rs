@@ -1,4 +1,4 @@
-//! What nobody can reach any more is freed, whoever has unlinked it (invariants D1 to D8 of `src/engine/bag.rs`, `supply.rs` and
+//! What nobody can reach any more is freed, whoever has unlinked it (invariants D1 to D8 of `src/engine/reclaim/bag/mod.rs`, `reclaim/supply.rs` and
 //! `locals/collect.rs`). A program of its own, one test at a time: a thread that stays inside a view holds back what all caches
 //! of the process free.
 

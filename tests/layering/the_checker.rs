@@ -21,12 +21,12 @@ fn keeps(file: &str, text: &str) {
 #[test]
 fn sees_std_sync_however_it_is_spelled() {
     breaks(
-        "engine/table.rs",
+        "engine/table/mod.rs",
         "use std::sync::atomic::AtomicU64;",
         "std::sync::atomic::AtomicU64",
     );
     breaks(
-        "engine/table.rs",
+        "engine/table/mod.rs",
         "use std::{fmt, sync::Arc};",
         "std::sync::Arc",
     );
@@ -37,11 +37,11 @@ fn sees_std_sync_however_it_is_spelled() {
         "std::thread::yield_now",
     );
     breaks(
-        "engine/clock.rs",
+        "engine/policy/mod.rs",
         "fn f(t: std::time::Instant) {}",
         "std::time::Instant",
     );
-    breaks("engine/clock.rs", "use std::time::*;", "std::time::*");
+    breaks("engine/policy/mod.rs", "use std::time::*;", "std::time::*");
     breaks(
         "engine.rs",
         "use std::{sync::{self, Arc}};",
@@ -52,7 +52,7 @@ fn sees_std_sync_however_it_is_spelled() {
 #[test]
 fn sees_upper_layers_runtimes_and_servers() {
     breaks(
-        "engine/cache.rs",
+        "engine/api/cache.rs",
         "use tokio::sync::Notify;",
         "tokio::sync::Notify",
     );
@@ -97,13 +97,17 @@ fn sees_upper_layers_runtimes_and_servers() {
 #[test]
 fn sees_a_lock_in_the_engine() {
     breaks(
-        "engine/ghost.rs",
+        "engine/policy/ghosts.rs",
         "use crate::sync::{AtomicU8, Mutex};",
         "crate::sync::Mutex",
     );
-    breaks("engine/ghost.rs", "struct G { m: RwLock<u8> }", "RwLock");
     breaks(
-        "engine/ghost.rs",
+        "engine/policy/ghosts.rs",
+        "struct G { m: RwLock<u8> }",
+        "RwLock",
+    );
+    breaks(
+        "engine/policy/ghosts.rs",
         "m!(let x = Mutex::new(1));",
         "Mutex::new",
     );
@@ -113,11 +117,11 @@ fn sees_a_lock_in_the_engine() {
 #[test]
 fn lets_comments_strings_tests_and_own_names_be() {
     keeps(
-        "engine/table.rs",
+        "engine/table/mod.rs",
         "//! Unlike std::sync::Mutex.\n/* tokio */ const S: &str = \"redis\";",
     );
     keeps(
-        "engine/table.rs",
+        "engine/table/mod.rs",
         "#[cfg(test)] mod tests { use std::sync::Arc; use tokio::x; }",
     );
     keeps(
@@ -125,11 +129,11 @@ fn lets_comments_strings_tests_and_own_names_be() {
         "#[cfg(all(test, not(tux_loom)))] mod tests { use std::thread; } struct B;",
     );
     keeps(
-        "engine/clock.rs",
+        "engine/policy/mod.rs",
         "use super::bounded::Instant; fn f(now: Instant) {}",
     );
     keeps(
-        "engine/local.rs",
+        "engine/threads/local/mod.rs",
         "fn f() -> bool { std::thread::panicking() }",
     );
     keeps(

@@ -27,7 +27,7 @@ use crate::workspace::{Workspace, cargo, files};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The files to change, as paths from the root of the repository; all of `engine` and `load` take some hours
-    #[arg(default_values = ["src/engine/table.rs"])]
+    #[arg(default_values = ["src/engine/table/mod.rs"])]
     files: Vec<String>,
     /// Only what survived the last run, as `results.tsv` has it
     #[arg(long)]
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
     let known = files(&workspace.root.join("src"), "rs");
     for file in &args.files {
         if !known.contains(&workspace.root.join(file)) {
-            let text = format!("no source file {file}; give one such as src/engine/table.rs");
+            let text = format!("no source file {file}; give one such as src/engine/table/mod.rs");
             return Err(text.into());
         }
     }

@@ -1,7 +1,7 @@
 //! Phases, and what an entry hands on.
 
+use super::slab::Lone;
 use super::*;
-use crate::engine::slab::Lone;
 
 const ALL: [Phase; 4] = [
     Phase::Pending,
@@ -49,7 +49,7 @@ fn what_is_settled_is_live_and_stays_so() {
     }
 }
 
-/// What a hit reads of a small entry: in one cache line, as it is in blocks (`blocks`).
+/// What a hit reads of a small entry: in one cache line, as it is in blocks (`layout`).
 #[cfg(not(tux_count))]
 #[test]
 fn a_small_entry_is_32_bytes() {

@@ -1,9 +1,9 @@
 //! One cache line of the table.
 
 use super::LANES;
+use super::word::Word;
+use crate::engine::arch::zeros::{Zeroed, prefetch};
 use crate::engine::entry::{Entry, Hash};
-use crate::engine::memory::{Zeroed, prefetch};
-use crate::engine::word::Word;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
 /// What stands in a lane.

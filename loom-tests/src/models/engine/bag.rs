@@ -1,12 +1,12 @@
 //! What was unlinked is freed once and under no reader, whoever takes it (D1 to D5), and somebody always looks (D8).
 
 use super::super::check;
-use crate::engine::bag::{Chain, Retired};
+use crate::engine::entry::slab::Slab;
 use crate::engine::entry::{Due, Entry, Hash, Newcomer, Phase, Standing};
-use crate::engine::local::Local;
+use crate::engine::reclaim::bag::{Chain, Retired};
+use crate::engine::reclaim::supply::{Batches, Budget, Supply};
 use crate::engine::reclaim::{Domain, Slot};
-use crate::engine::slab::Slab;
-use crate::engine::supply::{Batches, Budget, Supply};
+use crate::engine::threads::local::Local;
 use crate::sync::{AtomicPtr, Ordering, StdArc, thread};
 use crate::time::Deadline;
 use std::sync::atomic::AtomicUsize;

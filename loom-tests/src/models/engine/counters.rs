@@ -1,8 +1,8 @@
 //! Counters: one thread writes, any thread reads.
 
 use super::super::check;
-use crate::engine::local::Local;
-use crate::engine::local::counters::Counter;
+use crate::engine::threads::counters::Counter;
+use crate::engine::threads::local::Local;
 use crate::sync::{StdArc, thread};
 
 /// A reader sees them grow, never fall, and at rest sees all.

@@ -1,7 +1,7 @@
 //! The word that counts clears and epochs: neither takes the other back.
 
 use super::super::check;
-use crate::engine::clock::EraWord;
+use crate::engine::policy::EraWord;
 use crate::sync::{StdArc, thread};
 
 /// Seeded faults: `epoch-takes-clear-back` (an epoch is begun by a store), `clear-yields-to-epoch` (a clear is given up for

@@ -2,7 +2,7 @@
 
 use super::super::check;
 use super::support::{FREE, KEEP, key, world_with_hands};
-use crate::engine::bounded::model::Stop;
+use crate::engine::index::bounded::model::Stop;
 use crate::sync::thread;
 
 /// Two threads evict from a full cache of two, each with the victim's room in hand, or one of them so and the other by way of

@@ -2,11 +2,11 @@
 
 use super::super::check;
 use super::support::{Key, key};
+use crate::engine::capacity::{Admission, Ledger, Record};
+use crate::engine::entry::slab::Lone;
 use crate::engine::entry::{Due, Entry, Newcomer, Phase, Standing};
-use crate::engine::ledger::{Admission, Ledger, Record};
-use crate::engine::slab::Lone;
+use crate::engine::table::word::Word;
 use crate::engine::table::{Lane, Table};
-use crate::engine::word::Word;
 use crate::sync::{StdArc, thread};
 use crate::time::Deadline;
 

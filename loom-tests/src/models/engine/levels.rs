@@ -1,4 +1,4 @@
-//! The board of leases alone (B1–B7 in `src/engine/lease.rs`): leases on several levels against changes, claims and the
+//! The board of leases alone (B1–B7 in `src/engine/lease/mod.rs`): leases on several levels against changes, claims and the
 //! making of a level.
 
 use super::super::check;

@@ -1,8 +1,8 @@
-//! M's count: an entry is counted in as often as it is counted out (C1 to C3 of `clock::membership`), whatever order it comes,
+//! M's count: an entry is counted in as often as it is counted out (C1 to C3 of `entry::queue_flags`), whatever order it comes,
 //! goes and is overwritten in.
 
 use super::super::check;
-use crate::engine::clock::membership::{self, IN_M, inherited};
+use crate::engine::entry::queue_flags::{self, IN_M, inherited};
 use crate::sync::{AtomicI64, AtomicU8, AtomicUsize, Ordering, StdArc, dekker_fence, thread};
 
 /// Two entries and the lane in which one of them stands.
@@ -33,7 +33,7 @@ impl World {
     }
 
     fn promote(&self, entry: usize) {
-        let more = membership::enter(&self.flags[entry - 1], 0, || {
+        let more = queue_flags::enter(&self.flags[entry - 1], 0, || {
             self.lane.load(Ordering::SeqCst) == entry
         });
         self.count(more);
@@ -42,7 +42,7 @@ impl World {
     /// Takes an entry out of its lane.
     fn evict(&self, entry: usize) {
         if self.take(entry, 0) {
-            let (_, less) = membership::leave(&self.flags[entry - 1]);
+            let (_, less) = queue_flags::leave(&self.flags[entry - 1]);
             self.count(-less);
         }
     }
@@ -53,7 +53,7 @@ impl World {
         self.flags[1].store(flags, Ordering::Relaxed);
         dekker_fence();
         if self.take(1, 2) && flags & IN_M == 0 {
-            let (_, less) = membership::leave(&self.flags[0]);
+            let (_, less) = queue_flags::leave(&self.flags[0]);
             self.count(-less);
         }
     }

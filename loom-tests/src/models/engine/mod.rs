@@ -1,5 +1,5 @@
 //! The engine's primitives, alone and put together. Every model names the invariants (I…, G…, P…, R…) it checks; those
-//! stand at the head of `src/engine/bounded.rs`, `clock/queue.rs`, `ledger.rs`, `ring.rs`, `slab.rs` and `reclaim.rs`.
+//! stand at the head of `src/engine/index/bounded/mod.rs`, `policy/queue.rs`, `capacity.rs`, `policy/small_queue/mod.rs`, `entry/slab/mod.rs` and `reclaim/mod.rs`.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! Q1 of `clock/queue.rs`: no live entry is in no queue when all calls are over, whatever order it was put there, taken out, brought
+//! Q1 of `policy/queue.rs`: no live entry is in no queue when all calls are over, whatever order it was put there, taken out, brought
 //! to M and overwritten in. (`Actor::end` looks, in all models without stopped threads.)
 
 use super::super::check;

@@ -1,7 +1,7 @@
 //! The ring of new entries: each place is handed out once, none is written before it was read, and what is filled is found (Q2, Q3).
 
 use super::super::check;
-use crate::engine::ring::{Ring, Taken};
+use crate::engine::policy::small_queue::{Ring, Taken};
 use crate::engine::table::Lane;
 use crate::sync::{AtomicU32, Ordering, StdArc, fence, thread};
 

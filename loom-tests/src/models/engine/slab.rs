@@ -1,7 +1,7 @@
 //! The slab: a slot of memory is in one hand at a time, and whoever gets it sees that the one before has let go.
 
 use super::super::check;
-use crate::engine::slab::{Memory, Slab};
+use crate::engine::entry::slab::{Memory, Slab};
 use crate::sync::{StdArc, thread};
 use loom::cell::UnsafeCell;
 

@@ -3,7 +3,7 @@
 
 use super::super::check;
 use super::support::{FREE, KEEP, key, world};
-use crate::engine::bounded::model::Stop;
+use crate::engine::index::bounded::model::Stop;
 use crate::sync::thread;
 
 /// At capacity 1 a thread has stopped in the middle of a `set`; two others go about their business.

@@ -1,12 +1,12 @@
 //! A small bounded cache for the models, with values that watch over their own life.
 
-use crate::engine::bounded::{Bounded, Instant, model::Stop};
 use crate::engine::entry::Hash;
+use crate::engine::index::bounded::{Bounded, Instant, model::Stop};
 use crate::engine::lease::{Board, Lease, Reached};
-use crate::engine::local::Local;
+use crate::engine::reclaim::supply::{Batches, Budget, Supply};
 use crate::engine::reclaim::{Domain, Guard, Slot};
-use crate::engine::supply::{Batches, Budget, Supply};
 use crate::engine::table::Near;
+use crate::engine::threads::local::Local;
 use crate::sync::{StdArc, Witness};
 use crate::time::{Deadline, Line};
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};

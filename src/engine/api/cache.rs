@@ -1,0 +1,381 @@
+//! The public cache: keys are hashed, a guard is entered, the time is read; the index does the rest.
+
+use super::builder::TtlCacheBuilder;
+use super::stats::Stats;
+use super::ttl::Life;
+use crate::engine::entry::Hash;
+use crate::engine::index::{Index, Short, hash_of};
+use crate::engine::lease::{Board, Lease};
+use crate::engine::threads::current::{Here, here};
+use crate::engine::threads::local::Local;
+use crate::engine::threads::registry::Locals;
+use crate::load::Group;
+use crate::sync::Arc;
+use crate::time::{Clock, Deadline, Ticking};
+use papaya::Equivalent;
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, Hash as StdHash};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+/// A concurrent map whose entries expire and whose size is bounded.
+///
+/// Share it between threads by reference or in an `Arc`; the handle itself is not `Clone`. All operations take
+/// `&self`. On a bounded cache every operation but [`get_or_fetch`](Self::get_or_fetch) and its kin is lock-free: no
+/// thread waits for another, also not for one that was stopped half-way. Unbounded caches inherit
+/// [papaya](https://docs.rs/papaya)'s progress: reads never wait, writes may help the map to grow.
+///
+/// `None` is a value like any other: `TtlCache<K, Option<V>>` caches absence.
+///
+/// # How long a new entry stays
+///
+/// While there is room, until it expires. In a full cache a new key waits in a queue of 2 % of `max_size` (at least two entries; the share
+/// adapts between 1 % and 80 %), and leaves at its end unless it was used meanwhile more recently than what it would replace: so it
+/// outlives at least about as many later inserts of new keys as that queue has places. In a small cache that is little: of 1,000
+/// entries it is twenty inserts, of 100 or fewer two. A thread that sets a key and is interrupted before it reads it back may find that another
+/// thread's inserts have pushed it out; where a value must be at hand, keep the one you have set, or use
+/// [`get_or_fetch`](Self::get_or_fetch), which returns it.
+///
+/// ```
+/// use std::time::Duration;
+/// use tux_cache::TtlCache;
+///
+/// let cache = TtlCache::new(Duration::from_secs(300), 1_000);
+/// cache.set("key", 1);
+/// assert_eq!(cache.get("key"), Some(1));
+/// assert!(cache.invalidate("key"));
+/// assert_eq!(cache.get_or_fetch("key", || 2), 2);
+/// ```
+pub struct TtlCache<K, V, S = ahash::RandomState> {
+    /// First, since it is dropped first: what was unlinked and waits to be freed goes before what it was unlinked from.
+    pub(in crate::engine) locals: Locals<K, V>,
+    pub(in crate::engine) index: Index<K, V, S>,
+    pub(in crate::engine) clock: Clock,
+    /// Keeps the process-wide ticker going from the first deadline on.
+    pub(in crate::engine) ticking: Ticking,
+    pub(in crate::engine) ttl: Life,
+    pub(in crate::engine) board: Arc<Board>,
+    pub(in crate::engine) loads: Group<K, V, Lease>,
+}
+
+impl<K, V> TtlCache<K, V>
+where
+    K: StdHash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    /// A cache of at most `max_size` entries that live for `ttl`. 0 keeps nothing.
+    ///
+    /// # Panics
+    ///
+    /// If [`build`](TtlCacheBuilder::build) fails, with its text: `max_size` is beyond 2^30, or more than there is
+    /// memory for.
+    #[must_use]
+    pub fn new(ttl: Duration, max_size: usize) -> Self {
+        match Self::builder().ttl(ttl).max_size(max_size).build() {
+            Ok(cache) => cache,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// A cache without a bound, whose entries live for `ttl`.
+    #[must_use]
+    pub fn unbounded(ttl: Duration) -> Self {
+        match Self::builder().ttl(ttl).unbounded().build() {
+            Ok(cache) => cache,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// All settings.
+    pub fn builder() -> TtlCacheBuilder<K, V> {
+        TtlCacheBuilder::new()
+    }
+}
+
+impl<K, V, S> TtlCache<K, V, S> {
+    /// The bound, if there is one.
+    #[must_use]
+    pub fn max_size(&self) -> Option<usize> {
+        match &self.index {
+            Index::Nothing(_) => Some(0),
+            Index::Bounded(_, bounded) => Some(bounded.capacity()),
+            Index::Unbounded(_) => None,
+        }
+    }
+
+    /// What has been counted so far. O(threads).
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let here = here();
+        let _guard = here.slot().enter();
+        Stats::sum(&self.locals)
+    }
+
+    /// The calling thread's part of this cache.
+    #[inline(always)]
+    pub(in crate::engine) fn local(&self, here: &Here) -> &Local<K, V> {
+        self.locals.of(here.slot())
+    }
+}
+
+impl<K, V, S> TtlCache<K, V, S>
+where
+    K: StdHash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    pub(in crate::engine) fn hash<Q: StdHash + ?Sized>(&self, key: &Q) -> Hash {
+        match &self.index {
+            Index::Nothing(hasher) | Index::Bounded(hasher, _) => hash_of(hasher, key),
+            Index::Unbounded(map) => map.hash(key),
+        }
+    }
+
+    /// The value of a live entry, copied out. O(1). A hit writes to no memory that other threads use, once the entry's
+    /// use counter stands at its maximum; it reads no clock.
+    #[inline]
+    pub fn get<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+        V: Clone,
+    {
+        self.get_with(key, V::clone)
+    }
+
+    /// [`get`](Self::get) that lends the value instead of copying it, by whatever hashes as the key does and knows it
+    /// when it sees it. `read` runs inside the guard: it must not wait.
+    #[inline(always)]
+    pub(crate) fn get_with<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
+        match self.get_at_home(key) {
+            Ok(lent) => {
+                let value = read(lent.value());
+                lent.count();
+                Some(value)
+            }
+            // The guard goes with the call, so that nothing of the above need be kept.
+            // SAFETY: of this cache and key.
+            Err(inside) => unsafe { self.get_elsewhere(inside, key, read) },
+        }
+    }
+
+    /// Whether a live entry is there. Neither a use nor a hit or miss. O(1).
+    pub fn contains<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        self.peek_with(key, |_| ()).is_some()
+    }
+
+    /// Reads a live entry without counting anything.
+    pub(in crate::engine) fn peek_with<Q, R>(
+        &self,
+        key: &Q,
+        read: impl FnOnce(&V) -> R,
+    ) -> Option<R>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        let here = here();
+        match &self.index {
+            Index::Bounded(hasher, bounded) => {
+                let hash = hash_of(hasher, key);
+                let _guard = here.slot().enter();
+                let now = bounded.at(self.clock.tick());
+                // SAFETY: the guard is open for as long as the entry is used.
+                unsafe { bounded.peek(hash, now, |k| k.borrow() == key) }.map(|e| read(&e.value))
+            }
+            Index::Unbounded(map) => {
+                map.peek_with(&here, self.local(&here), key, self.clock.tick(), read)
+            }
+            Index::Nothing(_) => None,
+        }
+    }
+
+    /// Stores a value for the cache's time to live. Never refused; at capacity another entry leaves. O(1) amortised.
+    ///
+    /// Drops of earlier values may run here, also those of other keys, once no reader can hold them any more.
+    #[inline]
+    pub fn set(&self, key: K, value: V) {
+        self.store_now(key, value, self.ttl);
+    }
+
+    /// Stores a value for `ttl`, rounded up to whole milliseconds. `Duration::ZERO`: do not keep it, and drop what was
+    /// there. More than 8,900 years is for ever.
+    pub fn set_with_ttl(&self, key: K, value: V, ttl: Duration) {
+        self.store_now(key, value, Some(ttl).into());
+    }
+
+    /// Stores a value without expiry. It can still be evicted.
+    pub fn set_forever(&self, key: K, value: V) {
+        self.store_now(key, value, Life::Forever);
+    }
+
+    /// Takes a lease on a key, to be taken before its value is loaded from elsewhere.
+    pub fn lease<Q>(&self, key: &Q) -> Lease
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        self.lease_in(key, None)
+    }
+
+    /// [`lease`](Self::lease) on a key that belongs to a group, for [`invalidate_reached`](Self::invalidate_reached).
+    pub(crate) fn lease_in<Q>(&self, key: &Q, group: Option<u64>) -> Lease
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        self.board.lease_in(self.hash(key), group, || self.clears())
+    }
+
+    /// Whether the key has not been set, invalidated or cleared since. The answer may be old at once: it can spare a
+    /// load, [`set_leased`](Self::set_leased) decides.
+    #[must_use]
+    pub fn lease_is_valid(&self, lease: &Lease) -> bool {
+        lease.is_of(&self.board) && lease.is_valid(self.clears())
+    }
+
+    /// [`set`](Self::set), if nothing has set, invalidated or cleared the key since the lease was taken; check and
+    /// publication are one step to other threads. False: nothing was stored. (With more than 50,000 leases out at once it
+    /// may also be false because another key changed.) A lease of another cache, or on another key, publishes nothing.
+    pub fn set_leased(&self, lease: Lease, key: K, value: V) -> bool {
+        self.store(key, value, self.ttl, Some(&lease))
+    }
+
+    /// [`set_leased`](Self::set_leased) with a time to live of its own; `None` is for ever.
+    pub fn set_leased_with_ttl(
+        &self,
+        lease: Lease,
+        key: K,
+        value: V,
+        ttl: Option<Duration>,
+    ) -> bool {
+        self.store(key, value, ttl.into(), Some(&lease))
+    }
+
+    /// [`store`](Self::store) without a lease. Most writes are of entries that expire, to bounded caches, by threads that have
+    /// written before: they take one frame of the stack, and no turn that depends on the rest.
+    #[inline(never)]
+    pub(in crate::engine) fn store_now(&self, key: K, value: V, life: Life) {
+        if let Life::For(ticks) = life
+            && self.ticking.is_on()
+            && let Some(short) = self.enter_turn()
+        {
+            let Short {
+                slot,
+                local,
+                hasher,
+                bounded,
+                guard,
+            } = short;
+            if local.is_due() {
+                drop(guard);
+                return self.store_behind_collecting(&slot.into(), local, key, value, life);
+            }
+            let home = bounded.home_of(hash_of(hasher, &key));
+            let (stamp, tick) = self.time_of_write(local);
+            let deadline = Deadline::after(stamp, ticks);
+            bounded.set_now(local, home, key, value, deadline, tick);
+        } else {
+            self.store(key, value, life, None);
+        }
+    }
+
+    /// What is due is freed before the entry is published, not behind it: a heavy fence takes longer than many inserts of another
+    /// thread, and a newcomer to a small cache lives only for so many. A panic of a drop does not keep the entry out.
+    #[cold]
+    #[inline(never)]
+    fn store_behind_collecting(
+        &self,
+        here: &Here,
+        local: &Local<K, V>,
+        key: K,
+        value: V,
+        life: Life,
+    ) {
+        let freed = catch_unwind(AssertUnwindSafe(|| self.collect(here, local)));
+        self.store(key, value, life, None);
+        if let Err(panic) = freed {
+            resume_unwind(panic);
+        }
+    }
+
+    #[inline(never)]
+    pub(in crate::engine) fn store(
+        &self,
+        key: K,
+        value: V,
+        life: Life,
+        lease: Option<&Lease>,
+    ) -> bool {
+        if life == Life::None {
+            return match lease {
+                None => {
+                    self.invalidate(&key);
+                    true
+                }
+                Some(lease) => self.invalidate_leased(&key, lease),
+            };
+        }
+        let here = here();
+        let local = self.local(&here);
+        let hash = self.hash(&key);
+        if lease.is_some_and(|lease| !lease.is_of(&self.board) || !self.board.covers(lease, hash)) {
+            return false;
+        }
+        let Some(_claim) = lease.map_or(Some(None), |lease| lease.claim(self.clears()).map(Some))
+        else {
+            local.counters.voided.add(1);
+            return false;
+        };
+        let (deadline, tick) = match life {
+            Life::For(ticks) => {
+                self.ticking.turn_on();
+                let (stamp, tick) = self.time_of_write(local);
+                (Deadline::after(stamp, ticks), tick)
+            }
+            _ => (Deadline::NEVER, self.clock.tick()),
+        };
+        let stored = match &self.index {
+            Index::Bounded(_, bounded) => {
+                let _guard = here.slot().enter();
+                bounded.set(local, hash, key, value, deadline, tick, lease)
+            }
+            Index::Unbounded(map) => map.set(&here, local, hash, key, value, deadline, tick, lease),
+            Index::Nothing(_) => {
+                // Nothing is kept, but loads under way are overtaken all the same: nobody may join them any more.
+                let valid = lease.is_none_or(|lease| lease.is_valid(0));
+                if valid {
+                    self.board.void(hash);
+                } else {
+                    local.counters.voided.add(1);
+                }
+                valid
+            }
+        };
+        self.collect(&here, local);
+        stored
+    }
+}
+
+impl<K, V, S> std::fmt::Debug for TtlCache<K, V, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TtlCache")
+            .field("ttl", &self.ttl)
+            .field("max_size", &self.max_size())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+// SAFETY: the index and the locals hold raw pointers to entries that the cache owns; they may move to and be used from any
+// thread if keys and values may. Locals are touched by the owner of their slot only.
+unsafe impl<K: Send + Sync, V: Send + Sync, S: Send> Send for TtlCache<K, V, S> {}
+// SAFETY: as above.
+unsafe impl<K: Send + Sync, V: Send + Sync, S: Sync> Sync for TtlCache<K, V, S> {}

@@ -1,0 +1,124 @@
+//! Loading what is missing: single-flight over the cache's own leases.
+
+use super::cache::TtlCache;
+use crate::engine::lease::Lease;
+use crate::load::{LeaseSource, Store};
+use crate::sync::StdArc as Arc;
+use std::hash::{BuildHasher, Hash};
+
+impl<K, V, S> TtlCache<K, V, S>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    /// The value of `key`; if it is missing, `fetch` makes it, once however many threads ask.
+    ///
+    /// Blocks while another thread fetches the same key; fetches of other keys never wait for each other. If the key is
+    /// set, invalidated or cleared meanwhile, the fetched value is returned to those who waited and not kept. Called for
+    /// the same key from inside its own `fetch`, it runs the inner `fetch` directly and keeps nothing of it.
+    ///
+    /// # Panics
+    ///
+    /// A panic in `fetch` unwinds its own caller only; one of those who wait goes on with its own `fetch`.
+    pub fn get_or_fetch(&self, key: K, fetch: impl FnOnce() -> V) -> V {
+        match self.get(&key) {
+            Some(value) => {
+                // Before the value is returned: a panic in their drops would leak it (rust-lang/rust#47949).
+                drop((key, fetch));
+                value
+            }
+            None => self.loads.get_or_fetch(self, key, fetch),
+        }
+    }
+
+    /// [`get_or_fetch`](Self::get_or_fetch) with a fetch that may fail.
+    ///
+    /// # Errors
+    ///
+    /// The error of `fetch`, shared with those who waited for it and never cached. A caller that waited with another
+    /// error type runs its own `fetch`.
+    pub fn try_get_or_fetch<E>(&self, key: K, fetch: impl FnOnce() -> Result<V, E>) -> Result<V, E>
+    where
+        E: Clone + Send + Sync + 'static,
+    {
+        match self.get(&key) {
+            Some(value) => {
+                drop((key, fetch));
+                Ok(value)
+            }
+            None => self.loads.try_get_or_fetch(self, key, fetch),
+        }
+    }
+
+    /// [`try_get_or_fetch`](Self::try_get_or_fetch) for errors that cannot be copied, such as [`std::io::Error`]: everybody who
+    /// waited gets the same one.
+    ///
+    /// ```
+    /// use std::{fs, io, sync::Arc, time::Duration};
+    /// use tux_cache::TtlCache;
+    ///
+    /// let files: TtlCache<&str, String> = TtlCache::new(Duration::from_secs(60), 100);
+    /// let failed: Result<String, Arc<io::Error>> =
+    ///     files.try_get_or_fetch_shared("/no/such/file", || fs::read_to_string("/no/such/file"));
+    /// assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::NotFound);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The error of `fetch`, shared with those who waited for it and never cached; also with callers of
+    /// [`try_get_or_fetch`](Self::try_get_or_fetch) that have the same error type. A caller that waited with another error type
+    /// runs its own `fetch`.
+    ///
+    /// # Panics
+    ///
+    /// As [`get_or_fetch`](Self::get_or_fetch).
+    pub fn try_get_or_fetch_shared<E>(
+        &self,
+        key: K,
+        fetch: impl FnOnce() -> Result<V, E>,
+    ) -> Result<V, Arc<E>>
+    where
+        E: Send + Sync + 'static,
+    {
+        match self.get(&key) {
+            Some(value) => {
+                drop((key, fetch));
+                Ok(value)
+            }
+            None => self.loads.try_get_or_fetch_shared(self, key, fetch),
+        }
+    }
+}
+
+impl<K, V, S> LeaseSource<K> for TtlCache<K, V, S>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    type Lease = Lease;
+
+    fn lease(&self, key: &K) -> Lease {
+        TtlCache::lease(self, key)
+    }
+
+    fn is_valid(&self, lease: &Lease) -> bool {
+        self.lease_is_valid(lease)
+    }
+}
+
+impl<K, V, S> Store<K, V> for TtlCache<K, V, S>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    fn peek(&self, key: &K) -> Option<V> {
+        self.peek_with(key, V::clone)
+    }
+
+    fn publish(&self, lease: &Lease, key: &K, value: V) -> bool {
+        self.store(key.clone(), value, self.ttl, Some(lease))
+    }
+}

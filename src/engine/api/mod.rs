@@ -1,0 +1,16 @@
+//! What users call: the cache, its builder, and what its methods hand out.
+
+mod builder;
+mod cache;
+mod fetch;
+mod get_slow;
+mod iter;
+mod maintain;
+mod stats;
+mod ttl;
+mod value_ref;
+mod view;
+
+#[cfg(feature = "backend")]
+pub(crate) use self::value_ref::Lent;
+pub use self::{builder::TtlCacheBuilder, cache::TtlCache, iter::Iter, stats::Stats, view::View};

@@ -1,0 +1,63 @@
+//! Hits that lend the value: what is read often and copied by its reader straight to where it is wanted.
+
+use super::cache::TtlCache;
+use super::get_slow::Inside;
+use crate::engine::index::{Short, hash_of};
+use crate::engine::reclaim::TurnGuard;
+use crate::engine::threads::local::Local;
+use papaya::Equivalent;
+use std::hash::{BuildHasher, Hash as StdHash};
+
+/// A value lent inside an open guard: it must not live across a wait.
+pub(crate) struct Lent<'c, K, V> {
+    /// Only for as long as the guard is open, whatever its lifetime says.
+    value: &'c V,
+    local: &'c Local<K, V>,
+    _guard: TurnGuard<'static>,
+}
+
+impl<K, V> Lent<'_, K, V> {
+    /// The value. (Borrowed from `self`, which keeps the guard open.)
+    #[inline(always)]
+    pub(crate) fn value(&self) -> &V {
+        self.value
+    }
+
+    /// Counts the loan as a hit.
+    #[inline(always)]
+    pub(crate) fn count(&self) {
+        self.local.counters.hits.add(1);
+    }
+}
+
+impl<K, V, S> TtlCache<K, V, S>
+where
+    K: StdHash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    /// The value, if it stands where it is looked for first. A use, but counted as a hit only by [`Lent::count`]. Otherwise what
+    /// [`get_elsewhere`](TtlCache::get_elsewhere) needs to go on, if the look-up has come so far.
+    #[inline(always)]
+    pub(crate) fn get_at_home<Q>(&self, key: &Q) -> Result<Lent<'_, K, V>, Option<Inside<'_, K, V>>>
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
+        let Some(short) = self.enter_turn() else {
+            return Err(None);
+        };
+        let Short { local, guard, .. } = short;
+        let hash = hash_of(short.hasher, key);
+        let line = || self.clock.line();
+        // SAFETY: the guard goes with the entry, which is lent only for as long as it is open.
+        let entry = unsafe { short.bounded.get_at_home(hash, line, |k| key.equivalent(k)) };
+        match entry {
+            Some(entry) => Ok(Lent {
+                value: &entry.value,
+                local,
+                _guard: guard,
+            }),
+            None => Err(Some(Inside { local, guard, hash })),
+        }
+    }
+}

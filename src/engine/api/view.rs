@@ -1,0 +1,290 @@
+//! Several look-ups under one guard, by reference; and many look-ups that overlap their cache misses.
+
+use super::cache::TtlCache;
+use crate::engine::entry::Hash;
+use crate::engine::index::bounded::Bounded;
+use crate::engine::index::unbounded::MapGuard;
+use crate::engine::index::{Index, hash_of};
+use crate::engine::reclaim::Guard;
+use crate::engine::table::Near;
+use crate::engine::threads::current::{Here, here, quick};
+use crate::engine::threads::local::Local;
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, Hash as StdHash};
+use std::ptr::NonNull;
+
+/// A window on the cache: look-ups hand out references, all under one guard. Made by [`TtlCache::pin`].
+///
+/// Values that are overwritten, evicted or invalidated meanwhile stay readable through references taken before; their
+/// memory is freed after the view is dropped. While it is open *nothing* unlinked meanwhile is freed
+/// ([`Stats::unreclaimed`](crate::Stats)), so keep it for the length of one event, never across an `.await`: it is not
+/// `Send`. Forgotten with `mem::forget`, it holds memory back for ever.
+pub struct View<'c, K, V, S> {
+    cache: &'c TtlCache<K, V, S>,
+    local: &'c Local<K, V>,
+    /// Before `rare`: the guard is left before a borrowed slot is given back.
+    _guard: Guard<'static>,
+    /// `None` only for a bounded cache. Behind a pointer, so that the views of most calls fit into registers: that is also why
+    /// no function which is not inlined takes a view by reference.
+    rare: Rarely<'c, K, V>,
+}
+
+/// What only some views have.
+struct Rare<'c, K, V> {
+    unbounded: Option<MapGuard<'c, K, V>>,
+    here: Here,
+}
+
+impl<K, V, S> TtlCache<K, V, S>
+where
+    K: StdHash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    /// Opens a view: one guard for several look-ups, without cloning values.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tux_cache::TtlCache;
+    /// let cache = TtlCache::new(Duration::from_secs(60), 100);
+    /// cache.set(1, String::from("one"));
+    /// let view = cache.pin();
+    /// assert_eq!(view.get(&1).map(String::as_str), Some("one"));
+    /// ```
+    #[inline]
+    pub fn pin(&self) -> View<'_, K, V, S> {
+        let slot = quick();
+        if let Some(local) = self.locals.made(slot) {
+            return View {
+                cache: self,
+                local,
+                _guard: slot.enter(),
+                rare: Rarely(None),
+            };
+        }
+        let (local, rare) = self.pin_rarely();
+        View {
+            cache: self,
+            local,
+            _guard: rare.here.slot().enter(),
+            rare: rare.into(),
+        }
+    }
+
+    /// What the view has of a thread that is new to this cache or inside its turn, and of caches that are not bounded. (Not
+    /// the view itself: that would come back in memory.)
+    #[cold]
+    #[inline(never)]
+    fn pin_rarely(&self) -> (&Local<K, V>, Box<Rare<'_, K, V>>) {
+        let here = here();
+        let local = self.local(&here);
+        let unbounded = match &self.index {
+            Index::Unbounded(map) => Some(map.guard(&here, local)),
+            _ => None,
+        };
+        (local, Box::new(Rare { unbounded, here }))
+    }
+
+    /// The values of several keys, in their order; `None` where there is no live entry. Faster than as many `get`s when
+    /// the entries are not in the processor's cache: their memory is asked for ahead.
+    pub fn get_many<Q>(&self, keys: &[Q]) -> Vec<Option<V>>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq,
+        V: Clone,
+    {
+        let mut values = Vec::with_capacity(keys.len());
+        self.get_many_into(keys, &mut values);
+        values
+    }
+
+    /// [`get_many`](Self::get_many) that appends to a vector of yours.
+    pub fn get_many_into<Q>(&self, keys: &[Q], values: &mut Vec<Option<V>>)
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq,
+        V: Clone,
+    {
+        const AHEAD: usize = 16;
+        values.reserve(keys.len());
+        let view = self.pin();
+        let Index::Bounded(hasher, bounded) = &self.index else {
+            values.extend(keys.iter().map(|key| view.get(key).cloned()));
+            return;
+        };
+        for keys in keys.chunks(AHEAD) {
+            let mut hashes = [Hash::new(0); AHEAD];
+            for (hash, key) in hashes.iter_mut().zip(keys) {
+                *hash = hash_of(hasher, key);
+                bounded.prefetch_bucket(*hash);
+            }
+            for hash in &hashes[..keys.len()] {
+                bounded.prefetch_entry(*hash);
+            }
+            values.extend(
+                keys.iter()
+                    .zip(&hashes)
+                    .map(|(key, hash)| view.look_up(bounded, *hash, key).cloned()),
+            );
+        }
+    }
+}
+
+impl<K, V, S> View<'_, K, V, S>
+where
+    K: StdHash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    /// The value of a live entry. Counts like [`TtlCache::get`].
+    #[inline]
+    pub fn get<Q>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        if self.rare.0.is_none() {
+            // SAFETY: so it was when the view was made (`pin`).
+            let (hasher, bounded) = unsafe { self.cache.index.bounded() };
+            self.look_up(bounded, hash_of(hasher, key), key)
+        } else {
+            self.look_up_elsewhere(key)
+        }
+    }
+
+    #[inline(always)]
+    fn look_up<Q>(&self, bounded: &Bounded<K, V>, hash: Hash, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        let line = || self.cache.clock.line();
+        // SAFETY: the view's guard is open for as long as the view is borrowed.
+        if let Some(entry) = unsafe { bounded.get_at_home(hash, line, |k| k.borrow() == key) } {
+            self.local.counters.hits.add(1);
+            return Some(&entry.value);
+        }
+        // SAFETY: as above.
+        unsafe { self.cache.view_near(self.local, hash, key) }
+    }
+
+    #[inline(always)]
+    fn look_up_elsewhere<Q>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        // SAFETY: the view's guard is open for as long as the view is borrowed.
+        unsafe { self.cache.view(self.local, self.rare.get(), key) }
+    }
+}
+
+impl<K, V, S> TtlCache<K, V, S>
+where
+    K: StdHash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    /// Looks near its home for what a view of a bounded cache wants, and then everywhere, and counts.
+    ///
+    /// # Safety
+    ///
+    /// A guard of the calling thread is open for as long as the value is used, and the cache is bounded.
+    #[cold]
+    #[inline(never)]
+    unsafe fn view_near<'v, Q>(&'v self, local: &Local<K, V>, hash: Hash, key: &Q) -> Option<&'v V>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        // SAFETY: the same contract.
+        unsafe {
+            let (_, bounded) = self.index.bounded();
+            let line = || self.clock.line();
+            let value = match bounded.get_near(hash, line, |k| k.borrow() == key) {
+                Near::Found(entry) => Some(&*entry.value),
+                Near::Missing => None,
+                Near::Unsure => return self.view(local, None, key),
+            };
+            local.counters.looked_up(value.is_some());
+            value
+        }
+    }
+
+    /// Looks everywhere for what a view wants, and counts.
+    ///
+    /// # Safety
+    ///
+    /// A guard of the calling thread is open for as long as the value is used.
+    #[cold]
+    #[inline(never)]
+    unsafe fn view<'v, Q>(
+        &'v self,
+        local: &Local<K, V>,
+        rare: Option<&'v Rare<'_, K, V>>,
+        key: &Q,
+    ) -> Option<&'v V>
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        let tick = self.clock.tick();
+        let value = match &self.index {
+            Index::Bounded(hasher, bounded) => {
+                let (hash, now) = (hash_of(hasher, key), bounded.at(tick));
+                // SAFETY: the same contract.
+                unsafe { bounded.get(hash, now, |k| k.borrow() == key) }.map(|entry| &*entry.value)
+            }
+            Index::Unbounded(map) => rare
+                .and_then(|rare| rare.unbounded.as_ref())
+                .and_then(|guard| map.get_in(key, tick, guard)),
+            Index::Nothing(_) => None,
+        };
+        local.counters.looked_up(value.is_some());
+        value
+    }
+}
+
+/// What a view has of [`Rare`], as a box. (A `Box` would be dropped by a function that takes the view by reference.)
+struct Rarely<'c, K, V>(Option<NonNull<Rare<'c, K, V>>>);
+
+impl<'c, K, V> Rarely<'c, K, V> {
+    #[inline(always)]
+    fn get(&self) -> Option<&Rare<'c, K, V>> {
+        // SAFETY: from a box, and freed only with `self`.
+        self.0.map(|rare| unsafe { rare.as_ref() })
+    }
+}
+
+impl<'c, K, V> From<Box<Rare<'c, K, V>>> for Rarely<'c, K, V> {
+    fn from(rare: Box<Rare<'c, K, V>>) -> Self {
+        Self(Some(NonNull::from(Box::leak(rare))))
+    }
+}
+
+impl<K, V> Drop for Rarely<'_, K, V> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(rare) = self.0 {
+            // SAFETY: from a box, and not used afterwards.
+            unsafe { drop_rare(rare) }
+        }
+    }
+}
+
+/// # Safety
+///
+/// It is from a box, and not used afterwards.
+#[cold]
+unsafe fn drop_rare<K, V>(rare: NonNull<Rare<'_, K, V>>) {
+    // SAFETY: by the contract.
+    drop(unsafe { Box::from_raw(rare.as_ptr()) });
+}
+
+impl<K, V, S> std::fmt::Debug for View<'_, K, V, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View")
+            .field("cache", self.cache)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,340 @@
+//! The memory of a bounded cache's entries.
+//!
+//! Entries are of one size and there are hardly ever more of them than the cache may hold, so they live in one array:
+//! close together ([`layout`](super::layout)), in huge pages where the system has them, and without a call to the allocator per `set`. Each thread
+//! keeps a pool of free slots (`local`); this is where pools are filled from and where what they have too much of goes:
+//!
+//! - *fresh* slots, handed out in blocks, in the order of their addresses;
+//! - *spare* slots: a stack of chains, each as many slots as a pool once had too much. It is taken as a whole, by one
+//!   exchange, and what is not needed is put back; so no exchange ever rests on what a slot held before (no ABA);
+//! - the allocator, when neither has any: entries that a stalled reader holds back are not bounded, and their memory
+//!   must go back to the system afterwards.
+//!
+//! # Invariants
+//!
+//! - **P1** A slot is in one place at a time: not handed out yet, in one thread's pool, in one spare chain, or one entry's.
+//! - **P2** Whoever gets a slot from a chain sees all that was done in it before (Release of the push, Acquire of the take).
+//! - **P3** Nobody waits: who finds no slot, since a stopped thread has all the spares in hand, asks the allocator.
+
+use super::layout::Blocks;
+use crate::engine::arch::zeros::prefer_huge_pages;
+use crate::engine::entry::Entry;
+use crate::engine::table::word::Word;
+use crate::sync::{AtomicPtr, AtomicUsize, CachePadded, Ordering};
+use std::alloc::handle_alloc_error;
+use std::ptr::{NonNull, null_mut};
+
+/// Memory for one entry, owned by whoever has it; what it holds is not looked at and not dropped.
+pub(crate) type Memory<K, V> = NonNull<Entry<K, V>>;
+
+/// The most slots that go to a thread at once.
+const BLOCK: usize = 32;
+
+/// What a spare slot holds.
+struct Spare {
+    /// The next slot of the same chain.
+    next: *mut Spare,
+    /// The first slot of the next chain; meaningful in the first slot of a chain.
+    more: *mut Spare,
+}
+
+pub(crate) struct Slab<K, V> {
+    /// Dangling if there are no slots.
+    start: Memory<K, V>,
+    slots: usize,
+    /// How many bytes there are.
+    size: usize,
+    block: usize,
+    /// How many slots have been handed out for the first time; may go beyond `slots`.
+    fresh: CachePadded<AtomicUsize>,
+    spare: CachePadded<AtomicPtr<Spare>>,
+}
+
+impl<K, V> Slab<K, V> {
+    /// Memory for the entries of a cache of `capacity`, and some on their way in or out. Where it is not to be had in one
+    /// piece, each entry is asked for by itself.
+    pub(crate) fn for_capacity(capacity: usize) -> Self {
+        Self::new(capacity + capacity / 64 + 32)
+    }
+
+    pub(crate) fn new(slots: usize) -> Self {
+        const { assert!(size_of::<Entry<K, V>>() >= size_of::<Spare>()) };
+        const { assert!(align_of::<Entry<K, V>>() >= align_of::<Spare>()) };
+        // Under a sanitizer the allocator must see each entry come and go.
+        let slots = if cfg!(tux_sanitize) { 0 } else { slots };
+        let array = Blocks::<K, V>::layout(slots).and_then(|layout| {
+            // SAFETY: the layout has a size.
+            let start = NonNull::new(unsafe { std::alloc::alloc(layout) })?;
+            prefer_huge_pages(start.as_ptr(), layout.size());
+            // Exposed: see `Blocks::aside`.
+            start.as_ptr().expose_provenance();
+            // SAFETY: the end of what was allocated.
+            Word::<K, V>::assert_fits(unsafe { start.add(layout.size()) });
+            Some((start.cast(), layout.size()))
+        });
+        let (start, size) = array.unwrap_or((NonNull::dangling(), 0));
+        Self {
+            start,
+            slots: if size > 0 { slots } else { 0 },
+            size,
+            block: (slots / 8).clamp(1, BLOCK),
+            fresh: CachePadded::new(AtomicUsize::new(0)),
+            spare: CachePadded::new(AtomicPtr::new(null_mut())),
+        }
+    }
+
+    /// The memory of a slot; its number is below `slots`.
+    fn at(&self, slot: usize) -> Memory<K, V> {
+        debug_assert!(slot < self.slots);
+        // SAFETY: within the array, which has room for so many.
+        unsafe { self.start.byte_add(Blocks::<K, V>::offset(slot)) }
+    }
+
+    /// Whether slots that pools gave up lie idle. A guess.
+    #[inline(always)]
+    pub(crate) fn has_spares(&self) -> bool {
+        !self.spare.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Takes memory back that did not come from the array, to be done while slots of the array lie idle: what came from the
+    /// allocator when a stalled reader held entries back would otherwise go round for ever. False: the caller keeps it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`take_back`](Self::take_back), if true is returned.
+    #[inline(always)]
+    pub(crate) unsafe fn take_back_alone(&self, memory: Memory<K, V>) -> bool {
+        let is_alone = !self.is_slot(memory);
+        if is_alone {
+            // SAFETY: not of the array, so it came from the allocator (see `fill`), and given up by the caller.
+            unsafe { Self::free_alone(memory) };
+        }
+        is_alone
+    }
+
+    /// Whether the memory is one of the array.
+    #[inline(always)]
+    fn is_slot(&self, memory: Memory<K, V>) -> bool {
+        self.offset(memory) < self.size
+    }
+
+    #[inline(always)]
+    fn offset(&self, memory: Memory<K, V>) -> usize {
+        memory.addr().get().wrapping_sub(self.start.addr().get())
+    }
+
+    /// The number of the slot, if the memory is one of the array.
+    #[inline]
+    pub(crate) fn slot(&self, memory: Memory<K, V>) -> Option<usize> {
+        let slot = || Blocks::<K, V>::number(self.offset(memory));
+        self.is_slot(memory)
+            .then(slot)
+            .filter(|slot| *slot < self.slots)
+    }
+
+    /// Puts some memory into an empty pool.
+    ///
+    /// # Panics
+    /// If the allocator gives an address that lanes have no room for; aborts like any allocation if there is no memory at all.
+    #[cold]
+    pub(crate) fn fill(&self, pool: &mut Vec<Memory<K, V>>) {
+        if self.has_spares() {
+            // Acquire: P2.
+            let chain = if cfg!(tux_fault = "slab-spares-shared") {
+                let top = self.spare.load(Ordering::Acquire);
+                self.spare.store(null_mut(), Ordering::Relaxed);
+                top
+            } else {
+                self.spare.swap(null_mut(), Ordering::Acquire)
+            };
+            // SAFETY: null, or the first slot of a list of chains that is now ours alone (P1).
+            if let Some(first) = unsafe { chain.as_ref() } {
+                if !first.more.is_null() {
+                    self.push(first.more);
+                }
+                let mut next = chain;
+                while let Some(slot) = NonNull::new(next) {
+                    // SAFETY: a slot of our chain; each links to the next one, or to none.
+                    next = unsafe { slot.as_ref() }.next;
+                    pool.push(slot.cast());
+                }
+                return;
+            }
+        }
+        if self.fresh.load(Ordering::Relaxed) < self.slots {
+            // Relaxed: a number that nobody else gets (P1); the slots hold nothing yet.
+            let from = self.fresh.fetch_add(self.block, Ordering::Relaxed);
+            let end = self.slots.min(from.saturating_add(self.block));
+            // The last is taken first.
+            pool.extend((from..end).rev().map(|slot| self.at(slot)));
+            if from < end {
+                return;
+            }
+        }
+        pool.push(Self::alone());
+    }
+
+    /// Memory for one entry, from the allocator.
+    fn alone() -> Memory<K, V> {
+        let (layout, start) = Blocks::<K, V>::alone();
+        // SAFETY: the layout has a size.
+        let Some(memory) = NonNull::new(unsafe { std::alloc::alloc(layout) }) else {
+            handle_alloc_error(layout)
+        };
+        Word::<K, V>::assert_fits(memory);
+        // Exposed: see `Blocks::aside`.
+        memory.as_ptr().expose_provenance();
+        // SAFETY: within what was allocated.
+        unsafe { memory.add(start) }.cast()
+    }
+
+    /// Takes back what a pool has too much of.
+    ///
+    /// # Safety
+    ///
+    /// The memory came from [`fill`](Self::fill) of this slab, and the caller gives it up.
+    #[cold]
+    pub(crate) unsafe fn take_back(&self, memory: impl Iterator<Item = Memory<K, V>>) {
+        let mut chain = null_mut();
+        for memory in memory {
+            if self.slot(memory).is_some() {
+                let slot = memory.cast::<Spare>();
+                // SAFETY: ours (P1), large enough and aligned (see `new`).
+                unsafe {
+                    slot.write(Spare {
+                        next: chain,
+                        more: null_mut(),
+                    })
+                };
+                chain = slot.as_ptr();
+            } else {
+                // SAFETY: not of the array, so it came from the allocator (see `fill`), and given up by the caller.
+                unsafe { Self::free_alone(memory) };
+            }
+        }
+        if !chain.is_null() {
+            self.push(chain);
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The memory came from [`alone`](Self::alone) and nobody uses it any more.
+    #[cold]
+    unsafe fn free_alone(memory: Memory<K, V>) {
+        let (layout, start) = Blocks::<K, V>::alone();
+        // SAFETY: by the contract there begins what was allocated, with this layout.
+        unsafe { std::alloc::dealloc(memory.cast::<u8>().sub(start).as_ptr(), layout) };
+    }
+
+    /// Puts a list of chains that the caller owns on top of the spares. O(1) if there are none, as whoever has just taken
+    /// them all mostly finds it; otherwise the list is walked to its end.
+    fn push(&self, chains: *mut Spare) {
+        let release = if cfg!(tux_fault = "slab-push-relaxed") {
+            Ordering::Relaxed
+        } else {
+            Ordering::Release
+        };
+        // Release: P2. The list ends with null already.
+        if self
+            .spare
+            .compare_exchange(null_mut(), chains, release, Ordering::Relaxed)
+            .is_ok()
+        {
+            return;
+        }
+        let mut last = chains;
+        // SAFETY: the first slots of the caller's chains, owned by the caller.
+        while let Some(chain) = unsafe { last.as_ref() }
+            && !chain.more.is_null()
+        {
+            last = chain.more;
+        }
+        let mut top = self.spare.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: as above. What `top` points to is never looked at here.
+            unsafe { (*last).more = top };
+            // Release: P2.
+            match self
+                .spare
+                .compare_exchange_weak(top, chains, release, Ordering::Relaxed)
+            {
+                Ok(_) => return,
+                Err(seen) => top = seen,
+            }
+        }
+    }
+
+    /// Frees memory that is not of the array. For the end of the cache: the array goes with the slab.
+    ///
+    /// # Safety
+    ///
+    /// As for [`take_back`](Self::take_back).
+    pub(crate) unsafe fn discard(&self, memory: Memory<K, V>) {
+        if self.slot(memory).is_none() {
+            // SAFETY: as in `take_back`.
+            unsafe { Self::free_alone(memory) };
+        }
+    }
+}
+
+/// An entry that belongs to no cache, for tests of parts.
+#[cfg(any(test, tux_loom))]
+pub(crate) struct Lone<K, V>(Memory<K, V>);
+
+#[cfg(any(test, tux_loom))]
+impl<K, V> Lone<K, V> {
+    pub(crate) fn new(entry: crate::engine::entry::Newcomer<K, V>) -> Self {
+        let memory = Slab::alone();
+        // SAFETY: from the allocator, and its only use.
+        unsafe { entry.write(memory.as_ptr()) };
+        Self(memory)
+    }
+
+    pub(crate) fn address(&self) -> *mut Entry<K, V> {
+        self.0.as_ptr()
+    }
+
+    /// Leaves it to whoever has its address.
+    pub(crate) fn into_raw(self) -> *mut Entry<K, V> {
+        std::mem::ManuallyDrop::new(self).address()
+    }
+}
+
+#[cfg(any(test, tux_loom))]
+impl<K, V> std::ops::Deref for Lone<K, V> {
+    type Target = Entry<K, V>;
+
+    fn deref(&self) -> &Entry<K, V> {
+        // SAFETY: it is there, and shared only from here on.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+#[cfg(any(test, tux_loom))]
+impl<K, V> Drop for Lone<K, V> {
+    fn drop(&mut self) {
+        // SAFETY: the only owner; nobody else has borrowed it.
+        unsafe {
+            Entry::drop_parts(self.address());
+            Slab::free_alone(self.0);
+        }
+    }
+}
+
+impl<K, V> Drop for Slab<K, V> {
+    fn drop(&mut self) {
+        if let Some(layout) = Blocks::<K, V>::layout(self.slots) {
+            // SAFETY: made with this layout; entries keep their slab alive, so none is left in it.
+            unsafe { std::alloc::dealloc(self.start.as_ptr().cast(), layout) };
+        }
+    }
+}
+
+// SAFETY: hands memory out, and never looks at what entries hold.
+unsafe impl<K, V> Send for Slab<K, V> {}
+// SAFETY: as above; what threads share of it is atomic.
+unsafe impl<K, V> Sync for Slab<K, V> {}
+
+#[cfg(all(test, not(any(tux_loom, tux_sanitize))))]
+mod tests;

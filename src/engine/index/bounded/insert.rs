@@ -1,0 +1,313 @@
+//! A new entry: publish, look for rivals, find a room, go live.
+
+use super::remove::CLEARS_PER_SWEEP;
+use super::{Bounded, Instant};
+use crate::engine::entry::{Entry, Hash, Newcomer, Phase, Standing};
+use crate::engine::lease::Lease;
+use crate::engine::policy::{Choice, LEASED};
+use crate::engine::reclaim::bag::Retired;
+use crate::engine::table::word::Word;
+use crate::engine::table::{Home, Lane};
+use crate::engine::threads::local::Local;
+use crate::sync::{Ordering, dekker_fence, spin_hint};
+use crate::time::Deadline;
+use std::mem::ManuallyDrop;
+
+/// How an insert ended.
+pub(super) enum End<K, V> {
+    /// The value is, or for a moment was, in the cache.
+    Done,
+    /// The lease was void; nothing was stored.
+    Void,
+    /// Killed by a rival that did not come through either: start again.
+    Again(K, V),
+}
+
+/// A published entry that is not live yet. Dropped early (a panic in `K::eq`), it takes the entry back out.
+struct Published<'a, K, V> {
+    cache: &'a Bounded<K, V>,
+    local: &'a Local<K, V>,
+    entry: *mut Entry<K, V>,
+    lane: Lane,
+    word: Word<K, V>,
+}
+
+impl<K, V> Published<'_, K, V> {
+    fn entry(&self) -> &Entry<K, V> {
+        // SAFETY: the owner retires it only after it is live or dead, and holds its guard until then.
+        unsafe { &*self.entry }
+    }
+
+    /// Takes the dead entry out of its lane and retires it.
+    fn bury(self, end: End<K, V>) -> End<K, V> {
+        self.cache.unlink_dead(self.lane, self.word, self.entry());
+        self.local.retire(Retired::Entry(self.entry));
+        std::mem::forget(self);
+        end
+    }
+
+    /// The same, to start again with its value, which was never visible.
+    fn take_back(self) -> End<K, V>
+    where
+        K: Clone,
+    {
+        // Others may still compare the key, so that is copied; a panic there drops the entry as a whole.
+        let key = self.entry().key.clone();
+        // SAFETY: the entry is dead; nobody reads the value of an entry that was never live, and the husk is dropped
+        // without it.
+        let value = unsafe { ManuallyDrop::into_inner((&raw const (*self.entry).value).read()) };
+        self.cache.unlink_dead(self.lane, self.word, self.entry());
+        self.local.retire(Retired::Husk(self.entry));
+        std::mem::forget(self);
+        End::Again(key, value)
+    }
+}
+
+impl<K, V> Drop for Published<'_, K, V> {
+    fn drop(&mut self) {
+        if self.entry().phase.decide(Phase::Cancelled) != Phase::Live {
+            self.cache.unlink_dead(self.lane, self.word, self.entry());
+            self.local.retire(Retired::Entry(self.entry));
+        }
+    }
+}
+
+/// The victim in the thread's hands. Dropped early (a panic in `K::eq`), it gives it back to the clock (Q1).
+struct Chosen<'a, K, V> {
+    cache: &'a Bounded<K, V>,
+    local: &'a Local<K, V>,
+    choice: Choice<K, V>,
+}
+
+impl<K, V> Drop for Chosen<'_, K, V> {
+    fn drop(&mut self) {
+        let Self {
+            cache,
+            local,
+            choice,
+        } = self;
+        cache.clock.put_back(&cache.table, choice, &local.clock);
+    }
+}
+
+impl<K: Eq + Clone, V> Bounded<K, V> {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one insert, passed on once"
+    )]
+    #[inline(always)]
+    pub(super) fn insert(
+        &self,
+        local: &Local<K, V>,
+        home: Home<'_, K, V>,
+        key: K,
+        value: V,
+        deadline: Deadline,
+        tick: u64,
+        lease: Option<&Lease>,
+    ) -> End<K, V> {
+        let hash = home.hash();
+        self.clock.prefetch(hash);
+        self.expiry.prefetch(home.at());
+        let mut now = self.at(tick);
+        if let Some(lease) = lease {
+            // Born in the lease's generation: if the cache was cleared since, it is dead at birth.
+            now.era = now.era.after(lease.clears);
+        }
+        let due = now.due(deadline);
+        let queue = if lease.is_some() { LEASED } else { 0 };
+        let standing = Standing::new(queue, now.era.epoch());
+        // Before the first exchange, which waits for the home bucket: this can be done meanwhile. What nothing waits for is done behind
+        // it: there it takes the place of waiting, here it would keep the exchange from beginning.
+        let mut arrival = self.clock.arrive(hash, &local.clock);
+        let (mut choice, gone) = self.foresee(local, &mut arrival, now);
+        let entry =
+            local.allocate(|| Newcomer::new(Phase::Pending, hash, due, standing, key, value));
+        let word = Word::entry(entry, hash);
+        // SAFETY: retired by this thread only, once it is live or dead, and not freed while our guard is open.
+        let newcomer = unsafe { &*entry };
+        let aside = newcomer.aside();
+        let lane = self
+            .table
+            .claim(home, word)
+            .unwrap_or_else(|| self.force_lane(local, hash, word));
+        dekker_fence();
+        self.prepare(local, &choice, gone);
+        // Made only where it may be needed.
+        let published = || Published {
+            cache: self,
+            local,
+            entry,
+            lane,
+            word,
+        };
+        let clears = self.clears();
+        if clears.wrapping_sub(now.era.clears()) >= CLEARS_PER_SWEEP {
+            // Stopped for so many clears that its generation may come round again: begin anew.
+            self.clock.put_back(&self.table, &choice, &local.clock);
+            let published = published();
+            published.entry().phase.decide(Phase::Cancelled);
+            return match lease {
+                Some(_) => published.bury(End::Void),
+                None => published.take_back(),
+            };
+        }
+        // If the one is a rival's, since somebody has taken the own entry out already, then that is dead and stays so.
+        if !cfg!(tux_fault = "insert-no-rivals") && !self.table.is_alone(home) {
+            if let Some(published) = self.overtake_or_yield(hash, published(), choice) {
+                self.clock.put_back(&self.table, &choice, &local.clock);
+                return published.take_back();
+            }
+            // Keys were compared, which may have taken a while, and may have called the cache: perhaps there is room now.
+            if !self.ledger.is_full() {
+                self.clock.put_back(&self.table, &choice, &local.clock);
+                choice = Choice::NOBODY;
+            }
+        }
+        let is_void = lease.is_some_and(|lease| !lease.is_valid(self.clears()));
+        if is_void && !cfg!(tux_fault = "lease-no-recheck") {
+            self.clock.put_back(&self.table, &choice, &local.clock);
+            let published = published();
+            published.entry().phase.decide(Phase::Cancelled);
+            return published.bury(End::Void);
+        }
+        if cfg!(tux_fault = "expiry-record-early") {
+            self.expiry.record(lane, deadline);
+        }
+        local.counters.insertions.add(1);
+        // A victim's room is mostly taken in hand: then the newcomer's place in S is filled before it lives, which takes the fence that
+        // Q3 asks for from the exchange by which it lives.
+        let mut waits = None;
+        if choice.is_somebody() && local.has_hand && self.clock.will_wait(&arrival) {
+            waits = self.clock.wait_ahead(newcomer, aside, lane, &local.clock);
+        }
+        if self.find_room(local, newcomer, entry, &mut arrival, choice, gone, now) {
+            match waits {
+                Some(position) if self.clock.is_waiting(position) => {}
+                Some(_) => self.clock.see_to(&self.table, lane, &local.clock),
+                None => {
+                    let found = (lane, word, newcomer);
+                    self.clock.place(&self.table, found, &arrival, &local.clock);
+                }
+            }
+            if !cfg!(tux_fault = "expiry-record-early") {
+                self.expiry.record(lane, deadline);
+            }
+            self.end_if_cleared(local, lane, word, entry, now);
+            return End::Done;
+        }
+        // It never had a room, or lost it, but it counts as inserted; so it counts as evicted.
+        local.counters.evictions.add(1);
+        self.killed(published(), hash)
+    }
+
+    /// Takes an entry out again that was born at `then`, before the last clear. That clear's sweep may have come by before
+    /// the entry lived: then nobody else would, before the hand does (I5, I6).
+    #[inline(always)]
+    pub(super) fn end_if_cleared(
+        &self,
+        local: &Local<K, V>,
+        lane: Lane,
+        word: Word<K, V>,
+        entry: *mut Entry<K, V>,
+        then: Instant,
+    ) {
+        // SeqCst: a sweep looks at the lanes after the clear was counted. Either it saw the entry live, or this sees the
+        // clear.
+        dekker_fence();
+        if self.clears() != then.era.clears() {
+            self.end_cleared(local, lane, word, entry);
+        }
+    }
+
+    #[cold]
+    fn end_cleared(
+        &self,
+        local: &Local<K, V>,
+        lane: Lane,
+        word: Word<K, V>,
+        entry: *mut Entry<K, V>,
+    ) {
+        // SAFETY: it lived, and while our guard is open it is not freed.
+        let entry = unsafe { &*entry };
+        if self.remove(local, lane, word, entry) {
+            self.count_dead(local, entry);
+        }
+    }
+
+    /// Kills every other PENDING entry of the key; if it has a LIVE one, the own one, and returns it (I2).
+    #[inline(never)]
+    fn overtake_or_yield<'a>(
+        &self,
+        hash: Hash,
+        published: Published<'a, K, V>,
+        choice: Choice<K, V>,
+    ) -> Option<Published<'a, K, V>> {
+        let chosen = Chosen {
+            cache: self,
+            local: published.local,
+            choice,
+        };
+        let rival = self.overtake(hash, published.lane, &published.entry().key);
+        std::mem::forget(chosen);
+        let Some(lane) = rival else {
+            std::mem::forget(published);
+            return None;
+        };
+        // The key lives already, and is overwritten in place: a look-up must never miss it meanwhile.
+        self.table.hint(lane, hash);
+        published.entry().phase.decide(Phase::Cancelled);
+        Some(published)
+    }
+
+    /// Kills every other PENDING entry of the key and returns the lane of its LIVE one, if there is one.
+    pub(super) fn overtake(&self, hash: Hash, own: Lane, key: &K) -> Option<Lane> {
+        let mut live = None;
+        // SAFETY: inside the guard that every caller of this type is in.
+        unsafe {
+            self.table.scan(hash, |lane, word, entry| {
+                let spared = cfg!(tux_fault = "insert-spares-pending")
+                    && entry.phase.load() == Phase::Pending;
+                if lane != own && entry.key == *key && !spared {
+                    match entry.phase.decide(Phase::Overtaken) {
+                        Phase::Live => live = Some(lane),
+                        _ => drop(self.unlink_dead(lane, word, entry)),
+                    }
+                }
+                true
+            });
+        }
+        live
+    }
+
+    /// What to do about an own entry that somebody killed.
+    #[cold]
+    fn killed(&self, published: Published<'_, K, V>, hash: Hash) -> End<K, V> {
+        if published.entry().phase.load() == Phase::Overtaken {
+            let mut overwritten = false;
+            // SAFETY: inside the guard that every caller of this type is in.
+            unsafe {
+                self.table.scan(hash, |lane, _, other| {
+                    overwritten |= lane != published.lane
+                        && match other.phase.load() {
+                            Phase::Live => true,
+                            // A leased one may yet turn out void.
+                            Phase::Pending => {
+                                other.queue.load(Ordering::Relaxed) & LEASED == 0
+                                    || cfg!(tux_fault = "lease-outranks-set")
+                            }
+                            _ => false,
+                        }
+                        && other.key == published.entry().key;
+                    !overwritten
+                });
+            }
+            if !overwritten {
+                // Two inserts killed each other.
+                spin_hint();
+                return published.take_back();
+            }
+        }
+        published.bury(End::Done)
+    }
+}

@@ -1,0 +1,320 @@
+//! Invalidation, clear and the sweeping of what has expired or was cleared.
+
+use super::Bounded;
+use crate::engine::entry::{Entry, Hash, Phase};
+use crate::engine::lease::{Lease, Reached};
+use crate::engine::table::Lane;
+use crate::engine::table::word::{Kind, Word};
+use crate::engine::threads::local::Local;
+use crate::sync::{Ordering, dekker_fence};
+use crate::time::Deadline;
+
+/// Clears between two full sweeps: a quarter of the generations that 16 bits tell apart.
+pub(super) const CLEARS_PER_SWEEP: u64 = 1 << 14;
+
+/// Groups that one insert looks at for expired entries before it turns to the clock.
+const DUE_GROUPS: usize = 16;
+
+impl<K, V> Bounded<K, V> {
+    /// Takes a LIVE entry out of its lane and gives its room back. True if this call did it.
+    pub(super) fn remove(
+        &self,
+        local: &Local<K, V>,
+        lane: Lane,
+        word: Word<K, V>,
+        entry: &Entry<K, V>,
+    ) -> bool {
+        let removed = self.release(local, lane, word, entry);
+        if removed {
+            self.table.departed(entry.hash(), lane);
+            self.clock.gone(entry);
+            self.retire(local, entry);
+        }
+        removed
+    }
+
+    /// Removes the key; true if a current entry went. Voids its leases and kills its PENDING entries (I8).
+    pub(crate) fn invalidate(
+        &self,
+        local: &Local<K, V>,
+        hash: Hash,
+        tick: u64,
+        is_it: impl Fn(&K) -> bool + Copy,
+    ) -> bool {
+        if !cfg!(tux_fault = "invalidate-void-late") {
+            self.board.void(hash);
+        }
+        let mut went = false;
+        loop {
+            let mut lost_a_race = false;
+            // SAFETY: inside the guard that every caller of this type is in.
+            unsafe {
+                self.table.scan(hash, |lane, word, entry| {
+                    let spared = cfg!(tux_fault = "invalidate-spares-pending")
+                        && entry.phase.load() == Phase::Pending;
+                    if is_it(&entry.key) && !spared {
+                        if entry.phase.decide(Phase::Cancelled) != Phase::Live {
+                            self.unlink_dead(lane, word, entry);
+                        } else if self.remove(local, lane, word, entry) {
+                            if self.at(tick).sees(entry) {
+                                local.counters.invalidations.add(1);
+                                went = true;
+                            } else {
+                                self.count_dead(local, entry);
+                            }
+                        } else {
+                            lost_a_race = true;
+                        }
+                    }
+                    true
+                });
+            }
+            if !lost_a_race {
+                break;
+            }
+        }
+        self.board.void(hash);
+        self.go_on(local, tick);
+        went
+    }
+
+    /// Removes the key if the lease still holds; false if it does not.
+    pub(crate) fn remove_leased(
+        &self,
+        local: &Local<K, V>,
+        hash: Hash,
+        tick: u64,
+        lease: &Lease,
+        is_it: impl Fn(&K) -> bool + Copy,
+    ) -> bool {
+        loop {
+            // SAFETY: inside the guard that every caller of this type is in.
+            let found = unsafe { self.table.find(hash, is_it) };
+            if !lease.is_valid(self.clears()) {
+                return false;
+            }
+            self.go_on(local, tick);
+            // Whoever changes the key from now on changes this very lane.
+            let Some((lane, word, entry)) = found else {
+                return true;
+            };
+            if self.remove(local, lane, word, entry) {
+                if self.at(tick).sees(entry) {
+                    local.counters.invalidations.add(1);
+                } else {
+                    self.count_dead(local, entry);
+                }
+                return true;
+            }
+        }
+    }
+
+    /// Removes the current entries of one group whose key matches; returns how many went. Before and after all groups the leases
+    /// that are reached are to be voided ([`void_reached`](Self::void_reached)).
+    pub(crate) fn invalidate_matching(
+        &self,
+        local: &Local<K, V>,
+        group: usize,
+        tick: u64,
+        matches: &mut impl FnMut(&K) -> bool,
+    ) -> usize {
+        let mut count = 0;
+        for bucket in self.group(group) {
+            loop {
+                let mut lost_a_race = false;
+                self.table.each_in(bucket, |lane, word| {
+                    if word.kind() == Kind::Entry {
+                        // SAFETY: an entry word, loaded inside the caller's guard.
+                        let entry = unsafe { word.deref() };
+                        // Expired ones go too: a lease taken before may be about to overwrite one in place.
+                        if !matches(&entry.key) {
+                        } else if entry.phase.decide(Phase::Cancelled) != Phase::Live {
+                            self.unlink_dead(lane, word, entry);
+                        } else if !self.remove(local, lane, word, entry) {
+                            lost_a_race = true;
+                        } else if self.at(tick).sees(entry) {
+                            local.counters.invalidations.add(1);
+                            count += 1;
+                        } else {
+                            self.count_dead(local, entry);
+                        }
+                    }
+                });
+                if !lost_a_race {
+                    break;
+                }
+            }
+        }
+        count
+    }
+
+    /// Voids the leases that are reached.
+    pub(crate) fn void_reached(&self, reached: Reached) {
+        self.board.void_reached(reached);
+    }
+
+    /// Ends every entry there is: O(1), but for one clear in 2^14, which sweeps the whole table to keep generations apart (I5).
+    pub(crate) fn clear(&self, local: &Local<K, V>) {
+        loop {
+            let now = self.at(0);
+            if (now.era.clears() + 1).is_multiple_of(CLEARS_PER_SWEEP) {
+                // An entry that is 2^14 or more clears old must be gone before its generation comes round again. Each
+                // clear at this boundary sweeps by itself, so none relies on another that may have stopped.
+                self.end_generations(local);
+                for group in 0..self.groups() {
+                    self.sweep_group(local, group, 0);
+                }
+            }
+            if self.clock.era.clear(now.era) {
+                dekker_fence();
+                return;
+            }
+        }
+    }
+
+    /// Kills PENDING entries of earlier generations; their owners would let them live dead, and the next round of the
+    /// generations would revive them.
+    fn end_generations(&self, local: &Local<K, V>) {
+        for bucket in 0..self.buckets() {
+            self.table.each_in(bucket, |lane, word| {
+                if word.kind() == Kind::Entry {
+                    // SAFETY: an entry word, loaded inside the caller's guard.
+                    let entry = unsafe { word.deref() };
+                    if !entry.is_of(self.at(0).era.generation())
+                        && entry.phase.decide(Phase::Cancelled) == Phase::Live
+                    {
+                        return;
+                    }
+                }
+                self.resolve(local, lane, word);
+            });
+        }
+    }
+
+    /// Reclaims what has expired at `tick` or was cleared in one group; returns how many went.
+    pub(crate) fn sweep_group(&self, local: &Local<K, V>, group: usize, tick: u64) -> usize {
+        if !cfg!(tux_fault = "expiry-reset-late") {
+            self.expiry.take(group);
+        }
+        self.sweep_taken(local, group, tick)
+    }
+
+    /// The same for a group whose deadlines the index has forgotten already.
+    fn sweep_taken(&self, local: &Local<K, V>, group: usize, tick: u64) -> usize {
+        // The entries lie far apart: all at once.
+        for bucket in self.group(group) {
+            self.table.prefetch_entries(bucket);
+        }
+        let (mut earliest, mut count) = (Deadline::NEVER, 0);
+        for bucket in self.group(group) {
+            self.table.each_in(bucket, |lane, word| {
+                if word.kind() == Kind::Entry {
+                    // SAFETY: an entry word, loaded inside the caller's guard.
+                    let entry = unsafe { word.deref() };
+                    if entry.phase.load() == Phase::Live {
+                        // The generation is read after the lane: one that differs is older, never newer.
+                        let word = if cfg!(tux_fault = "sweep-by-lane") {
+                            self.table.load(lane)
+                        } else {
+                            word
+                        };
+                        if self.at(tick).sees(entry) {
+                            earliest = earliest.min(if entry.deadline.ticks() <= tick {
+                                entry.deadline.postponed()
+                            } else {
+                                entry.deadline
+                            });
+                        } else if self.remove(local, lane, word, entry) {
+                            self.count_dead(local, entry);
+                            count += 1;
+                        }
+                        return;
+                    }
+                    // A PENDING entry's deadline is recorded by its owner once it lives.
+                }
+                self.resolve(local, lane, word);
+            });
+        }
+        if cfg!(tux_fault = "expiry-reset-late") {
+            self.expiry.take(group);
+        }
+        self.expiry.keep(group, earliest);
+        count
+    }
+
+    pub(super) fn count_dead(&self, local: &Local<K, V>, entry: &Entry<K, V>) {
+        if entry.is_of(self.at(0).era.generation()) {
+            local.counters.expirations.add(1);
+        } else {
+            local.counters.cleared.add(1);
+        }
+    }
+
+    /// What a write that needs no room does for those that left some: so that entries which were cleared or have expired go,
+    /// whatever kind of write comes.
+    #[inline(always)]
+    pub(super) fn go_on(&self, local: &Local<K, V>, tick: u64) {
+        if self.has_dead(tick) {
+            self.reclaim_some(local, tick);
+        }
+    }
+
+    /// Whether [`reclaim_some`](Self::reclaim_some) may find something.
+    #[inline(always)]
+    pub(super) fn has_dead(&self, tick: u64) -> bool {
+        self.is_unswept() || self.expiry.is_due(tick)
+    }
+
+    /// Whether there may be groups that nobody has swept since the last clear.
+    #[inline(always)]
+    pub(super) fn is_unswept(&self) -> bool {
+        // What is missed now is found by the next writer.
+        let all_swept = self.clears() << 32 | self.groups() as u64;
+        self.swept.load(Ordering::Relaxed) != all_swept
+    }
+
+    /// Reclaims some dead entries if there are any: after a clear the next unswept group, otherwise one that is due.
+    #[inline(never)]
+    pub(super) fn reclaim_some(&self, local: &Local<K, V>, tick: u64) -> bool {
+        loop {
+            let swept = self.swept.load(Ordering::Relaxed);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "compared as 32 bits on both sides"
+            )]
+            let (clears, next, current) =
+                ((swept >> 32) as u32, swept as u32, self.clears() as u32);
+            let next = match current.wrapping_sub(clears).cast_signed() {
+                0 => next,
+                1.. => 0,
+                // Another thread knows of a later clear: it goes on.
+                _ => break,
+            };
+            if next as usize >= self.groups() {
+                break;
+            }
+            let claimed = u64::from(current) << 32 | u64::from(next + 1);
+            // Relaxed: the cursor only spreads the work; lanes are read with their own ordering.
+            if self
+                .swept
+                .compare_exchange(swept, claimed, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+                && self.sweep_group(local, next as usize, tick) > 0
+            {
+                return true;
+            }
+        }
+        // A group may be due for an entry that has gone since: then it is in order now, and the next one is tried.
+        for _ in 0..DUE_GROUPS {
+            if !self.expiry.is_due(tick) {
+                break;
+            }
+            if let Some(group) = self.expiry.take_due(tick)
+                && self.sweep_taken(local, group, tick) > 0
+            {
+                return true;
+            }
+        }
+        false
+    }
+}

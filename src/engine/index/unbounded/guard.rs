@@ -1,0 +1,59 @@
+//! papaya's guard, on the cache's own reclamation: what the map unlinks goes to the thread's bag like what a bounded cache unlinks.
+//!
+//! So it is counted and freed like that, by any thread (`bag`), and no thread-local of papaya's is needed, which would be gone
+//! when destructors of thread-locals use the cache. The guard is entered before anything is loaded from the map and left after its last
+//! use (R2); papaya retires what it has unlinked, once (R1).
+
+use super::Slot as Value;
+use crate::engine::reclaim::Guard as Entered;
+use crate::engine::reclaim::bag::{Foreign, Retired};
+use crate::engine::threads::current::Here;
+use crate::engine::threads::local::Local;
+use seize::{Collector, Guard};
+
+/// A guard of the map's, for the calling thread.
+pub(crate) struct MapGuard<'m, K, V> {
+    local: &'m Local<K, V>,
+    collector: &'m Collector,
+    slot: usize,
+    _entered: Entered<'static>,
+}
+
+impl<'m, K, V> MapGuard<'m, K, V> {
+    /// `local` is the part of the thread that is here.
+    #[inline]
+    pub(super) fn enter(collector: &'m Collector, here: &Here, local: &'m Local<K, V>) -> Self {
+        let slot = here.slot();
+        Self {
+            local,
+            collector,
+            slot: slot.id(),
+            _entered: slot.enter(),
+        }
+    }
+}
+
+impl<K, V> Guard for MapGuard<'_, K, V> {
+    fn refresh(&mut self) {}
+
+    fn flush(&self) {}
+
+    #[inline]
+    fn collector(&self) -> &Collector {
+        self.collector
+    }
+
+    /// papaya spreads counters by it.
+    #[inline]
+    fn thread_id(&self) -> usize {
+        self.slot
+    }
+
+    unsafe fn defer_retire<T>(&self, memory: *mut T, reclaim: unsafe fn(*mut T, &Collector)) {
+        // Tables, which come here too, are of a type without size worth mention.
+        let is_entry = size_of::<T>() >= size_of::<Value<V>>();
+        // SAFETY: by the contract it may be freed by this once nobody holds it, and the collector lives as long as the map.
+        let foreign = unsafe { Foreign::new(memory, reclaim, self.collector, is_entry) };
+        self.local.retire(Retired::Foreign(Box::new(foreign)));
+    }
+}

@@ -1,0 +1,293 @@
+//! A cache without a bound: papaya holds the entries, this module lets them expire.
+//!
+//! Values live in a [`Slot`] with the phase word of the bounded cache: a leased write goes in as PENDING, re-checks its lease
+//! and only then goes live, while an invalidation bumps the generation first and then kills PENDING too (I8).
+
+use crate::engine::entry::{Hash, Phase, PhaseWord};
+use crate::engine::lease::{Board, Lease, Reached};
+use crate::engine::threads::current::Here;
+use crate::engine::threads::local::Local;
+use crate::sync::{Arc, AtomicU64, CachePadded, Ordering, dekker_fence, fence};
+use crate::time::Deadline;
+use papaya::{Compute, Equivalent, Guard, Operation};
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, Hash as StdHash};
+use std::ptr::NonNull;
+
+mod guard;
+mod set;
+
+pub(crate) use guard::MapGuard;
+
+/// A sweep follows so many writes, or as many as there were entries after the last one, whichever is more. (As many as there are
+/// now would be no bound: each write of a new key makes it one more.)
+const WRITES_PER_SWEEP: u64 = 256;
+
+pub(crate) struct Unbounded<K, V, S> {
+    map: papaya::HashMap<K, Slot<V>, Shared<S>>,
+    /// The map's, which papaya hands out only through guards.
+    collector: NonNull<seize::Collector>,
+    /// The map's own hasher, which papaya does not hand out.
+    hasher: Shared<S>,
+    board: Arc<Board>,
+    clears: CachePadded<AtomicU64>,
+    /// The earliest deadline there may be, inverted as in `expiry`: 0 = none.
+    earliest: CachePadded<AtomicU64>,
+    /// Writes so far.
+    written: CachePadded<AtomicU64>,
+    /// `written` at which the next sweep is due.
+    sweep_at: CachePadded<AtomicU64>,
+}
+
+/// One hasher for the map and for us.
+struct Shared<S>(Arc<S>);
+
+impl<S: BuildHasher> BuildHasher for Shared<S> {
+    type Hasher = S::Hasher;
+
+    fn build_hasher(&self) -> S::Hasher {
+        self.0.build_hasher()
+    }
+}
+
+struct Slot<V> {
+    phase: PhaseWord,
+    deadline: Deadline,
+    /// 0 until 2^64 writes: tells two values of one key apart.
+    stamp: u64,
+    value: V,
+}
+
+impl<V> Slot<V> {
+    fn is_current(&self, tick: u64) -> bool {
+        self.phase.load() == Phase::Live && !self.deadline.has_passed(tick)
+    }
+}
+
+/// How a leased value came in.
+enum Put {
+    New,
+    InPlace,
+}
+
+impl<K, V, S> Unbounded<K, V, S>
+where
+    K: StdHash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    S: BuildHasher + 'static,
+{
+    pub(crate) fn new(hasher: S, board: Arc<Board>) -> Self {
+        let hasher = Arc::new(hasher);
+        // What was unlinked while the map grew comes with the old table, and is freed at once then.
+        let map = papaya::HashMap::builder()
+            .hasher(Shared(Arc::clone(&hasher)))
+            .collector(seize::Collector::new().batch_size(1))
+            .build();
+        let collector = NonNull::from(map.owned_guard().collector());
+        Self {
+            map,
+            collector,
+            hasher: Shared(hasher),
+            board,
+            clears: CachePadded::new(AtomicU64::new(0)),
+            earliest: CachePadded::new(AtomicU64::new(0)),
+            written: CachePadded::new(AtomicU64::new(0)),
+            sweep_at: CachePadded::new(AtomicU64::new(WRITES_PER_SWEEP)),
+        }
+    }
+
+    pub(crate) fn hash<Q: StdHash + ?Sized>(&self, key: &Q) -> Hash {
+        crate::engine::index::hash_of(&*self.hasher.0, key)
+    }
+
+    pub(crate) fn clears(&self) -> u64 {
+        self.clears.load(Ordering::SeqCst)
+    }
+
+    /// A guard of the thread that is here and whose part is `local`.
+    #[inline]
+    pub(crate) fn guard<'m>(&'m self, here: &Here, local: &'m Local<K, V>) -> MapGuard<'m, K, V> {
+        // SAFETY: the map's own, which lives as long as the map.
+        MapGuard::enter(unsafe { self.collector.as_ref() }, here, local)
+    }
+
+    pub(crate) fn resident(&self) -> usize {
+        self.map.len()
+    }
+
+    #[inline]
+    pub(crate) fn peek_with<Q, R>(
+        &self,
+        here: &Here,
+        local: &Local<K, V>,
+        key: &Q,
+        tick: u64,
+        read: impl FnOnce(&V) -> R,
+    ) -> Option<R>
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
+        self.get_in(key, tick, &self.guard(here, local)).map(read)
+    }
+
+    pub(crate) fn get_in<'g, Q>(&self, key: &Q, tick: u64, guard: &'g impl Guard) -> Option<&'g V>
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
+        self.map
+            .get(key, guard)
+            .filter(|slot| slot.is_current(tick))
+            .map(|slot| &slot.value)
+    }
+
+    /// Removes the key's slot if it `matches`.
+    fn remove_if(
+        &self,
+        key: &K,
+        guard: &impl Guard,
+        mut matches: impl FnMut(&Slot<V>) -> bool,
+    ) -> bool {
+        let removed = self.map.compute(
+            key.clone(),
+            |slot| match slot {
+                Some((_, slot)) if matches(slot) => Operation::Remove,
+                _ => Operation::Abort(()),
+            },
+            guard,
+        );
+        matches!(removed, papaya::Compute::Removed(..))
+    }
+
+    pub(crate) fn invalidate<Q>(
+        &self,
+        here: &Here,
+        local: &Local<K, V>,
+        hash: Hash,
+        key: &Q,
+        tick: u64,
+    ) -> bool
+    where
+        K: Borrow<Q>,
+        Q: StdHash + Eq + ?Sized,
+    {
+        self.board.void(hash);
+        fence(Ordering::SeqCst);
+        let guard = self.guard(here, local);
+        let went = self.map.remove(key, &guard).is_some_and(|slot| {
+            slot.phase.decide(Phase::Cancelled);
+            slot.is_current(tick)
+        });
+        self.board.void(hash);
+        if went {
+            local.counters.invalidations.add(1);
+        }
+        went
+    }
+
+    pub(crate) fn invalidate_matching(
+        &self,
+        here: &Here,
+        local: &Local<K, V>,
+        tick: u64,
+        reached: Reached,
+        mut matches: impl FnMut(&K) -> bool,
+    ) -> usize {
+        self.board.void_reached(reached);
+        fence(Ordering::SeqCst);
+        let guard = self.guard(here, local);
+        let begun = self.begun();
+        let mut count = 0;
+        for (key, slot) in self.map.iter(&guard) {
+            if matches(key) {
+                slot.phase.decide(Phase::Cancelled);
+                if self.remove_if(key, &guard, |slot| slot.stamp < begun) && slot.is_current(tick) {
+                    count += 1;
+                }
+            }
+        }
+        self.board.void_reached(reached);
+        local.counters.invalidations.add(count as u64);
+        count
+    }
+
+    /// How many writes have begun. Slots of those are to go, also such as replaced the slot that an iterator has seen: a
+    /// leased write that has checked its lease before it was voided has its stamp from before that, too.
+    fn begun(&self) -> u64 {
+        self.written.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn clear(&self, here: &Here, local: &Local<K, V>) {
+        self.clears.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        let guard = self.guard(here, local);
+        let begun = self.begun();
+        let mut count = 0;
+        for (key, slot) in self.map.iter(&guard) {
+            slot.phase.decide(Phase::Cancelled);
+            count += u64::from(self.remove_if(key, &guard, |slot| slot.stamp < begun));
+        }
+        local.counters.cleared.add(count);
+    }
+
+    pub(crate) fn for_each(
+        &self,
+        here: &Here,
+        local: &Local<K, V>,
+        tick: u64,
+        mut visit: impl FnMut(&K, &V),
+    ) {
+        for (key, slot) in self.map.iter(&self.guard(here, local)) {
+            if slot.is_current(tick) {
+                visit(key, &slot.value);
+            }
+        }
+    }
+
+    pub(crate) fn len(&self, here: &Here, local: &Local<K, V>, tick: u64) -> usize {
+        let mut len = 0;
+        self.for_each(here, local, tick, |_, _| len += 1);
+        len
+    }
+
+    fn sweep_if_due(&self, here: &Here, local: &Local<K, V>, tick: u64) {
+        let earliest = self.earliest.load(Ordering::Relaxed);
+        if earliest != 0
+            && Deadline::NEVER.ticks() - earliest <= tick
+            && self.written.load(Ordering::Relaxed) >= self.sweep_at.load(Ordering::Relaxed)
+        {
+            self.sweep(here, local, tick);
+        }
+    }
+
+    /// Removes expired entries. O(n).
+    pub(crate) fn sweep(&self, here: &Here, local: &Local<K, V>, tick: u64) -> usize {
+        // For now, so that others do not sweep as well.
+        self.plan_sweep();
+        self.earliest.swap(0, Ordering::SeqCst);
+        let guard = self.guard(here, local);
+        let (mut earliest, mut count) = (0, 0);
+        for (key, slot) in self.map.iter(&guard) {
+            if slot.deadline.has_passed(tick) {
+                let stamp = slot.stamp;
+                count += usize::from(self.remove_if(key, &guard, |slot| slot.stamp == stamp));
+            } else {
+                earliest = earliest.max(Deadline::NEVER.ticks() - slot.deadline.ticks());
+            }
+        }
+        self.earliest.fetch_max(earliest, Ordering::SeqCst);
+        self.plan_sweep();
+        local.counters.expirations.add(count as u64);
+        count
+    }
+
+    fn plan_sweep(&self) {
+        let more = WRITES_PER_SWEEP.max(self.map.len() as u64);
+        let at = self.written.load(Ordering::Relaxed).saturating_add(more);
+        self.sweep_at.store(at, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: the collector is the map's, which may be shared and sent if keys and values may.
+unsafe impl<K: Send + Sync, V: Send + Sync, S: Send + Sync> Send for Unbounded<K, V, S> {}
+// SAFETY: as above.
+unsafe impl<K: Send + Sync, V: Send + Sync, S: Send + Sync> Sync for Unbounded<K, V, S> {}

@@ -1,0 +1,374 @@
+//! The ghost-horizon clock: which entry makes room.
+//!
+//! Two queues share the rooms. **S** holds new entries in order of arrival ([`Ring`]); **M** is a clock over the lanes of
+//! the table, with a 2-bit use counter per entry. Evicted keys leave a [`Ghost`](crate::engine::policy::ghosts::Ghost). The deciding rule is
+//! that of LIRS [1]: a key comes into M only if its previous access is newer than the last access of M's candidate. The share
+//! of S follows from won and lost duels, the *horizon* (how old a ghost may be) from what became of those that came back.
+//!
+//! Differences from a textbook queue: entries never move. Coming into M sets a bit; the hand meets entries in the order of
+//! its [`Tour`] over the lanes, which is random with respect to their arrival; to make up for it, an entry that comes into M less than
+//! 70 % of a lap ahead of the hand is passed over once (*grace*). Every loop of one eviction is bounded by a constant.
+//!
+//! Everything here is advice under concurrency: counters are added with plain loads and stores, several misses or evictions
+//! at once in all but small caches ([`Part`]), and two threads may judge the same candidate. Which entry leaves, and that exactly one does, is decided by the exchange of its lane (I1, I4).
+//!
+//! [1] Jiang, Zhang: *LIRS: An Efficient Low Inter-reference Recency Set Replacement Policy*, SIGMETRICS 2002.
+
+use crate::engine::entry::layout::Aside;
+use crate::engine::entry::{Entry, Hash, Usage};
+use crate::engine::index::bounded::Instant;
+use crate::engine::policy::ghosts::{Dates, Ghost, Ghosts, REACH, Stamp};
+use crate::engine::policy::small_queue::Ring;
+use crate::engine::policy::sweep_order::Tour;
+#[cfg(any(test, tux_loom))]
+use crate::engine::table::LANES;
+use crate::engine::table::word::{Kind, Word};
+use crate::engine::table::{Found, Lane, Table};
+use crate::sync::advice::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
+use crate::sync::{CachePadded, Ordering};
+
+mod epoch;
+mod ghosts;
+mod per_thread;
+mod prefetch;
+mod queue;
+mod remember;
+pub(crate) mod small_queue;
+mod sweep_order;
+mod victim;
+
+pub(crate) use crate::engine::entry::queue_flags::LEASED;
+use crate::engine::entry::queue_flags::{self, GRACE, IN_M, OLD};
+pub(crate) use epoch::{Era, EraWord};
+pub(crate) use per_thread::Part;
+
+/// Misses per epoch are capacity / 16.
+const EPOCHS_PER_CAPACITY: usize = 16;
+/// Heads of S that one eviction may promote into a share of M that is not full.
+const MAX_PROMOTIONS: u32 = 4;
+/// Duels of heads of S in one eviction.
+const MAX_DUELS: u32 = 8;
+/// Places of the ring that one eviction may look at.
+const MAX_PLACES: u32 = 64;
+/// Entries of M, and lanes, that one turn of the hand may look at.
+const HAND_ENTRIES: u32 = 16;
+const HAND_LANES: u32 = 256;
+/// Grace for those that the hand would meet within this share of a lap, in percent.
+const GRACE_PERCENT: u64 = 70;
+
+/// From how many entries on the clock looks ahead: smaller caches are in the processor's.
+const LARGE: usize = 1 << 13;
+/// Misses and evictions that a thread counts for itself before it tells them: one for so much capacity, and at most so many.
+const CAPACITY_PER_COUNT: usize = 512;
+const MAX_COUNT: u32 = 32;
+
+/// The share of S is kept in tenths of an entry. It is a fiftieth of the capacity at first, between a hundredth and four fifths
+/// afterwards, and two entries at least.
+const ENTRY: i64 = 10;
+const LEAST: i64 = 2 * ENTRY;
+/// A ghost from S won its duel soon after it had been evicted: S was too small.
+const WON: i64 = 10;
+/// A ghost from S lost: S need not be that large.
+const LOST: i64 = -7;
+/// An entry of M was used late in its lap: M is too small.
+const USED_LATE: i64 = -3;
+/// The horizon is kept in 1/256 of an eviction.
+const EVICTION: i64 = 256;
+
+pub(crate) struct Clock {
+    capacity: i64,
+    /// What an eviction needs is mostly not in the processor's cache.
+    is_large: bool,
+    tour: Tour,
+    epoch_length: u32,
+    /// How many misses or evictions a thread tells at once.
+    count: u32,
+    ghosts: Ghosts,
+    ring: Ring,
+    /// The clears of the cache, and the epoch: misses / (capacity / 16).
+    pub(crate) era: EraWord,
+    hand: CachePadded<Hand>,
+    mood: CachePadded<Mood>,
+}
+
+struct Hand {
+    at: AtomicU32,
+    /// The lane of M's candidate; any number beyond the lanes: none.
+    candidate: AtomicU32,
+    /// Entries of M.
+    in_m: AtomicI64,
+}
+
+/// What the clock has learnt; written by inserts only.
+struct Mood {
+    misses: AtomicU32,
+    filled: AtomicBool,
+    evictions: AtomicU64,
+    s_evictions: AtomicU64,
+    /// Both, as ghosts have them.
+    stamp: AtomicU32,
+    /// Target size of S, in tenths.
+    s_target: AtomicI64,
+    /// How many entries M may have: what is left of the capacity, at least one.
+    m_share: AtomicI64,
+    /// How old a ghost may be to come into M.
+    horizon: AtomicI64,
+}
+
+/// A key on its way in.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    ghost: Option<Ghost>,
+    into_m: bool,
+    old: bool,
+    /// There was room for it without anybody's leaving.
+    pub(crate) found_room: bool,
+}
+
+/// Whom the clock would have leave: the entry of a lane. Fits two registers, which an `Option` would not.
+pub(crate) struct Choice<K, V> {
+    pub(crate) lane: Lane,
+    /// [`Word::EMPTY`] if nobody was to be found.
+    pub(crate) word: Word<K, V>,
+}
+
+impl<K, V> Clone for Choice<K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Choice<K, V> {}
+
+impl<K, V> Choice<K, V> {
+    pub(crate) const NOBODY: Self = Self {
+        lane: Lane(0),
+        word: Word::EMPTY,
+    };
+
+    #[inline(always)]
+    pub(crate) fn is_somebody(&self) -> bool {
+        !self.word.is_empty()
+    }
+}
+
+/// The candidate, or the last entry of M that was passed.
+type Turn<'g, K, V> = (Option<Found<'g, K, V>>, Option<Found<'g, K, V>>);
+
+impl Clock {
+    /// `None` if the memory is not to be had.
+    pub(crate) fn new(capacity: usize, buckets: usize) -> Option<Self> {
+        let c = i64::try_from(capacity).ok()?;
+        // Rounded up: what is left is the share of M.
+        let s_target = (c * ENTRY + 49)
+            .div_euclid(50)
+            .max(LEAST)
+            .min((c - 1) * ENTRY);
+        Some(Self {
+            capacity: c,
+            is_large: capacity >= LARGE,
+            tour: Tour::new(buckets),
+            epoch_length: u32::try_from(capacity / EPOCHS_PER_CAPACITY).ok()?.max(1),
+            count: Self::few(capacity, CAPACITY_PER_COUNT, MAX_COUNT),
+            ghosts: Ghosts::new(capacity)?,
+            ring: Ring::for_capacity(capacity)?,
+            era: EraWord::new(),
+            hand: CachePadded::new(Hand {
+                at: AtomicU32::new(0),
+                candidate: AtomicU32::new(u32::MAX),
+                in_m: AtomicI64::new(0),
+            }),
+            mood: CachePadded::new(Mood {
+                misses: AtomicU32::new(0),
+                filled: AtomicBool::new(false),
+                evictions: AtomicU64::new(0),
+                s_evictions: AtomicU64::new(0),
+                stamp: AtomicU32::new(0),
+                s_target: AtomicI64::new(s_target),
+                m_share: AtomicI64::new(Self::share(c, s_target)),
+                horizon: AtomicI64::new(REACH.cast_signed() * c * EVICTION),
+            }),
+        })
+    }
+
+    /// How many a thread tells at once: few of what an epoch has.
+    fn few(capacity: usize, per: usize, most: u32) -> u32 {
+        u32::try_from(capacity / per).map_or(most, |few| few.clamp(1, most))
+    }
+
+    /// The clock's time.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u32 {
+        self.era.load().epoch()
+    }
+
+    /// The same, as entries keep it.
+    #[inline]
+    fn stamp(&self) -> u16 {
+        const { assert!(Usage::MAX_EPOCH <= u16::MAX as u32) };
+        self.epoch() as u16
+    }
+
+    /// Epochs since `then`.
+    #[inline]
+    fn idle(&self, then: u32) -> u32 {
+        self.epoch().wrapping_sub(then) & Usage::MAX_EPOCH
+    }
+
+    #[inline]
+    fn dates(&self) -> Dates {
+        Dates {
+            evictions: self.mood.evictions.load(Ordering::Relaxed),
+            s_evictions: self.mood.s_evictions.load(Ordering::Relaxed),
+            epoch: self.epoch(),
+        }
+    }
+
+    #[inline]
+    fn m_len(&self) -> i64 {
+        self.hand.in_m.load(Ordering::Relaxed)
+    }
+
+    fn share(capacity: i64, s_target: i64) -> i64 {
+        ((capacity * ENTRY - s_target) / ENTRY).max(1)
+    }
+
+    /// How many entries M may have.
+    #[inline]
+    fn m_share(&self) -> i64 {
+        self.mood.m_share.load(Ordering::Relaxed)
+    }
+
+    /// Whether M has more than its share and one, or leaves S a single place: two threads that filled the cache may both have
+    /// brought an entry to M when there was room for one.
+    #[inline]
+    fn m_has_too_many(&self) -> bool {
+        let c = self.capacity;
+        let leaves_two = if c > 2 { c - 2 } else { c };
+        self.m_len() > (self.m_share() + 1).min(leaves_two)
+    }
+
+    #[inline]
+    fn shift(&self, by: i64) {
+        let c = self.capacity * ENTRY;
+        let target = self.mood.s_target.load(Ordering::Relaxed) + by;
+        let target = target.clamp(LEAST.max((c + 99) / 100), LEAST.max(c * 8 / 10));
+        self.mood.s_target.store(target, Ordering::Relaxed);
+        self.mood
+            .m_share
+            .store(Self::share(self.capacity, target), Ordering::Relaxed);
+    }
+
+    /// Widens (+1) or narrows (-1) the horizon by 4 / capacity of itself.
+    #[inline]
+    fn widen(&self, sign: i64) {
+        let c = self.capacity;
+        let horizon = self.mood.horizon.load(Ordering::Relaxed);
+        let horizon = horizon + sign * 4 * horizon / c;
+        let farthest = (REACH.cast_signed() * c + 1) * EVICTION;
+        self.mood
+            .horizon
+            .store(horizon.clamp(c * EVICTION / 4, farthest), Ordering::Relaxed);
+    }
+
+    /// Counts a miss and looks the key up among the ghosts.
+    #[inline(always)]
+    pub(crate) fn arrive(&self, hash: Hash, part: &Part) -> Arrival {
+        if part.misses.count(self.count) {
+            self.missed(self.count);
+        }
+        let ghost = self
+            .ghosts
+            .take(hash, || self.dates())
+            .filter(|ghost| ghost.age <= REACH * self.capacity.unsigned_abs() + 1);
+        Arrival {
+            ghost,
+            into_m: false,
+            old: false,
+            found_room: false,
+        }
+    }
+
+    /// Threads have missed so many more keys.
+    #[inline(always)]
+    fn missed(&self, more: u32) {
+        let misses = self.mood.misses.load(Ordering::Relaxed) + more;
+        if misses >= self.epoch_length {
+            self.mood.misses.store(0, Ordering::Relaxed);
+            self.era.begin_epoch();
+        } else {
+            self.mood.misses.store(misses, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it is settled that a newcomer waits in S, before it lives.
+    #[inline(always)]
+    pub(crate) fn will_wait(&self, arrival: &Arrival) -> bool {
+        !arrival.into_m && arrival.ghost.is_none()
+    }
+
+    /// Gives a new entry its queue, once it lives and is settled.
+    #[inline(always)]
+    pub(crate) fn place<K, V>(
+        &self,
+        table: &Table<K, V>,
+        found: Found<'_, K, V>,
+        arrival: &Arrival,
+        part: &Part,
+    ) {
+        // While there is room, entries go to M at once, as if they had waited in S and come to its head: so that the first evictions have
+        // not all of them to promote.
+        let is_welcome = arrival.found_room || arrival.ghost.is_some();
+        if arrival.into_m || is_welcome && self.m_len() < self.m_share() {
+            self.promote(table, found, if arrival.old { OLD } else { 0 }, part);
+        } else {
+            found.2.mark.store(self.stamp(), Ordering::Relaxed);
+            self.see_to(table, found.0, part);
+        }
+    }
+
+    /// Brings an entry to M.
+    #[inline(never)]
+    fn promote<K, V>(
+        &self,
+        table: &Table<K, V>,
+        (lane, word, entry): Found<'_, K, V>,
+        old: u8,
+        part: &Part,
+    ) {
+        let at = self.hand.at.load(Ordering::Relaxed);
+        let ahead = self.tour.buckets_ahead(Lane(at), lane);
+        let near = ahead * 100 < GRACE_PERCENT * self.tour.buckets;
+        let grace = if near && self.mood.filled.load(Ordering::Relaxed) {
+            GRACE
+        } else {
+            0
+        };
+        entry.usage.set_uses(0);
+        entry.mark.store(self.stamp(), Ordering::Relaxed);
+        let more = queue_flags::enter(&entry.queue, old | grace, || table.holds(lane, word));
+        self.hand.in_m.fetch_add(more, Ordering::Relaxed);
+        // Who has overwritten it before it came to M has taken over a position that was to be given up.
+        if !table.holds(lane, word) && !cfg!(tux_fault = "queue-promotes-blind") {
+            self.see_to(table, lane, part);
+        }
+    }
+
+    /// Takes an entry that has left its lane out of M; returns its flags.
+    #[inline(always)]
+    fn leave<K, V>(&self, entry: &Entry<K, V>) -> u8 {
+        let (flags, less) = queue_flags::leave(&entry.queue);
+        if less != 0 {
+            self.hand.in_m.fetch_sub(less, Ordering::Relaxed);
+        }
+        flags
+    }
+
+    /// An entry left by other means than eviction.
+    pub(crate) fn gone<K, V>(&self, entry: &Entry<K, V>) {
+        self.leave(entry);
+    }
+}
+
+#[cfg(all(test, not(tux_loom)))]
+mod tests;
