@@ -48,7 +48,7 @@ fn hit(cache: &TtlCache<u64, u64>) -> f64 {
     (0..30).map(round).fold(f64::INFINITY, f64::min)
 }
 
-/// A hit of the 130th, 1,000th and 5,000th thread takes little longer than that of the first one (1.6 times, measured).
+/// A hit of the 130th, 1,000th and 5,000th thread takes little longer than that of the first one (1.3 times at most, measured).
 #[test]
 #[ignore = "long: cargo xtask long"]
 fn long_hits_of_late_threads_take_little_longer() {
@@ -84,7 +84,7 @@ fn long_hits_of_late_threads_take_little_longer() {
     });
     println!("a hit of the 1st, 130th, 1,000th, 5,000th thread: {times:.2?} ns");
     if !cfg!(debug_assertions) {
-        let most = 1.8 * times[0];
+        let most = 1.3 * times[0];
         assert!(times.iter().all(|time| *time <= most), "{times:?}");
     }
 }

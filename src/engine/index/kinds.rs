@@ -85,8 +85,8 @@ impl<K, V, S> TtlCache<K, V, S> {
     /// [`enter_turn`](Self::enter_turn) for threads beyond those that it is for.
     #[inline(always)]
     pub(in crate::engine) fn enter_far_turn(&self) -> Option<(&Local<K, V>, TurnGuard<'static>)> {
-        let far = far()?;
-        let local = self.locals.made_far(far)?;
+        let (far, place) = far()?;
+        let local = self.locals.made_far(place)?;
         Some((local, far.enter_turn()?))
     }
 }

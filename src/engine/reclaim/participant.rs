@@ -285,19 +285,6 @@ impl Quick {
         self.0.activity.turn.own()
     }
 
-    /// [`Slot::take_over_turn`].
-    ///
-    /// # Safety
-    ///
-    /// The same contract.
-    #[inline(always)]
-    pub(crate) unsafe fn take_over_turn(self) -> TurnGuard<'static> {
-        // Nobody's slot is always inside, but nobody ever enters it.
-        debug_assert!(self.0.id < QUICK_SLOTS);
-        // SAFETY: by the contract.
-        unsafe { self.0.take_over_turn() }
-    }
-
     /// Enters the short guard, if its [`place`](Self::place) is below [`QUICK_SLOTS`].
     ///
     /// # Safety
@@ -346,7 +333,7 @@ pub(crate) struct TurnGuard<'s> {
 }
 
 impl TurnGuard<'_> {
-    /// Stays inside, for who [takes it over](Quick::take_over_turn).
+    /// Stays inside, for who [takes it over](Slot::take_over_turn).
     #[inline(always)]
     pub(crate) fn hand_over(self) {
         if !cfg!(tux_fault = "reclaim-turn-dropped") {

@@ -1,6 +1,7 @@
 //! The calling thread's slot in the process-wide reclamation domain.
 
-use crate::engine::reclaim::{Domain, Far, Quick, Slot, membarrier};
+use super::registry::FarPlace;
+use crate::engine::reclaim::{Domain, Far, Quick, Slot, TurnGuard, membarrier};
 use crate::sync::{AtomicBool, Ordering, in_forked_child, thread_local};
 use std::cell::Cell;
 
@@ -25,11 +26,12 @@ thread_local! {
     /// for the price of one load.
     static QUICK: Cell<Quick> = const { Cell::new(Quick::nobody(&NOBODY)) };
     /// The thread's slot, if it needs no fence but is not quick: of threads beyond the first [`QUICK_SLOTS`](crate::engine::reclaim::QUICK_SLOTS).
-    static FAR: Cell<Option<Far>> = const { Cell::new(None) };
+    /// With it where its part stands in every cache.
+    static FAR: Cell<Option<(Far, FarPlace)>> = const { Cell::new(None) };
     static OWNER: Owner = {
         let slot = acquire();
         OWN.set(Some(slot));
-        FAR.set(Far::of(slot));
+        FAR.set(Far::of(slot).map(|far| (far, FarPlace::of(far))));
         QUICK.set(Quick::of(slot).unwrap_or(Quick::nobody(&NOBODY)));
         Owner(slot)
     };
@@ -109,8 +111,19 @@ pub(crate) fn quick() -> Quick {
 
 /// The calling thread's slot, if it has one already and that is [far](Far).
 #[inline(always)]
-pub(crate) fn far() -> Option<Far> {
+pub(crate) fn far() -> Option<(Far, FarPlace)> {
     FAR.get()
+}
+
+/// The short guard that the calling thread is in.
+///
+/// # Safety
+///
+/// It was [handed over](TurnGuard::hand_over) by this thread, and is taken over once.
+#[inline(always)]
+pub(crate) unsafe fn own_turn() -> TurnGuard<'static> {
+    // SAFETY: only the slot's owner enters its turn, and keeps the slot inside; the rest is the contract.
+    unsafe { OWN.get().unwrap_unchecked().take_over_turn() }
 }
 
 #[inline(always)]
@@ -125,7 +138,7 @@ pub(crate) fn here() -> Here {
 
 #[cold]
 fn first() -> Here {
-    if let Some(far) = far() {
+    if let Some((far, _)) = far() {
         return far.into();
     }
     let own = OWNER.try_with(|owner| owner.0);

@@ -5,7 +5,7 @@ use crate::engine::entry::Hash;
 use crate::engine::index::{Index, hash_of};
 use crate::engine::reclaim::TurnGuard;
 use crate::engine::table::Near;
-use crate::engine::threads::current::{here, quick};
+use crate::engine::threads::current::{here, own_turn};
 use crate::engine::threads::local::Local;
 use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash as StdHash};
@@ -32,7 +32,7 @@ where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
         // SAFETY: there is nothing to go on with.
-        unsafe { self.get_elsewhere(None, key, read) }
+        unsafe { self.look_elsewhere(None, Hash::new(0), key, read) }
     }
 
     /// [`get_with`](Self::get_with) for what does not stand where it is looked for first, of a thread that is new to this
@@ -51,26 +51,57 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        // What is in registers stays there, and both ways here end in one call.
-        let (local, hash) = match inside {
-            None => (None, Hash::new(0)),
-            Some(Inside { local, guard, hash }) => {
-                guard.hand_over();
-                (Some(local), hash)
-            }
-        };
-        // SAFETY: with a part goes the turn.
-        unsafe {
+        // What is in registers stays there.
+        let Some(Inside { local, guard, hash }) = inside else {
             // Of what is small not an `Option` from the function that is called: then the compiler would make one of
             // what was found at home too, and ask it, where the two ways meet, whether there is something in it. (What is
             // large would be copied.)
             if const { size_of::<R>() > size_of::<[usize; 2]>() } {
-                return self.look_elsewhere(local, hash, key, read);
+                return self.look_from_afar(key, read);
             }
-            let (found, value) = self.look_elsewhere_apart(local, hash, key, read);
-            // Found, so there is a value.
+            let (found, value) = self.look_from_afar_apart(key, read);
+            // SAFETY: found, so there is a value.
+            return found.then(|| unsafe { value.assume_init() });
+        };
+        guard.hand_over();
+        // SAFETY: with a part goes the turn; found, so there is a value.
+        unsafe {
+            if const { size_of::<R>() > size_of::<[usize; 2]>() } {
+                return self.look_elsewhere(Some(local), hash, key, read);
+            }
+            let (found, value) = self.look_elsewhere_apart(Some(local), hash, key, read);
             found.then(|| value.assume_init())
         }
+    }
+
+    /// [`look_from_afar`](Self::look_from_afar) as [`look_elsewhere_apart`](Self::look_elsewhere_apart) answers.
+    #[inline(never)]
+    fn look_from_afar_apart<Q, R>(
+        &self,
+        key: &Q,
+        read: impl FnOnce(&V) -> R,
+    ) -> (bool, MaybeUninit<R>)
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
+        let Some((local, guard)) = self.enter_far_turn() else {
+            // SAFETY: there is nothing to go on with.
+            return unsafe { self.look_elsewhere_apart(None, Hash::new(0), key, read) };
+        };
+        // SAFETY: only the parts of bounded caches are found (`made_far`).
+        let (hasher, bounded) = unsafe { self.index.bounded() };
+        let hash = hash_of(hasher, key);
+        let line = || self.clock.line();
+        // SAFETY: the guard is open for as long as the entry is used.
+        if let Some(entry) = unsafe { bounded.get_at_home(hash, line, |k| key.equivalent(k)) } {
+            let value = read(&entry.value);
+            local.counters.hits.add(1);
+            drop(guard);
+            return (true, MaybeUninit::new(value));
+        }
+        guard.hand_over();
+        // SAFETY: with the part goes the turn.
+        unsafe { self.look_elsewhere_apart(Some(local), hash, key, read) }
     }
 
     /// Returns whether there is a value, and the value.
@@ -114,7 +145,7 @@ where
         if let Some(local) = local {
             // SAFETY: by the contract. The thread's slot is still the one whose turn was entered: it changes when the thread gets
             // one, before, and when it gives it back, which does not come in between.
-            let guard = unsafe { quick().take_over_turn() };
+            let guard = unsafe { own_turn() };
             return self.look_near(local, guard, hash, key, read);
         }
         match self.enter_turn() {
@@ -122,18 +153,26 @@ where
                 let hash = hash_of(short.hasher, key);
                 self.look_near(short.local, short.guard, hash, key, read)
             }
-            None => self.look_from_afar(key, read),
+            None => match self.enter_far_turn() {
+                Some((local, guard)) => {
+                    // SAFETY: only the parts of bounded caches are found (`made_far`).
+                    let hash = hash_of(unsafe { self.index.bounded() }.0, key);
+                    self.look_near(local, guard, hash, key, read)
+                }
+                None => self.look_everywhere(key, read),
+            },
         }
     }
 
     /// For threads that are not quick: what a hit does, with the part found in a longer way.
-    #[inline]
+    #[inline(never)]
     fn look_from_afar<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
         let Some((local, guard)) = self.enter_far_turn() else {
-            return self.look_everywhere(key, read);
+            // SAFETY: there is nothing to go on with.
+            return unsafe { self.look_elsewhere(None, Hash::new(0), key, read) };
         };
         // SAFETY: only the parts of bounded caches are found (`made_far`).
         let (hasher, bounded) = unsafe { self.index.bounded() };

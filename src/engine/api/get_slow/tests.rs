@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::reclaim::QUICK_SLOTS;
+use crate::engine::threads::current::quick;
 use std::cell::Cell;
 use std::hash::Hasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -15,8 +15,9 @@ pub(crate) struct Locals<K, V> {
     quick: [Place<K, V>; PLACES],
     /// [`QUICK_SLOTS`] or none.
     quick_slots: usize,
-    /// The parts of the others: [`FIRST`] of them, and then twice as many each time.
-    segments: [Segment<K, V>; SEGMENTS],
+    /// The parts of the others: [`FIRST`] of them, and then twice as many each time. Those of a cache that is not quick begin
+    /// behind [`SEGMENTS`] that stay empty: there far threads look (`made_far`), and find nothing.
+    segments: [Segment<K, V>; 2 * SEGMENTS],
     supply: Arc<Supply<K, V>>,
 }
 
@@ -35,6 +36,21 @@ fn find(slot: usize) -> (usize, usize) {
     let nth = slot + FIRST;
     let segment = (nth.ilog2() - FIRST.ilog2()) as usize;
     (segment, nth - size(segment))
+}
+
+/// Where the part of a [far](Far) slot stands in every cache whose parts are quick.
+#[derive(Clone, Copy)]
+pub(crate) struct FarPlace {
+    segment: usize,
+    at: usize,
+}
+
+impl FarPlace {
+    pub(crate) fn of(far: Far) -> Self {
+        let (segment, at) = find(far.slot().id() - QUICK_SLOTS);
+        assert!(segment < SEGMENTS, "more threads than fit into memory");
+        Self { segment, at }
+    }
 }
 
 #[inline(always)]
@@ -89,12 +105,10 @@ impl<K, V> Locals<K, V> {
     /// The part of a thread beyond the quick ones, if it has been made; always `None` if these are not quick. The caller owns the
     /// slot.
     #[inline(always)]
-    pub(crate) fn made_far(&self, far: Far) -> Option<&Local<K, V>> {
-        let (segment, at) = find(far.slot().id().checked_sub(self.quick_slots)?);
-        if self.quick_slots == 0 {
-            return None;
-        }
-        let places = self.segments.get(segment)?.load(Ordering::Acquire);
+    pub(crate) fn made_far(&self, place: FarPlace) -> Option<&Local<K, V>> {
+        let FarPlace { segment, at } = place;
+        // SAFETY: made from a slot's number, so there is such a segment (`FarPlace::of`).
+        let places = unsafe { self.segments.get_unchecked(segment) }.load(Ordering::Acquire);
         // SAFETY: null, or published with so many places that each number of this segment has one (`find`).
         let place = (!places.is_null()).then(|| unsafe { &*places.add(at) })?;
         load(place)
@@ -131,10 +145,20 @@ impl<K, V> Locals<K, V> {
         })
     }
 
+    #[inline(always)]
+    fn segments(&self) -> &[Segment<K, V>] {
+        let (of_quick, of_others) = self.segments.split_at(SEGMENTS);
+        if self.quick_slots == 0 {
+            of_others
+        } else {
+            of_quick
+        }
+    }
+
     /// The places of a segment, if there is one. Acquire pairs with its publication.
     #[inline(always)]
     fn segment(&self, segment: usize) -> Option<&[Place<K, V>]> {
-        let first = self.segments[segment].load(Ordering::Acquire);
+        let first = self.segments()[segment].load(Ordering::Acquire);
         // SAFETY: published with so many places, and freed only with the cache.
         (!first.is_null()).then(|| unsafe { std::slice::from_raw_parts(first, size(segment)) })
     }
@@ -145,7 +169,7 @@ impl<K, V> Locals<K, V> {
             let places = (0..size(segment)).map(|_| AtomicPtr::new(null_mut()));
             let new = Box::into_raw(places.collect::<Box<[Place<K, V>]>>());
             // Release publishes the places; on failure somebody else's are used.
-            let first = match self.segments[segment].compare_exchange(
+            let first = match self.segments()[segment].compare_exchange(
                 null_mut(),
                 new.cast(),
                 Ordering::AcqRel,
@@ -170,7 +194,7 @@ impl<K, V> Locals<K, V> {
             return Ok(load(&self.quick[id]));
         };
         let (segment, at) = find(id);
-        match self.segments.get(segment) {
+        match self.segments().get(segment) {
             None => Err(()),
             Some(_) => match self.segment(segment) {
                 Some(places) => Ok(load(&places[at])),
@@ -216,7 +240,7 @@ impl<K, V> Drop for Locals<K, V> {
             }
         };
         drop_all(&self.quick);
-        for (segment, first) in self.segments.iter().enumerate() {
+        for (segment, first) in self.segments().iter().enumerate() {
             let first = first.load(Ordering::Relaxed);
             if !first.is_null() {
                 let places = std::ptr::slice_from_raw_parts_mut(first, size(segment));
@@ -292,6 +316,22 @@ mod tests {
         let others = self::locals(false);
         others.of(slot);
         assert!(others.enter_turn(quick).is_none());
+    }
+
+    #[test]
+    fn a_far_slot_finds_what_was_made_for_it_in_caches_whose_parts_are_quick() {
+        static DOMAIN: Domain = Domain::new(|| true);
+        let slots = || std::iter::repeat_with(|| DOMAIN.acquire());
+        let far: Vec<_> = slots().filter_map(Far::of).take(3 * FIRST).collect();
+        let (locals, others) = (locals(true), locals(false));
+        for &far in &far {
+            let place = FarPlace::of(far);
+            assert!(locals.made_far(place).is_none());
+            let made = std::ptr::from_ref(locals.of(far.slot()));
+            assert_eq!(locals.made_far(place).map(std::ptr::from_ref), Some(made));
+            others.of(far.slot());
+            assert!(others.made_far(place).is_none());
+        }
     }
 
     #[test]
