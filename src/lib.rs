@@ -48,19 +48,21 @@ mod engine;
 pub mod error;
 #[cfg(any(doc, doctest))]
 pub mod guide;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the async half is used by the features above"
-)]
-mod load;
 #[cfg(feature = "backend")]
 pub mod managers;
 #[cfg(feature = "valkey")]
 pub mod service;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the async half is used by the features"
+)]
+mod single_flight;
 #[allow(unused_imports, reason = "the shim offers the same to both builds")]
 mod sync;
 pub mod time;
+#[cfg(feature = "backend")]
+mod typed;
 
 pub use engine::{Iter, Lease, Stats, TtlCache, TtlCacheBuilder, View};
 pub use error::{Error, ErrorKind};

@@ -20,7 +20,7 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule {
-        within: &["engine", "load", "time", "sync"],
+        within: &["engine", "single_flight", "time", "sync"],
         except: &[],
         never: &[
             "tokio",
@@ -32,10 +32,10 @@ const RULES: &[Rule] = &[
             "async_std",
         ],
         but: &[],
-        why: "engine, load, time and sync know no runtime, no server and no format",
+        why: "engine, single_flight, time and sync know no runtime, no server and no format",
     },
     Rule {
-        within: &["engine", "load"],
+        within: &["engine", "single_flight"],
         except: &[],
         never: &[
             "std::sync",
@@ -66,28 +66,40 @@ const RULES: &[Rule] = &[
         why: "I7: nothing in the engine waits for another thread",
     },
     Rule {
-        within: &["load"],
+        within: &["single_flight"],
         except: &[],
         never: &["crate::engine", "crate::TtlCache"],
         but: &[],
-        why: "load knows a lease only as a trait",
+        why: "single_flight knows a lease only as a trait",
     },
     Rule {
         within: &["time", "sync"],
         except: &[],
-        never: &["crate::engine", "crate::load"],
+        never: &["crate::engine", "crate::single_flight"],
         but: &[],
         why: "time and sync stand below everything",
     },
     Rule {
-        within: &["engine", "load", "time", "sync"],
+        within: &["engine", "single_flight", "time", "sync"],
         except: &[],
-        never: &["crate::backend", "crate::managers", "crate::service"],
+        never: &[
+            "crate::backend",
+            "crate::typed",
+            "crate::managers",
+            "crate::service",
+        ],
         but: &[],
         why: "arrows point down",
     },
     Rule {
         within: &["backend"],
+        except: &[],
+        never: &["crate::typed", "crate::managers", "crate::service"],
+        but: &[],
+        why: "arrows point down",
+    },
+    Rule {
+        within: &["typed"],
         except: &[],
         never: &["crate::managers", "crate::service"],
         but: &[],

@@ -1,4 +1,4 @@
-//! Single-flight through the public cache: L1–L11 of the load module on the real engine and its leases (I8, I9).
+//! Single-flight through the public cache: L1–L11 of `src/single_flight` on the real engine and its leases (I8, I9).
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};

@@ -27,8 +27,8 @@ mod fault;
 
 #[path = "../../src/engine/mod.rs"]
 mod engine;
-#[path = "../../src/load/mod.rs"]
-mod load;
+#[path = "../../src/single_flight/mod.rs"]
+mod single_flight;
 #[path = "../../src/sync/mod.rs"]
 mod sync;
 #[path = "../../src/time.rs"]

@@ -5,18 +5,18 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::answer::{answer, answer_or_load};
-use super::common::Shared;
-use super::options::ManagerOptions;
 use super::own_memory;
-use super::settings::Lifetime;
-use super::shape;
-use super::stale::Labelled;
-use super::stats::ManagerStats;
-use super::tier::{Cached, Tier};
 use crate::backend::erased::one_table;
 use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet};
 use crate::error::{Error, Result};
+use crate::typed::decode;
+use crate::typed::lookup::{answer, answer_or_load};
+use crate::typed::options::ManagerOptions;
+use crate::typed::settings::Lifetime;
+use crate::typed::shared::Shared;
+use crate::typed::stale::Labelled;
+use crate::typed::stats::ManagerStats;
+use crate::typed::{Cached, Tier};
 
 const TTL: Duration = Duration::from_secs(1_800);
 /// Entries of a manager without a backend.
@@ -43,7 +43,7 @@ impl CacheValue for CaseId {
             Some(object) => object.get("_v").map(|row| row.get("id").unwrap_or(row)),
             None => Some(json),
         };
-        shape::noted(json.and_then(|id| match id {
+        decode::noted(json.and_then(|id| match id {
             Json::Null => Some(Self(None)),
             id => id.as_u64().map(|id| Self(Some(id))),
         }))

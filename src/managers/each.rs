@@ -1,11 +1,11 @@
 //! Settings that differ from manager to manager, as a setup hands them out.
 
-use super::stale::LastKnown;
 use super::{
     CaseCache, GuildConfigCacheManager, JailStatusCache, ManagerOptions, Managers, PermissionCache,
     PrefixCache,
 };
 use crate::backend::Backend;
+use crate::typed::stale::LastKnown;
 
 /// The settings of each manager.
 #[derive(Clone, Debug, Default)]

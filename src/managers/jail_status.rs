@@ -5,18 +5,18 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::answer::{answer, answer_or_load};
-use super::common::Shared;
-use super::options::ManagerOptions;
 use super::own_memory;
-use super::settings::Lifetime;
-use super::shape;
-use super::stale::Labelled;
-use super::stats::ManagerStats;
-use super::tier::{Cached, Tier};
 use crate::backend::erased::one_table;
 use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet};
 use crate::error::{Error, Result};
+use crate::typed::decode;
+use crate::typed::lookup::{answer, answer_or_load};
+use crate::typed::options::ManagerOptions;
+use crate::typed::settings::Lifetime;
+use crate::typed::shared::Shared;
+use crate::typed::stale::Labelled;
+use crate::typed::stats::ManagerStats;
+use crate::typed::{Cached, Tier};
 
 const TTL: Duration = Duration::from_secs(300);
 /// Entries of a manager without a backend.
@@ -40,7 +40,7 @@ impl CacheValue for Jailed {
     /// JSON booleans, numbers (true unless zero) and the six texts that Python programs write for them. Here we deviate
     /// from the original on purpose, which reads every other text as "not jailed": it says nothing about the user.
     fn from_json(json: &Json) -> Option<Self> {
-        shape::noted(match json {
+        decode::noted(match json {
             Json::Bool(jailed) => Some(Self(*jailed)),
             Json::String(text) => match text.as_str() {
                 "1" | "true" | "True" => Some(Self(true)),

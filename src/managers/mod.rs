@@ -9,26 +9,14 @@
 //! Make them with `new(backend)`, or use the process-wide `shared()` ones, which
 //! [`CacheSetup`](crate::CacheSetup) points at its backend.
 
-mod answer;
 mod case;
-mod common;
 #[cfg(feature = "valkey")]
 mod each;
-mod fetch;
-mod fetch_many;
-mod flights;
 mod guild_config;
 mod ids;
 mod jail_status;
-mod options;
 mod permission;
 mod prefix;
-mod settings;
-mod shape;
-mod slot;
-mod stale;
-mod stats;
-mod tier;
 
 pub use case::CaseCache;
 #[cfg(feature = "valkey")]
@@ -36,14 +24,15 @@ pub(crate) use each::EachOptions;
 pub use guild_config::{GuildConfig, GuildConfigCacheManager, GuildConfigUpdate, Missing, Unknown};
 pub use ids::{ChannelId, GuildId, RoleId, UserId};
 pub use jail_status::JailStatusCache;
-pub use options::{ManagerOptions, OnOutage, Scope};
 pub use permission::{
     CommandPermission, CommandRule, GuildPermissions, MAX_RANK, PermissionAssignment,
     PermissionCache, PermissionRank, PreWarm, Rows, WarmFailure, WarmProgress, WarmReport, Warmed,
 };
 pub use prefix::{Prefix, PrefixCache};
-pub use stale::Labelled;
-pub use stats::ManagerStats;
+
+pub use crate::typed::options::{ManagerOptions, OnOutage, Scope};
+pub use crate::typed::stale::Labelled;
+pub use crate::typed::stats::ManagerStats;
 
 use crate::backend::{Backend, Family, InMemoryBackend, KeySet};
 use crate::error::Result;

@@ -9,18 +9,18 @@ use std::sync::{Arc, OnceLock};
 
 use ecow::EcoString;
 
-use super::answer::{answer, answer_or_load};
-use super::common::Shared;
-use super::options::ManagerOptions;
 use super::own_memory;
-use super::settings::Lifetime;
-use super::shape;
-use super::stale::Labelled;
-use super::stats::{Event, ManagerStats};
-use super::tier::{Cached, Tier};
 use crate::backend::erased::one_table;
 use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet, Value};
 use crate::error::{Error, Result};
+use crate::typed::decode;
+use crate::typed::lookup::{answer, answer_or_load};
+use crate::typed::options::ManagerOptions;
+use crate::typed::settings::Lifetime;
+use crate::typed::shared::Shared;
+use crate::typed::stale::Labelled;
+use crate::typed::stats::{Event, ManagerStats};
+use crate::typed::{Cached, Tier};
 
 /// Entries of a manager without a backend.
 const OWN_SIZE: usize = 10_000;
@@ -138,7 +138,7 @@ impl CacheValue for Prefix {
 
     /// Anything but a string is a miss.
     fn from_json(json: &Json) -> Option<Self> {
-        shape::noted(json.as_str().map(Self::from))
+        decode::noted(json.as_str().map(Self::from))
     }
 
     fn exceeds(&self, limit: usize) -> bool {

@@ -12,9 +12,9 @@ mod engine;
 #[path = "../../src/error.rs"]
 #[allow(dead_code, unreachable_pub, unexpected_cfgs)]
 mod error;
-#[path = "../../src/load/mod.rs"]
+#[path = "../../src/single_flight/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
-mod load;
+mod single_flight;
 #[path = "../../src/sync/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
 mod sync;

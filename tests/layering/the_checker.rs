@@ -30,9 +30,13 @@ fn sees_std_sync_however_it_is_spelled() {
         "use std::{fmt, sync::Arc};",
         "std::sync::Arc",
     );
-    breaks("load/flight.rs", "use std::{fmt, thread};", "std::thread");
     breaks(
-        "load/flight.rs",
+        "single_flight/flight.rs",
+        "use std::{fmt, thread};",
+        "std::thread",
+    );
+    breaks(
+        "single_flight/flight.rs",
         "fn f() { ::std::thread::yield_now() }",
         "std::thread::yield_now",
     );
@@ -67,7 +71,7 @@ fn sees_upper_layers_runtimes_and_servers() {
         "crate::engine::Table",
     );
     breaks(
-        "load/group.rs",
+        "single_flight/group.rs",
         "use crate::{engine::lease::Lease, time};",
         "crate::engine::lease::Lease",
     );
@@ -80,6 +84,16 @@ fn sees_upper_layers_runtimes_and_servers() {
         "managers/prefix.rs",
         "fn f(c: redis::Client) {}",
         "redis::Client",
+    );
+    breaks(
+        "typed/fetch.rs",
+        "use crate::managers::PrefixCache;",
+        "crate::managers::PrefixCache",
+    );
+    breaks(
+        "backend/memory.rs",
+        "use crate::typed::Tier;",
+        "crate::typed::Tier",
     );
     breaks("backend/near/mod.rs", "use redis::Value;", "redis::Value");
     breaks(
@@ -111,7 +125,10 @@ fn sees_a_lock_in_the_engine() {
         "m!(let x = Mutex::new(1));",
         "Mutex::new",
     );
-    keeps("load/flight.rs", "use crate::sync::{Condvar, Mutex};");
+    keeps(
+        "single_flight/flight.rs",
+        "use crate::sync::{Condvar, Mutex};",
+    );
 }
 
 #[test]

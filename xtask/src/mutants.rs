@@ -26,7 +26,7 @@ use crate::workspace::{Workspace, cargo, files};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The files to change, as paths from the root of the repository; all of `engine` and `load` take some hours
+    /// The files to change, as paths from the root of the repository; all of `engine` and `single_flight` take some hours
     #[arg(default_values = ["src/engine/table/mod.rs"])]
     files: Vec<String>,
     /// Only what survived the last run, as `results.tsv` has it

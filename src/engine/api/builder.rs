@@ -10,7 +10,7 @@ use crate::engine::reclaim::supply::{Batches, Budget, Supply};
 use crate::engine::table::MAX_CAPACITY;
 use crate::engine::threads::registry::Locals;
 use crate::error::Error;
-use crate::load::Group;
+use crate::single_flight::Group;
 use crate::sync::Arc;
 use crate::time::{Clock, CoarseTicker, Ticker, Ticking};
 use std::hash::{BuildHasher, Hash};

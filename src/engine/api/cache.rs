@@ -9,7 +9,7 @@ use crate::engine::lease::{Board, Lease};
 use crate::engine::threads::current::{Here, here};
 use crate::engine::threads::local::Local;
 use crate::engine::threads::registry::Locals;
-use crate::load::Group;
+use crate::single_flight::Group;
 use crate::sync::Arc;
 use crate::time::{Clock, Deadline, Ticking};
 use papaya::Equivalent;

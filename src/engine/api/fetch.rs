@@ -2,7 +2,7 @@
 
 use super::cache::TtlCache;
 use crate::engine::lease::Lease;
-use crate::load::{LeaseSource, Store};
+use crate::single_flight::{LeaseSource, Store};
 use crate::sync::StdArc as Arc;
 use std::hash::{BuildHasher, Hash};
 

@@ -9,16 +9,16 @@ use std::time::Duration;
 
 pub use value::{GuildConfig, GuildConfigUpdate, Missing, Unknown};
 
-use super::answer::{answer, answer_or_load};
-use super::common::Shared;
-use super::options::ManagerOptions;
 use super::own_memory;
-use super::settings::Lifetime;
-use super::stale::Labelled;
-use super::stats::{Event, ManagerStats};
-use super::tier::Tier;
 use crate::backend::{Backend, Family, KeyRef, KeySet, Value};
 use crate::error::{Error, Result};
+use crate::typed::Tier;
+use crate::typed::lookup::{answer, answer_or_load};
+use crate::typed::options::ManagerOptions;
+use crate::typed::settings::Lifetime;
+use crate::typed::shared::Shared;
+use crate::typed::stale::Labelled;
+use crate::typed::stats::{Event, ManagerStats};
 
 const TTL: Duration = Duration::from_secs(600);
 /// Entries of a manager without a backend.

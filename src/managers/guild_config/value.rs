@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::backend::erased::one_table;
 use crate::backend::{CacheValue, Json, JsonObject, Value};
-use crate::managers::shape;
-use crate::managers::tier::Cached;
+use crate::typed::Cached;
+use crate::typed::decode;
 
 /// The four fields that are understood, in the order of the wire.
 const NAMES: [&str; 4] = [
@@ -162,7 +162,7 @@ impl CacheValue for GuildConfig {
     }
 
     fn from_json(json: &Json) -> Option<Self> {
-        shape::noted(match Self::read(json) {
+        decode::noted(match Self::read(json) {
             Some((config, true)) => Some(config),
             _ => None,
         })

@@ -5,13 +5,13 @@ use std::error::Error as StdError;
 use std::future::Future;
 
 use super::fallbacks::{fallback, lineage};
-use super::types::{CommandPermission, CommandRule};
+use super::rows::{CommandPermission, CommandRule};
 use super::{PermissionCache, warm, whole};
 use crate::backend::{Family, Key, KeyRef, KeySet};
 use crate::error::{Error, Result};
-use crate::managers::answer::{answer, answer_or_load};
-use crate::managers::stale::Labelled;
-use crate::managers::stats::Event;
+use crate::typed::lookup::{answer, answer_or_load};
+use crate::typed::stale::Labelled;
+use crate::typed::stats::Event;
 
 impl PermissionCache {
     /// The cached rule of a command itself. In memory it allocates nothing and never waits.

@@ -6,10 +6,10 @@ use std::future::Future;
 
 use super::PermissionCache;
 use super::commands::{command_of, rule};
-use super::types::{CommandPermission, CommandRule};
+use super::rows::{CommandPermission, CommandRule};
 use crate::backend::{Family, Key, KeyRef, KeySet};
 use crate::error::{Error, Result};
-use crate::managers::fetch_many::Loader;
+use crate::typed::fetch_many::Loader;
 
 /// The command and those above it, nearest first: `"a b c"`, `"a b"`, `"a"`.
 pub(crate) fn lineage(command: &str) -> impl Iterator<Item = &str> {

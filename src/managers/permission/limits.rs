@@ -1,7 +1,7 @@
 //! What the Python side takes of a row. It checks every row it reads, and one that it refuses raises there until its TTL
 //! ends; so such a row is not written.
 
-use super::types::{CommandPermission, PermissionAssignment, PermissionRank};
+use super::rows::{CommandPermission, PermissionAssignment, PermissionRank};
 
 /// In characters, as Python counts them.
 const NAME: usize = 100;

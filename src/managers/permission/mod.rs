@@ -21,29 +21,29 @@ mod ranks;
 mod roles;
 mod row;
 mod row_text;
-mod types;
+mod rows;
 mod warm;
 mod warm_all;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-pub use types::{
+pub use rows::{
     CommandPermission, CommandRule, GuildPermissions, MAX_RANK, PermissionAssignment,
     PermissionRank, Rows,
 };
 pub use warm::Warmed;
 pub use warm_all::{PreWarm, WarmFailure, WarmProgress, WarmReport};
 
-use super::common::{Shared, is_local};
-use super::options::ManagerOptions;
 use super::own_memory;
-use super::settings::Lifetime;
-use super::stats::ManagerStats;
-use super::tier::{Tier, whole};
 use crate::backend::{Backend, Family, KeySet};
 use crate::error::Result;
-use types::UserRank;
+use crate::typed::options::ManagerOptions;
+use crate::typed::settings::Lifetime;
+use crate::typed::shared::{Shared, is_local};
+use crate::typed::stats::ManagerStats;
+use crate::typed::{Tier, whole};
+use rows::UserRank;
 
 const TTL: Duration = Duration::from_secs(600);
 const USER_RANK_TTL: Duration = Duration::from_secs(300);

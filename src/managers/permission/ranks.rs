@@ -3,13 +3,13 @@
 use std::error::Error as StdError;
 use std::future::Future;
 
-use super::types::{MAX_RANK, PermissionAssignment, PermissionRank, Rows, UserRank};
+use super::rows::{MAX_RANK, PermissionAssignment, PermissionRank, Rows, UserRank};
 use super::{PermissionCache, roles, warm, whole};
 use crate::backend::{Family, KeyRef, KeySet};
 use crate::error::{Error, ErrorKind, Result};
-use crate::managers::answer::{answer, answer_or_load};
-use crate::managers::stale::Labelled;
-use crate::managers::stats::Event;
+use crate::typed::lookup::{answer, answer_or_load};
+use crate::typed::stale::Labelled;
+use crate::typed::stats::Event;
 
 impl PermissionCache {
     /// The cached ranks of a guild.

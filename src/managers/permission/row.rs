@@ -1,7 +1,7 @@
 //! Rows as JSON objects, field by field.
 
 use super::limits::{self, Checked};
-use super::types::{CommandPermission, PermissionAssignment, PermissionRank, Rows};
+use super::rows::{CommandPermission, PermissionAssignment, PermissionRank, Rows};
 use crate::backend::erased::{Table, one_table};
 use crate::backend::{Json, JsonObject};
 

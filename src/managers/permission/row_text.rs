@@ -1,7 +1,7 @@
 //! A command's row as `json.dumps` and this library write it, read without the general parser: a bot reads sixty of them
 //! at a time, and that was half of what it waited for. Whatever is written in another way is left to the general parser.
 
-use super::types::CommandPermission;
+use super::rows::CommandPermission;
 use crate::backend::leading_string;
 
 /// What is still to be read.

@@ -12,14 +12,14 @@ use std::error::Error as StdError;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::types::{CommandRule, GuildPermissions};
+use super::rows::{CommandRule, GuildPermissions};
 use super::{PermissionCache, commands, fallbacks};
 use crate::backend::{Backend, Key, KeyRef, Lease, Roles, Value};
 use crate::error::{Error, Result};
-use crate::managers::common::is_local;
-use crate::managers::fetch::runtime;
-use crate::managers::stats::Event;
-use crate::managers::tier::Cached;
+use crate::typed::Cached;
+use crate::typed::fetch::runtime;
+use crate::typed::shared::is_local;
+use crate::typed::stats::Event;
 
 /// How often an entry that was not published is tried again, while nothing of its guild has changed: with very many
 /// leases out at once some share a slot, and a write of one key voids the other's.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::task::{Id, JoinSet};
 
 use super::PermissionCache;
-use super::types::GuildPermissions;
+use super::rows::GuildPermissions;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What pre-warming many guilds came to.

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::super::check;
 use super::support::World;
-use crate::load::{FlightError, Joined};
+use crate::single_flight::{FlightError, Joined};
 use crate::sync::{StdArc, thread};
 
 /// A guard is dropped while one thread waits or is about to: that thread loads, now or as a newcomer.

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::super::check;
 use super::support::{World, poll_once};
-use crate::load::Joined;
+use crate::single_flight::Joined;
 use crate::sync::{StdArc, thread};
 
 /// One waiter cancels while the leader lands and another waits: the other still gets the value.

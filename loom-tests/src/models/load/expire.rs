@@ -2,7 +2,7 @@
 
 use super::super::check;
 use super::support::{KEY, World};
-use crate::load::{FlightError, Joined};
+use crate::single_flight::{FlightError, Joined};
 use crate::sync::{AtomicBool, Ordering, StdArc, thread};
 
 /// A waiter's patience ends while the leader lands and another waiter waits: the other gets the value or

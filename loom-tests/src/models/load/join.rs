@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::super::check;
 use super::support::World;
-use crate::load::Joined;
+use crate::single_flight::Joined;
 use crate::sync::{StdArc, thread};
 
 /// Two threads miss at once: one load, both get its value, wherever the second one meets the first

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize as Counter, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 
-use crate::load::{Entry, Group, JoinFuture, LeaderGuard, LeaseSource, Store};
+use crate::single_flight::{Entry, Group, JoinFuture, LeaderGuard, LeaseSource, Store};
 use crate::sync::{AtomicU64, Mutex, Ordering, StdArc};
 
 pub(super) const KEY: u8 = 1;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-use crate::load::{Group, LeaseSource, Store};
+use crate::single_flight::{Group, LeaseSource, Store};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, StdArc, thread};
 
 /// A cache of `V` by `u64`: one generation voids every lease, which is coarse and exact enough here.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::backend_cell::Slot;
 use super::options::{ManagerOptions, Scope};
 use super::settings::Settings;
-use super::slot::Slot;
 use super::stats::{Counters, Event, ManagerStats};
 use crate::backend::{Backend, KeyRef, KeySet};
 use crate::error::Result;

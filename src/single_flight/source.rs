@@ -1,4 +1,4 @@
-//! What `load` knows of a cache: leases, and a place to look up and publish values.
+//! What `single_flight` knows of a cache: leases, and a place to look up and publish values.
 
 use std::hash::Hash;
 

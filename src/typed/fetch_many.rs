@@ -9,10 +9,10 @@ use tokio::task::JoinHandle;
 
 use super::fetch::{Guard, runtime};
 use super::flights::Flights;
-use super::tier::{Cached, Tier};
+use super::{Cached, Tier};
 use crate::backend::{Key, KeyRef, Lease, Value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::load::{Baton, Entry, FlightError, JoinFuture, Joined};
+use crate::single_flight::{Baton, Entry, FlightError, JoinFuture, Joined};
 
 type Join<T> = JoinFuture<Key, T, Lease>;
 type Loading<T> = Pin<Box<dyn Future<Output = Result<Vec<T>>> + Send>>;

@@ -108,7 +108,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_keeps_the_backend_it_has_and_the_slots_own_one_is_emptied() {
         let own = InMemoryBackend::new(Duration::from_secs(300), Some(10));
-        let settings = Settings::new(&crate::managers::ManagerOptions::new());
+        let settings = Settings::new(&crate::typed::options::ManagerOptions::new());
         let slot = Slot::new(own.clone().into(), settings, true);
         let before = slot.backend();
         let key = KeyRef::Prefix { guild: 1 };

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::support::{
     Task, TestGroup, TestStore, assert_at_rest, quiet_panic, until, until_waiting,
 };
-use crate::load::nesting::{self, Cycle, Edges, Node, Scope};
-use crate::load::{LeaderGuard, Shared};
+use crate::single_flight::nesting::{self, Cycle, Edges, Node, Scope};
+use crate::single_flight::{LeaderGuard, Shared};
 use crate::sync::{AtomicUsize, Mutex, Ordering, StdArc, thread};
 
 #[test]

@@ -13,10 +13,10 @@ use tokio::task::JoinHandle;
 
 use super::flights::Flights;
 use super::stats::Event;
-use super::tier::{Cached, Later, Tier};
+use super::{Cached, Later, Tier};
 use crate::backend::{Key, KeyRef, Lease, Value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::load::{FlightError, LeaderGuard, Shared};
+use crate::single_flight::{FlightError, LeaderGuard, Shared};
 
 /// Waiters end a flight this much later than its own task does: they act only when the task is stuck.
 const GRACE: Duration = Duration::from_secs(1);

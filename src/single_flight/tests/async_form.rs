@@ -3,7 +3,7 @@
 use std::future::{pending, ready};
 
 use super::support::{Task, TestGroup, TestLease, TestStore, assert_at_rest};
-use crate::load::{Entry, FlightError, JoinFuture, Joined, LeaderGuard, Shared};
+use crate::single_flight::{Entry, FlightError, JoinFuture, Joined, LeaderGuard, Shared};
 use crate::sync::Mutex;
 
 pub(super) type Guard = LeaderGuard<u64, u32, TestLease>;

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::support::{TestGroup, TestStore, assert_at_rest, quiet_panic, until, until_waiting};
-use crate::load::Entry;
+use crate::single_flight::Entry;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering, StdArc, thread};
 
 const WAITERS: usize = 6;

@@ -11,8 +11,8 @@ use super::row::Row;
 use super::row_text;
 use crate::backend::erased::{Internal, Table, one_table};
 use crate::backend::{CacheValue, Json};
-use crate::managers::shape;
-use crate::managers::tier::Cached;
+use crate::typed::Cached;
+use crate::typed::decode;
 
 /// The highest rank of a user.
 pub const MAX_RANK: u8 = 10;
@@ -133,7 +133,7 @@ impl CacheValue for CommandRule {
     }
 
     fn from_json(json: &Json) -> Option<Self> {
-        shape::noted(json.get("_v").and_then(|rule| match rule {
+        decode::noted(json.get("_v").and_then(|rule| match rule {
             Json::Null => Some(Self::Unset),
             row => CommandPermission::from_json(row).map(Self::from),
         }))
@@ -196,7 +196,7 @@ impl<R: Row> CacheValue for Rows<R> {
 
     /// One row of a wrong shape spoils the list: a rank that is left out could allow too much.
     fn from_json(json: &Json) -> Option<Self> {
-        shape::noted(
+        decode::noted(
             json.as_array()
                 .and_then(|rows| rows.iter().map(R::from_json).collect()),
         )
@@ -236,7 +236,7 @@ impl CacheValue for UserRank {
     }
 
     fn from_json(json: &Json) -> Option<Self> {
-        shape::noted(Self::read(json.as_i64()))
+        decode::noted(Self::read(json.as_i64()))
     }
 
     one_table!(UserRank);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use crate::backend::{Backend, Key, Lease};
-use crate::load::Group;
+use crate::single_flight::Group;
 use crate::sync::PerProcess;
 
 /// How many publications can be under way without waiting for one another.

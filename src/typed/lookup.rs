@@ -31,7 +31,7 @@ macro_rules! answer_or_load {
         'answer: {
             let key = $key;
             if let Some(lent) = $tier.at_hand(key)
-                && $crate::managers::tier::Cached::is_whole(lent.value())
+                && $crate::typed::Cached::is_whole(lent.value())
             {
                 break 'answer Ok($tier.hit(&lent));
             }
@@ -39,7 +39,7 @@ macro_rules! answer_or_load {
                 let mut found = None;
                 let answered = $tier.peek(key, &mut found);
                 if let Some(value) = found
-                    && $crate::managers::tier::Cached::is_whole(&value)
+                    && $crate::typed::Cached::is_whole(&value)
                 {
                     break 'answer Ok(value);
                 }

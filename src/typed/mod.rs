@@ -2,22 +2,34 @@
 //!
 //! Three outcomes are told apart throughout (T36): a value, absent, and unavailable (an error).
 
+pub(crate) mod backend_cell;
+pub(crate) mod decode;
+pub(crate) mod fetch;
+pub(crate) mod fetch_many;
+pub(crate) mod flights;
+pub(crate) mod lookup;
+pub(crate) mod options;
+pub(crate) mod settings;
+pub(crate) mod shared;
+pub(crate) mod stale;
+pub(crate) mod stats;
+
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::common::{Shared, is_local};
-use super::flights::Flights;
-use super::options::OnOutage;
-use super::settings::Lifetime;
-use super::shape::{self, Read};
-use super::stale::Labelled;
-use super::stats::Event;
 use crate::backend::{AtHand, Backend, CacheValue, Key, KeyRef, Lease, Peek, Ttl, Value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::load::LeaseSource;
+use crate::single_flight::LeaseSource;
+use decode::Read;
+use flights::Flights;
+use options::OnOutage;
+use settings::Lifetime;
+use shared::{Shared, is_local};
+use stale::Labelled;
+use stats::Event;
 
 /// A value that a manager keeps.
 pub(crate) trait Cached: CacheValue {
@@ -139,7 +151,7 @@ impl<T: Cached> Tier<T> {
     #[inline(never)]
     fn missed(&self) {
         self.count(Event::Miss);
-        if shape::was_wrong() {
+        if decode::was_wrong() {
             self.count(Event::Undecodable);
         }
     }
@@ -174,7 +186,7 @@ impl<T: Cached> Tier<T> {
             .as_ref()
             .map(|known| (known, known.lease(key)));
         let read = backend.get_as::<Read<T>>(key);
-        let found = shape::counting(&self.shared.counters, read)
+        let found = decode::counting(&self.shared.counters, read)
             .await?
             .map(|Read(value)| value);
         if let (Some((known, lease)), Some(value)) = (known, &found) {
@@ -200,7 +212,7 @@ impl<T: Cached> Tier<T> {
             let peek = |key: &KeyRef<'_>| match backend.peek::<T>(*key) {
                 Peek::Hit(value) => Some(Some(value)),
                 Peek::Miss => {
-                    if shape::was_wrong() {
+                    if decode::was_wrong() {
                         self.count(Event::Undecodable);
                     }
                     Some(None)
@@ -216,7 +228,7 @@ impl<T: Cached> Tier<T> {
         let leases: Option<Vec<_>> =
             known.map(|known| keys.iter().map(|key| known.lease(*key)).collect());
         let read = backend.get_many_as::<Read<T>>(keys);
-        let found: Vec<Option<T>> = shape::counting(&self.shared.counters, read)
+        let found: Vec<Option<T>> = decode::counting(&self.shared.counters, read)
             .await?
             .into_iter()
             .map(|found| found.map(|Read(value)| value))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How far [`clear_all`](super::GuildConfigCacheManager::clear_all) and `invalidate_guild` reach.
+/// How far [`clear_all`](crate::managers::GuildConfigCacheManager::clear_all) and `invalidate_guild` reach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scope {
@@ -83,7 +83,7 @@ impl ManagerOptions {
         self
     }
 
-    /// How long the ranks of users live ([`PermissionCache`](super::PermissionCache) only). Default: 300 s.
+    /// How long the ranks of users live ([`PermissionCache`](crate::managers::PermissionCache) only). Default: 300 s.
     pub fn user_rank_ttl(mut self, ttl: Duration) -> Self {
         self.user_rank_ttl = Some(ttl);
         self

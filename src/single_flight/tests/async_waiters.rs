@@ -6,7 +6,7 @@ use std::task::{Context, Wake, Waker};
 
 use super::async_form::{fixture, lead, value, wait};
 use super::support::{Task, TestGroup, TestStore, assert_at_rest, quiet_panic, until_waiting};
-use crate::load::{Entry, FlightError, Joined};
+use crate::single_flight::{Entry, FlightError, Joined};
 use crate::sync::{StdArc, thread};
 
 #[test]

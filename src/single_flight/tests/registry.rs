@@ -1,7 +1,7 @@
 //! The registry over papaya: its loom stand-in is used by the models, so this one has its own test.
 
-use crate::load::flight::Flight;
-use crate::load::registry::Registry;
+use crate::single_flight::flight::Flight;
+use crate::single_flight::registry::Registry;
 use crate::sync::StdArc;
 
 #[test]

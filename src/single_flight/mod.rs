@@ -65,7 +65,7 @@
 //! | `get_or_fetch`, `try_get_or_fetch`, `JoinFuture::wait` | the leader of the same key, by parking the thread |
 //! | `share`, `JoinFuture` | the leader of the same key, without blocking |
 //! | joining inside a loader | besides, the edge lists of the loads linked to it, each for a few instructions |
-//! | invalidating, setting, clearing | nothing here: `load` is not told, it asks the lease |
+//! | invalidating, setting, clearing | nothing here: `single_flight` is not told, it asks the lease |
 //!
 //! Loads of different keys never wait for each other, unless a loader itself asks for another key.
 //!

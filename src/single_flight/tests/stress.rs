@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::support::{Task, TestGroup, TestLease, TestStore, assert_at_rest, quiet_panic};
-use crate::load::{Entry, Joined, LeaderGuard};
+use crate::single_flight::{Entry, Joined, LeaderGuard};
 use crate::sync::{AtomicU64, Mutex, Ordering, thread};
 
 const KEYS: u64 = 3;
