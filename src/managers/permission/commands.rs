@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::future::Future;
 
-use super::fallbacks::{fallback, lineage};
+use super::keys::{command_of, fallback, lineage, rule};
 use super::rows::{CommandPermission, CommandRule};
 use super::{PermissionCache, warm, whole};
 use crate::backend::{Family, Key, KeyRef, KeySet};
@@ -178,17 +178,5 @@ impl PermissionCache {
             cache.shared.remove_together(&keys, &sets).await.map(drop)
         })
         .await
-    }
-}
-
-pub(super) fn rule(guild: u64, command: &str) -> KeyRef<'_> {
-    KeyRef::CommandPermission { guild, command }
-}
-
-pub(super) fn command_of(key: &Key) -> &str {
-    match key.as_key_ref() {
-        KeyRef::CommandPermission { command, .. }
-        | KeyRef::CommandPermissionFallback { command, .. } => command,
-        _ => "",
     }
 }

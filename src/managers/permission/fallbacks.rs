@@ -5,18 +5,11 @@ use std::error::Error as StdError;
 use std::future::Future;
 
 use super::PermissionCache;
-use super::commands::{command_of, rule};
+use super::keys::{command_of, fallback, lineage, rule};
 use super::rows::{CommandPermission, CommandRule};
 use crate::backend::{Family, Key, KeyRef, KeySet};
 use crate::error::{Error, Result};
 use crate::typed::fetch_many::Loader;
-
-/// The command and those above it, nearest first: `"a b c"`, `"a b"`, `"a"`.
-pub(crate) fn lineage(command: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(command), |command| {
-        command.rsplit_once(' ').map(|(parent, _)| parent)
-    })
-}
 
 impl PermissionCache {
     /// The nearest permission among the command and its parents, if it is known: from the fallback's own
@@ -258,20 +251,9 @@ pub(super) fn nearest(line: impl IntoIterator<Item = Option<CommandRule>>) -> Op
     Some(CommandRule::Unset)
 }
 
-pub(super) fn fallback(guild: u64, command: &str) -> KeyRef<'_> {
-    KeyRef::CommandPermissionFallback { guild, command }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_goes_from_the_command_to_its_root() {
-        assert_eq!(lineage("a b c").collect::<Vec<_>>(), ["a b c", "a b", "a"]);
-        assert_eq!(lineage("a").collect::<Vec<_>>(), ["a"]);
-        assert_eq!(lineage("").collect::<Vec<_>>(), [""]);
-    }
 
     #[test]
     fn t36_what_is_unknown_on_the_way_hides_what_is_above() {

@@ -16,6 +16,7 @@
 
 mod commands;
 mod fallbacks;
+mod keys;
 mod limits;
 mod ranks;
 mod roles;
@@ -24,6 +25,7 @@ mod row_text;
 mod rows;
 mod warm;
 mod warm_all;
+mod wire;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -13,7 +13,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::rows::{CommandRule, GuildPermissions};
-use super::{PermissionCache, commands, fallbacks};
+use super::{PermissionCache, fallbacks, keys};
 use crate::backend::{Backend, Key, KeyRef, Lease, Roles, Value};
 use crate::error::{Error, Result};
 use crate::typed::Cached;
@@ -271,17 +271,17 @@ impl PermissionCache {
             });
         };
         for (name, rule) in rules {
-            let key = commands::rule(guild, name);
+            let key = keys::rule(guild, name);
             if self.commands.may_store(key, rule) {
                 add(key, rule.clone(), false);
             }
             if local && !name.contains(' ') {
                 continue;
             }
-            let line = fallbacks::lineage(name).map(|name| rules.get(name).cloned());
+            let line = keys::lineage(name).map(|name| rules.get(name).cloned());
             // One that is not whole is not among the rules either.
             if let Some(nearest) = fallbacks::nearest(line).filter(|rule| rule.check().is_ok()) {
-                add(fallbacks::fallback(guild, name), nearest, true);
+                add(keys::fallback(guild, name), nearest, true);
             }
         }
         entries
