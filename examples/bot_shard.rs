@@ -1,8 +1,8 @@
 //! A bot shard without Discord: a day of messages from the workload generator, served through the managers.
 //!
 //! ```sh
-//! cargo run --release --example bot_shard                         # in memory
-//! VALKEY_URL=valkey://127.0.0.1:6379/0 cargo run --release --example bot_shard -- 20000
+//! cargo run --release --features valkey --example bot_shard                         # in memory
+//! VALKEY_URL=valkey://127.0.0.1:6379/0 cargo run --release --features valkey --example bot_shard -- 20000
 //! ```
 //! The number is how many messages are served (default: 300,000 in memory, 20,000 on Valkey).
 

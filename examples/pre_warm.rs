@@ -1,6 +1,6 @@
 //! Pre-warming at the bot's start: bounded concurrency, progress, and one guild that fails alone.
 //!
-//! `cargo run --release --example pre_warm -- 5000 60` warms 5,000 guilds of 60 commands each, on the server that
+//! `cargo run --release --features valkey --example pre_warm -- 5000 60` warms 5,000 guilds of 60 commands each, on the server that
 //! VALKEY_URL names if there is one.
 
 use std::time::Instant;

@@ -17,8 +17,8 @@
 //!
 //! # Features
 //!
-//! Without default features the crate is the engine alone: synchronous, without a runtime. `backend` brings backends and
-//! managers (tokio, serde), `valkey` the Valkey store and the service (redis, rustls); both are on by default.
+//! With no feature the crate is the engine alone: synchronous, without a runtime. `backend` brings backends and
+//! managers (tokio, serde), `valkey` the Valkey store and the service (redis, rustls); none is on by default.
 //! `tls-ring` and `tls-aws-lc` bring the cryptography for `rediss://` and `valkeys://`, where the program installs none of its own.
 //! `twilight-model` and `serenity` let their ids be used as keys.
 //!
@@ -41,6 +41,8 @@
 //! On bounded caches nothing waits for another thread but `get_or_fetch` and its kin, which wait for the one that loads the
 //! same key. Unbounded caches inherit papaya's progress: reads never wait, writes may help the map to grow.
 #![warn(missing_docs)]
+// Says at each item which feature it needs; rustdoc can on nightly only, which docs.rs has.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "backend")]
 pub mod backend;

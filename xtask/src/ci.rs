@@ -32,13 +32,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         "lints, everything",
         cargo().args(lints).args(denied),
     );
-    let lints = [
-        "clippy",
-        "-p",
-        "tux-cache",
-        "--all-targets",
-        "--no-default-features",
-    ];
+    let lints = ["clippy", "-p", "tux-cache", "--all-targets"];
     step(
         report,
         "lints, the engine alone",

@@ -19,6 +19,8 @@ const FOLDER: &str = "tests/dependents";
 
 /// The newest twilight, serenity, and rustls with a provider of the program's choice.
 const SOME: &str = "twilight-0-18,serenity,rustls";
+/// The crates that the engine alone may bring, our own not counted.
+const ENGINE_BRINGS: usize = 11;
 const ALL: &str = "twilight-0-16,twilight-0-17,twilight-0-18,serenity,rustls";
 
 #[derive(clap::Args, Default)]
@@ -37,6 +39,11 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         }
         println!("{} sets of features", sets.len());
         Ok(())
+    });
+    report.check("what the default brings", || {
+        let crates = crates(&tree(&workspace.root, None)?);
+        println!("{}", crates.iter().cloned().collect::<Vec<_>>().join(", "));
+        only_the_engine(&crates)
     });
     // The versions that the workspace has: cargo need not build them again, and nobody need keep a second list.
     let folder = workspace.root.join(FOLDER);
@@ -94,15 +101,30 @@ fn sets(features: &[String]) -> BTreeSet<String> {
         .collect()
 }
 
-fn look_through(root: &Path, set: &str) -> Result<()> {
+/// The library's tree: with a set of its features for every target, or as it is by default on this one. A package and its
+/// features on each line.
+fn tree(root: &Path, set: Option<&str>) -> Result<String> {
     let mut tree = cargo();
-    tree.args(["tree", "--package", "tux-cache", "--no-default-features"]);
-    tree.args(["--features", set, "--edges", "normal,build"]);
-    tree.args(["--target", "all", "--prefix", "none", "--format", "{p}|{f}"]);
+    tree.args(["tree", "--package", "tux-cache", "--edges", "normal,build"]);
+    tree.args(["--prefix", "none", "--format", "{p}|{f}"]);
+    if let Some(set) = set {
+        tree.args([
+            "--no-default-features",
+            "--features",
+            set,
+            "--target",
+            "all",
+        ]);
+    }
     let tree = output(tree.current_dir(root))?;
     if !tree.contains("tux-cache v") {
         return Err("cargo tree shows no tux-cache".into());
     }
+    Ok(tree)
+}
+
+fn look_through(root: &Path, set: &str) -> Result<()> {
+    let tree = tree(root, Some(set))?;
     match tree.lines().find_map(|line| changes_others(line, set)) {
         None => Ok(()),
         Some(found) => Err(format!("with the features `{set}`: {found}").into()),
@@ -135,6 +157,28 @@ fn changes_others(line: &str, set: &str) -> Option<String> {
     Some(format!(
         "the feature `{feature}` of {name} changes what other crates get"
     ))
+}
+
+/// The names of the packages in a tree.
+fn crates(tree: &str) -> BTreeSet<String> {
+    let names = tree.lines().filter_map(|line| line.split(' ').next());
+    let others = names.filter(|name| !name.is_empty() && *name != "tux-cache");
+    others.map(str::to_owned).collect()
+}
+
+/// A map brings no runtime and no server's client to a program that asked for a map.
+fn only_the_engine(crates: &BTreeSet<String>) -> Result<()> {
+    if let Some(other) = ["tokio", "redis", "rustls", "serde", "serde_json"]
+        .into_iter()
+        .find(|&name| crates.contains(name))
+    {
+        return Err(format!("the engine alone brings {other}").into());
+    }
+    if crates.len() > ENGINE_BRINGS {
+        let (found, limit) = (crates.len(), ENGINE_BRINGS);
+        return Err(format!("the engine alone brings {found} crates, not {limit}").into());
+    }
+    Ok(())
 }
 
 fn output(command: &mut Command) -> Result<String> {
@@ -185,6 +229,19 @@ mod tests {
                 assert!(found.contains(wrong), "{found}");
             }
         }
+    }
+
+    #[test]
+    fn more_than_the_engine_is_found() {
+        let line = |name: &str| format!("{name} v1.0.0|std\n");
+        let few = "tux-cache v0.1.0 (/a)|\n".to_owned() + &line("ahash") + &line("ahash");
+        assert_eq!(crates(&few), ["ahash".to_owned()].into());
+        assert!(only_the_engine(&crates(&few)).is_ok());
+        assert!(only_the_engine(&crates(&(few + &line("tokio")))).is_err());
+        let many: String = (0..=ENGINE_BRINGS)
+            .map(|n| line(&format!("c{n}")))
+            .collect();
+        assert!(only_the_engine(&crates(&many)).is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::report::{Expect, Report};
-use crate::workspace::cargo;
+use crate::workspace::{FEATURES, cargo};
 use crate::{Result, dependents, loom};
 
 const PREFIX: &str = "long_";
@@ -88,6 +88,10 @@ fn build(package: Option<&str>) -> Result<Vec<Program>> {
         Some(package) => command.args(["--package", package]),
         None => command.args(["--workspace", "--exclude", loom::PACKAGE]),
     };
+    // Another package has none of the library's features.
+    if package.is_none_or(|package| package == "tux-cache") {
+        command.arg(FEATURES);
+    }
     command.args(["--message-format", "json-render-diagnostics"]);
     let output = command
         .stdin(Stdio::null())

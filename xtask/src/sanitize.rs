@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
             format!("sanitizers need the {TOOLCHAIN} toolchain, which is not installed").into(),
         );
     };
-    command.args(["test", "-p", "tux-cache", "--no-default-features", "--lib"]);
+    command.args(["test", "-p", "tux-cache", "--lib"]);
     for test in TESTS {
         command.args(["--test", test]);
     }

@@ -1,7 +1,9 @@
 //! `cargo xtask test`: everything that runs on stable.
 
+use std::process::Command;
+
 use crate::report::{Expect, Report};
-use crate::workspace::{Workspace, cargo};
+use crate::workspace::{FEATURES, Workspace, cargo};
 use crate::{Result, loom, python, valkey};
 
 /// The tests that talk to a real server.
@@ -33,20 +35,16 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
     };
 
     // The loom models come last and optimised; the committed fuzz corpora are replayed by an ordinary test.
-    let mut all = cargo();
-    all.args([
-        "test",
-        "--workspace",
-        "--no-fail-fast",
-        "--exclude",
-        loom::PACKAGE,
-    ]);
-    report.run("tests, whole workspace", all.args(filter), expect);
+    report.run(
+        "tests, whole workspace",
+        tests(FEATURES).args(filter),
+        expect,
+    );
 
-    // The suite above talks to the newest server there is.
+    // The suite above talks to the newest server there is. (Of the whole workspace here and below: else cargo would build
+    // most of it once more, with the features that these programs need alone.)
     if let Ok(server) = valkey::ensure(Some("8.0")) {
-        let mut older = cargo();
-        older.args(["test", "-p", "tux-cache", "--no-fail-fast"]);
+        let mut older = tests(FEATURES);
         for suite in SERVER_SUITES {
             older.args(["--test", suite]);
         }
@@ -56,25 +54,19 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
 
     // Without these features, as above, a program installs a provider of its own.
     for feature in ["tls-ring", "tls-aws-lc"] {
-        let mut tls = cargo();
-        tls.args(["test", "-p", "tux-cache", "--features", feature]);
+        let mut tls = tests(&format!("{FEATURES},tux-cache/{feature}"));
         tls.args(["--test", "tls"]);
         report.run(&format!("TLS with {feature}"), tls.args(filter), expect);
     }
 
+    // The engine alone is what one gets who asks for nothing.
     let mut engine = cargo();
-    engine.args([
-        "test",
-        "-p",
-        "tux-cache",
-        "--no-default-features",
-        "--no-fail-fast",
-    ]);
+    engine.args(["test", "-p", "tux-cache", "--no-fail-fast"]);
     report.run("tests, the engine alone", engine.args(filter), expect);
 
     if filter.is_none() {
         let mut examples = cargo();
-        examples.args(["build", "--workspace", "--examples"]);
+        examples.args(["build", "--workspace", "--examples", FEATURES]);
         report.run("examples", &mut examples, Expect::Success);
     }
     if workspace.has_package(loom::PACKAGE) {
@@ -90,4 +82,12 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The tests of the workspace but for the loom models, with these features of the library.
+fn tests(features: &str) -> Command {
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--exclude", loom::PACKAGE]);
+    command.args(["--no-fail-fast", features]);
+    command
 }
