@@ -44,6 +44,12 @@
 // Says at each item which feature it needs; rustdoc can on nightly only, which docs.rs has.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// One word of the table holds a pointer and a tag, and deadlines are 64 bits wide.
+#[cfg(not(all(target_pointer_width = "64", target_has_atomic = "64")))]
+compile_error!(
+    "tux-cache needs a target with 64-bit pointers and 64-bit atomics, such as x86_64 or aarch64"
+);
+
 #[cfg(feature = "backend")]
 pub mod backend;
 mod engine;
