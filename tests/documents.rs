@@ -185,7 +185,7 @@ fn rustdoc_names_no_code_of_the_design() {
         let public = [
             "lib.rs",
             "error.rs",
-            "time.rs",
+            "time/mod.rs",
             "backend/mod.rs",
             "managers/mod.rs",
             "service/mod.rs",

@@ -31,7 +31,7 @@ mod engine;
 mod single_flight;
 #[path = "../../src/sync/mod.rs"]
 mod sync;
-#[path = "../../src/time.rs"]
+#[path = "../../src/time/mod.rs"]
 mod time;
 
 mod models;

@@ -1,7 +1,7 @@
 //! The process-wide coarse ticker.
 
 use super::late::LATE;
-use super::{Clock, NANOS_PER_TICK, TickCell, Ticker};
+use super::{NANOS_PER_TICK, TickCell, Ticker, TimeSource};
 use crate::sync::in_forked_child;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -150,8 +150,8 @@ impl Ticker for Passive {
 
 impl CoarseTicker {
     /// The process-wide time for a cache that may never need it: starts no thread.
-    pub(crate) fn clock() -> Clock {
-        Clock::new(Passive)
+    pub(crate) fn time_source() -> TimeSource {
+        TimeSource::new(Passive)
     }
 }
 
@@ -220,13 +220,13 @@ mod tests {
     #[test]
     fn the_thread_ticks_while_a_ticker_lives() {
         let ticker = CoarseTicker::new();
-        let clock = CoarseTicker::clock();
-        let (before, deadline) = (clock.tick(), Instant::now() + Duration::from_secs(10));
-        while ticker.cell().unwrap().stamp().is_none() || clock.tick() <= before + 1 {
+        let time = CoarseTicker::time_source();
+        let (before, deadline) = (time.tick(), Instant::now() + Duration::from_secs(10));
+        while ticker.cell().unwrap().stamp().is_none() || time.tick() <= before + 1 {
             assert!(Instant::now() < deadline, "the ticker does not tick");
             std::thread::yield_now();
         }
-        assert!(ticker.now() >= Duration::from_millis(clock.tick()));
+        assert!(ticker.now() >= Duration::from_millis(time.tick()));
     }
 
     /// A ticker of the test's own, where a search for leaks finds it: its thread may outlive the test.

@@ -1,8 +1,8 @@
-//! K4 with caches whose ticker is late, against a list of what was written when. Time is injected.
+//! Tickers; K4 with caches whose ticker is late, against a list of what was written when. Time is injected.
 
 use super::deadline::Line;
 use super::late::LATE;
-use super::{TickCell, Ticker};
+use super::{ManualTicker, Stamp, TickCell, Ticker, TimeSource};
 use crate::TtlCache;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -217,4 +217,15 @@ fn nothing_ends_early_however_late_the_ticker_is() {
             }
         }
     }
+}
+
+#[test]
+fn manual_ticker_clones_share_the_time_and_saturate() {
+    let a = ManualTicker::new();
+    let time = TimeSource::new(a.clone());
+    a.clone().advance(Duration::from_micros(2999));
+    assert_eq!((time.tick(), a.now()), (2, Duration::from_micros(2999)));
+    assert_eq!(time.stamp(), Stamp::exact(2));
+    a.advance(Duration::MAX);
+    assert_eq!(a.now(), Duration::from_nanos(u64::MAX));
 }

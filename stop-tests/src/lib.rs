@@ -19,7 +19,7 @@ mod single_flight;
 #[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
 mod sync;
 /// As in the library.
-#[path = "../../src/time.rs"]
+#[path = "../../src/time/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
 pub mod time;
 

@@ -61,7 +61,7 @@ fn sees_upper_layers_runtimes_and_servers() {
         "tokio::sync::Notify",
     );
     breaks(
-        "time.rs",
+        "time/mod.rs",
         "fn f() -> serde_json::Value { todo() }",
         "serde_json::Value",
     );

@@ -27,7 +27,7 @@ mod single_flight;
 #[path = "../../../src/sync/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
 mod sync;
-#[path = "../../../src/time.rs"]
+#[path = "../../../src/time/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
 mod time;
 

@@ -12,7 +12,7 @@ use crate::engine::threads::registry::Locals;
 use crate::error::Error;
 use crate::single_flight::Group;
 use crate::sync::Arc;
-use crate::time::{Clock, CoarseTicker, Ticker, Ticking};
+use crate::time::{CoarseTicker, Ticker, Ticking, TimeSource};
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub struct TtlCacheBuilder<K, V, S = ahash::RandomState> {
     ttl: Option<Duration>,
     bound: Option<Bound>,
     hasher: S,
-    clock: Option<Clock>,
+    time: Option<TimeSource>,
     shards: usize,
     types: PhantomData<fn() -> (K, V)>,
 }
@@ -52,7 +52,7 @@ impl<K, V> TtlCacheBuilder<K, V> {
             ttl: None,
             bound: None,
             hasher: ahash::RandomState::new(),
-            clock: None,
+            time: None,
             shards: 64,
             types: PhantomData,
         }
@@ -97,7 +97,7 @@ impl<K, V, S> TtlCacheBuilder<K, V, S> {
             ttl: self.ttl,
             bound: self.bound,
             hasher,
-            clock: self.clock,
+            time: self.time,
             shards: self.shards,
             types: PhantomData,
         }
@@ -106,7 +106,7 @@ impl<K, V, S> TtlCacheBuilder<K, V, S> {
     /// Another source of time; the default is the process-wide [`CoarseTicker`].
     pub fn ticker(self, ticker: impl Ticker) -> Self {
         Self {
-            clock: Some(Clock::new(ticker)),
+            time: Some(TimeSource::new(ticker)),
             ..self
         }
     }
@@ -187,7 +187,7 @@ where
         let locals = Locals::new(supply, is_bounded);
         Ok(TtlCache {
             index,
-            clock: self.clock.unwrap_or_else(CoarseTicker::clock),
+            time: self.time.unwrap_or_else(CoarseTicker::time_source),
             ticking: Ticking::default(),
             ttl: self.ttl.into(),
             board,

@@ -11,7 +11,7 @@ use crate::engine::threads::local::Local;
 use crate::engine::threads::registry::Locals;
 use crate::single_flight::Group;
 use crate::sync::Arc;
-use crate::time::{Clock, Deadline, Ticking};
+use crate::time::{Deadline, Ticking, TimeSource};
 use papaya::Equivalent;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
@@ -50,7 +50,7 @@ pub struct TtlCache<K, V, S = ahash::RandomState> {
     /// First, since it is dropped first: what was unlinked and waits to be freed goes before what it was unlinked from.
     pub(in crate::engine) locals: Locals<K, V>,
     pub(in crate::engine) index: Index<K, V, S>,
-    pub(in crate::engine) clock: Clock,
+    pub(in crate::engine) time: TimeSource,
     /// Keeps the process-wide ticker going from the first deadline on.
     pub(in crate::engine) ticking: Ticking,
     pub(in crate::engine) ttl: Life,
@@ -186,12 +186,12 @@ where
             Index::Bounded(hasher, bounded) => {
                 let hash = hash_of(hasher, key);
                 let _guard = here.slot().enter();
-                let now = bounded.at(self.clock.tick());
+                let now = bounded.at(self.time.tick());
                 // SAFETY: the guard is open for as long as the entry is used.
                 unsafe { bounded.peek(hash, now, |k| k.borrow() == key) }.map(|e| read(&e.value))
             }
             Index::Unbounded(map) => {
-                map.peek_with(&here, self.local(&here), key, self.clock.tick(), read)
+                map.peek_with(&here, self.local(&here), key, self.time.tick(), read)
             }
             Index::Nothing(_) => None,
         }
@@ -340,7 +340,7 @@ where
                 let (stamp, tick) = self.time_of_write(local);
                 (Deadline::after(stamp, ticks), tick)
             }
-            _ => (Deadline::NEVER, self.clock.tick()),
+            _ => (Deadline::NEVER, self.time.tick()),
         };
         let stored = match &self.index {
             Index::Bounded(_, bounded) => {

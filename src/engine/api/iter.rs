@@ -14,7 +14,7 @@ where
     /// Visits every live entry in no particular order. Weakly consistent: what is set or removed meanwhile may or may not
     /// be seen; nothing is seen twice unless it is removed and set again. Counts as no use. `visit` may call the cache.
     pub fn for_each(&self, mut visit: impl FnMut(&K, &V)) {
-        let tick = self.clock.tick();
+        let tick = self.time.tick();
         let here = here();
         match &self.index {
             Index::Bounded(_, bounded) => {
@@ -60,7 +60,7 @@ where
 
     fn next(&mut self) -> Option<(K, V)> {
         while self.ready.is_empty() {
-            let tick = self.cache.clock.tick();
+            let tick = self.cache.time.tick();
             match &self.cache.index {
                 Index::Bounded(_, bounded) if self.bucket < bounded.buckets() => {
                     let here = here();

@@ -24,7 +24,7 @@ where
         let here = here();
         let local = self.local(&here);
         let hash = self.hash(key);
-        let tick = self.clock.tick();
+        let tick = self.time.tick();
         let went = match &self.index {
             Index::Bounded(_, bounded) => {
                 let _guard = here.slot().enter();
@@ -51,7 +51,7 @@ where
         let Some(_claim) = lease.claim(self.clears()) else {
             return false;
         };
-        let tick = self.clock.tick();
+        let tick = self.time.tick();
         let held = match &self.index {
             Index::Bounded(_, bounded) => {
                 let _guard = here.slot().enter();
@@ -79,7 +79,7 @@ where
     ) -> usize {
         let here = here();
         let local = self.local(&here);
-        let tick = self.clock.tick();
+        let tick = self.time.tick();
         let count = match &self.index {
             Index::Bounded(_, bounded) => {
                 bounded.void_reached(reached);
@@ -136,9 +136,9 @@ where
         match &self.index {
             Index::Bounded(_, bounded) => {
                 let _guard = here.slot().enter();
-                bounded.len(bounded.at(self.clock.tick()))
+                bounded.len(bounded.at(self.time.tick()))
             }
-            Index::Unbounded(map) => map.len(&here, self.local(&here), self.clock.tick()),
+            Index::Unbounded(map) => map.len(&here, self.local(&here), self.time.tick()),
             Index::Nothing(_) => 0,
         }
     }
@@ -150,9 +150,9 @@ where
         match &self.index {
             Index::Bounded(_, bounded) => {
                 let _guard = here.slot().enter();
-                bounded.is_empty(bounded.at(self.clock.tick()))
+                bounded.is_empty(bounded.at(self.time.tick()))
             }
-            Index::Unbounded(map) => map.len(&here, self.local(&here), self.clock.tick()) == 0,
+            Index::Unbounded(map) => map.len(&here, self.local(&here), self.time.tick()) == 0,
             Index::Nothing(_) => true,
         }
     }
@@ -178,8 +178,8 @@ where
     pub fn sweep(&self) -> usize {
         let here = here();
         let local = self.local(&here);
-        self.clock.correct();
-        let tick = self.clock.tick();
+        self.time.correct();
+        let tick = self.time.tick();
         let count = match &self.index {
             Index::Bounded(_, bounded) => (0..bounded.groups())
                 .map(|group| {

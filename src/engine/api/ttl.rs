@@ -34,12 +34,12 @@ impl<K, V, S> TtlCache<K, V, S> {
     pub(super) fn time_of_write(&self, local: &Local<K, V>) -> (Stamp, u64) {
         let writes = local.writes.get();
         if writes.is_multiple_of(WRITES_PER_CORRECTION) {
-            let lag = self.clock.correct();
+            let lag = self.time.correct();
             if lag > local.counters.ticker_lag.get() {
                 local.counters.ticker_lag.set(lag);
             }
         }
         local.writes.set(writes.wrapping_add(1));
-        (self.clock.stamp(), self.clock.tick())
+        (self.time.stamp(), self.time.tick())
     }
 }

@@ -48,7 +48,7 @@ where
         };
         let Short { local, guard, .. } = short;
         let hash = hash_of(short.hasher, key);
-        let line = || self.clock.line();
+        let line = || self.time.line();
         // SAFETY: the guard goes with the entry, which is lent only for as long as it is open.
         let entry = unsafe { short.bounded.get_at_home(hash, line, |k| key.equivalent(k)) };
         match entry {

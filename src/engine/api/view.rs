@@ -158,7 +158,7 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        let line = || self.cache.clock.line();
+        let line = || self.cache.time.line();
         // SAFETY: the view's guard is open for as long as the view is borrowed.
         if let Some(entry) = unsafe { bounded.get_at_home(hash, line, |k| k.borrow() == key) } {
             self.local.counters.hits.add(1);
@@ -200,7 +200,7 @@ where
         // SAFETY: the same contract.
         unsafe {
             let (_, bounded) = self.index.bounded();
-            let line = || self.clock.line();
+            let line = || self.time.line();
             let value = match bounded.get_near(hash, line, |k| k.borrow() == key) {
                 Near::Found(entry) => Some(&*entry.value),
                 Near::Missing => None,
@@ -228,7 +228,7 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        let tick = self.clock.tick();
+        let tick = self.time.tick();
         let value = match &self.index {
             Index::Bounded(hasher, bounded) => {
                 let (hash, now) = (hash_of(hasher, key), bounded.at(tick));

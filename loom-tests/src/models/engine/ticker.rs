@@ -2,7 +2,7 @@
 
 use super::super::check;
 use crate::sync::{Mutex, StdArc, thread};
-use crate::time::{Clock, Deadline, Late, Line, ManualTicker, TickCell, Ticker, Ticks};
+use crate::time::{Deadline, Late, Line, ManualTicker, TickCell, Ticker, Ticks, TimeSource};
 use std::time::Duration;
 
 /// Seeded fault: `tick-stored` (a late corrector stores its older reading).
@@ -33,19 +33,19 @@ fn a_tick_never_goes_back() {
 fn a_manual_ticker_loses_no_step() {
     check("ticker::manual", 3, 100, || {
         let ticker = ManualTicker::new();
-        let clock = Clock::new(ticker.clone());
+        let time = TimeSource::new(ticker.clone());
         let other = thread::spawn({
             let ticker = ticker.clone();
             move || ticker.advance(Duration::from_millis(2))
         });
-        let first = clock.tick();
+        let first = time.tick();
         ticker.advance(Duration::from_millis(1));
-        let second = clock.tick();
+        let second = time.tick();
         assert!(second > first, "the own step is seen");
         other.join().unwrap();
         assert_eq!(ticker.now(), Duration::from_millis(3), "a step was lost");
-        assert_eq!(clock.correct(), 0, "the cell fell behind");
-        assert_eq!(clock.tick(), 3);
+        assert_eq!(time.correct(), 0, "the cell fell behind");
+        assert_eq!(time.tick(), 3);
     });
 }
 
@@ -96,7 +96,7 @@ impl Paced {
         Some((now, Deadline::after(stamp, ttl)))
     }
 
-    /// As `Clock::tick`.
+    /// As `TimeSource::tick`.
     fn tick(&self) -> u64 {
         match self.cell.line() {
             Line::PARKED => {

@@ -91,7 +91,7 @@ where
         // SAFETY: only the parts of bounded caches are found (`made_far`).
         let (hasher, bounded) = unsafe { self.index.bounded() };
         let hash = hash_of(hasher, key);
-        let line = || self.clock.line();
+        let line = || self.time.line();
         // SAFETY: the guard is open for as long as the entry is used.
         if let Some(entry) = unsafe { bounded.get_at_home(hash, line, |k| key.equivalent(k)) } {
             let value = read(&entry.value);
@@ -177,7 +177,7 @@ where
         // SAFETY: only the parts of bounded caches are found (`made_far`).
         let (hasher, bounded) = unsafe { self.index.bounded() };
         let hash = hash_of(hasher, key);
-        let line = || self.clock.line();
+        let line = || self.time.line();
         // SAFETY: the guard is open for as long as the entry is used.
         if let Some(entry) = unsafe { bounded.get_at_home(hash, line, |k| key.equivalent(k)) } {
             let value = read(&entry.value);
@@ -201,7 +201,7 @@ where
     {
         // SAFETY: only the parts of bounded caches are quick (see `build`), and only with one is there a turn to enter.
         let (_, bounded) = unsafe { self.index.bounded() };
-        let line = || self.clock.line();
+        let line = || self.time.line();
         // SAFETY: the guard is open for as long as the entry is used.
         match unsafe { bounded.get_near(hash, line, |k| key.equivalent(k)) } {
             Near::Found(entry) => {
@@ -230,7 +230,7 @@ where
     {
         let here = here();
         let local = self.local(&here);
-        let tick = self.clock.tick();
+        let tick = self.time.tick();
         let value = match &self.index {
             Index::Nothing(_) => None,
             Index::Bounded(hasher, bounded) => {

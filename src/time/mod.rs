@@ -6,15 +6,10 @@
 use crate::sync::{Arc, AtomicU64, Ordering};
 use std::time::Duration;
 
-// Said in full, since `loom-tests` includes this file by its path.
-#[path = "time/cell.rs"]
 mod cell;
 #[cfg(not(tux_loom))]
-#[path = "time/coarse.rs"]
 mod coarse;
-#[path = "time/deadline.rs"]
 mod deadline;
-#[path = "time/late.rs"]
 mod late;
 
 pub use cell::TickCell;
@@ -111,14 +106,14 @@ impl Ticker for ManualTicker {
 const NANOS_PER_TICK: u64 = 1_000_000;
 
 /// Where a cache reads the time.
-pub(crate) struct Clock {
+pub(crate) struct TimeSource {
     /// Where somebody else shows the tick: one relaxed load. Parked if nobody does.
     cell: TickCell,
     /// Then one virtual call.
     ticker: Box<dyn Ticker>,
 }
 
-impl Clock {
+impl TimeSource {
     pub(crate) fn new(ticker: impl Ticker) -> Self {
         Self {
             cell: ticker.cell().unwrap_or_else(TickCell::parked),
@@ -194,21 +189,4 @@ impl Clock {
 }
 
 #[cfg(all(test, not(any(tux_loom, tux_count))))]
-#[path = "time/tests.rs"]
-mod lateness;
-
-#[cfg(all(test, not(tux_loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn manual_ticker_clones_share_the_time_and_saturate() {
-        let a = ManualTicker::new();
-        let clock = Clock::new(a.clone());
-        a.clone().advance(Duration::from_micros(2999));
-        assert_eq!((clock.tick(), a.now()), (2, Duration::from_micros(2999)));
-        assert_eq!(clock.stamp(), Stamp::exact(2));
-        a.advance(Duration::MAX);
-        assert_eq!(a.now(), Duration::from_nanos(u64::MAX));
-    }
-}
+mod tests;
