@@ -109,9 +109,9 @@ type Source = Arc<dyn StdError + Send + Sync + 'static>;
 ///
 /// No text of it ever holds a password.
 #[derive(Clone)]
-pub struct Error(Arc<Inner>);
+pub struct Error(Arc<Details>);
 
-struct Inner {
+struct Details {
     kind: ErrorKind,
     message: Cow<'static, str>,
     source: Option<Source>,
@@ -120,7 +120,7 @@ struct Inner {
 impl Error {
     /// An error of `kind`; `message` names the value at fault and what would be right.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(Details {
             kind,
             message: message.into(),
             source: None,
@@ -133,7 +133,7 @@ impl Error {
     where
         E: StdError + Send + Sync + 'static,
     {
-        Self(Arc::new(Inner {
+        Self(Arc::new(Details {
             kind: self.0.kind,
             message: self.0.message.clone(),
             source: Some(Arc::new(source)),

@@ -31,7 +31,7 @@ thread_local! {
 }
 
 /// A guard of one of papaya's maps.
-pub(crate) enum MapGuard<'m> {
+pub(crate) enum EitherGuard<'m> {
     Local(LocalGuard<'m>),
     Owned(OwnedGuard<'m>),
 }
@@ -40,20 +40,20 @@ pub(crate) enum MapGuard<'m> {
 #[inline]
 pub(crate) fn map_guard<K: Hash + Eq, V, S: BuildHasher>(
     map: &papaya::HashMap<K, V, S>,
-) -> MapGuard<'_> {
+) -> EitherGuard<'_> {
     if STATE.get() == State::Alive {
-        MapGuard::Local(map.guard())
+        EitherGuard::Local(map.guard())
     } else {
         other_guard(map)
     }
 }
 
 #[cold]
-fn other_guard<K: Hash + Eq, V, S: BuildHasher>(map: &papaya::HashMap<K, V, S>) -> MapGuard<'_> {
+fn other_guard<K: Hash + Eq, V, S: BuildHasher>(map: &papaya::HashMap<K, V, S>) -> EitherGuard<'_> {
     if is_numbered(|| drop(map.guard())) {
-        return MapGuard::Local(map.guard());
+        return EitherGuard::Local(map.guard());
     }
-    MapGuard::Owned(map.owned_guard())
+    EitherGuard::Owned(map.owned_guard())
 }
 
 /// Whether the thread has papaya's number, which it gets by entering a guard.
@@ -80,7 +80,7 @@ pub(crate) fn with_number<T: Send>(collector: &Collector, it: T, run: impl FnOnc
     }
 }
 
-impl Guard for MapGuard<'_> {
+impl Guard for EitherGuard<'_> {
     fn refresh(&mut self) {
         match self {
             Self::Local(guard) => guard.refresh(),

@@ -3,7 +3,7 @@
 //! A cell shows two words. The *line* is what deadlines are compared with: a hit loads it, and nothing else. The *stamp* is what
 //! writes reckon from. A thread that advances the cell may be late: held up by a busy machine, or stopped. Then the stamp
 //! is older than the write, and an entry would end early by as much. Nobody can know that while it is so; but whoever
-//! advances the cell next knows by how much it was late, and says it ([`Late`]) before it shows a line that any deadline of that stamp has
+//! advances the cell next knows by how much it was late, and says it ([`LateTicks`]) before it shows a line that any deadline of that stamp has
 //! passed. So writes and hits load one word each, and who would expire an entry asks.
 //!
 //! The stamp is one tick ahead of the line, so that a thread which comes less than a tick late owes nothing.
@@ -22,7 +22,7 @@
 //! Taken for granted: a load that begins after another processor's exchange has ended sees it.
 
 use super::deadline::{Line, Stamp};
-use super::late::Late;
+use super::late::LateTicks;
 use crate::sync::{Arc, AtomicU64, CachePadded, Ordering};
 
 /// By how much the stamps of a thread that advances a cell are ahead.
@@ -60,7 +60,7 @@ impl TickCell {
     #[inline(always)]
     pub(crate) fn line(&self) -> Line {
         // Relaxed: a tick orders nothing; an old one only makes an entry live a little longer. (Who would end an entry has a
-        // fence: `Late::postpone`.)
+        // fence: `LateTicks::postpone`.)
         Line(self.0.line.load(Ordering::Relaxed))
     }
 
@@ -89,7 +89,7 @@ impl TickCell {
 
     /// Advances the cell to the `real` time, if a thread that may be late has it in hand, whoever calls (K2). Returns the
     /// time. Lock-free.
-    pub(crate) fn catch_up(&self, late: &Late, real: impl Fn() -> u64) -> u64 {
+    pub(crate) fn catch_up(&self, late: &LateTicks, real: impl Fn() -> u64) -> u64 {
         let Cells { line, stamp } = &**self.0;
         let mut first = None;
         loop {
@@ -125,7 +125,7 @@ impl TickCell {
     }
 
     /// The second half of a step, from the line that is `shown` to the `next` one, or to being parked.
-    fn finish(&self, late: &Late, shown: Line, next: Line, now: u64) {
+    fn finish(&self, late: &LateTicks, shown: Line, next: Line, now: u64) {
         let line = &self.0.line;
         let advance =
             || line.compare_exchange(shown.0, next.0, Ordering::AcqRel, Ordering::Relaxed);
@@ -153,7 +153,7 @@ impl TickCell {
     }
 
     /// Ends what [`start`](Self::start) began; by the same thread.
-    pub(crate) fn park(&self, late: &Late, real: impl Fn() -> u64) {
+    pub(crate) fn park(&self, late: &LateTicks, real: impl Fn() -> u64) {
         let Cells { line, stamp } = &**self.0;
         loop {
             self.catch_up(late, &real);
@@ -177,7 +177,7 @@ impl TickCell {
     /// Parks the cell in the child of a `fork`, where nobody else runs and the one who advanced it does not either. May be
     /// called where signals may be handled.
     #[cfg_attr(any(not(unix), tux_loom), allow(dead_code))]
-    pub(super) fn park_alone(&self, late: &Late, now: u64) {
+    pub(super) fn park_alone(&self, late: &LateTicks, now: u64) {
         let Cells { line, stamp } = &**self.0;
         let shown = Line(line.load(Ordering::Acquire));
         if shown != Line::PARKED {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct CoarseTicker(());
 
-struct Shared {
+struct ProcessTicker {
     start: Instant,
     cell: TickCell,
     /// How many tickers exist.
@@ -34,8 +34,8 @@ struct Shared {
 const RETRY_AFTER: u64 = 100;
 
 /// Made once, by whoever comes first; not with a lock, which a fork could leave locked.
-fn shared() -> &'static Shared {
-    static SHARED: AtomicPtr<Shared> = AtomicPtr::new(std::ptr::null_mut());
+fn shared() -> &'static ProcessTicker {
+    static SHARED: AtomicPtr<ProcessTicker> = AtomicPtr::new(std::ptr::null_mut());
     extern "C" fn child() {
         // SAFETY: null, or published below and never freed.
         if let Some(shared) = unsafe { SHARED.load(Ordering::Acquire).as_ref() } {
@@ -47,7 +47,7 @@ fn shared() -> &'static Shared {
         return shared;
     }
     in_forked_child(child);
-    let new = Box::into_raw(Box::new(Shared::new()));
+    let new = Box::into_raw(Box::new(ProcessTicker::new()));
     let none = std::ptr::null_mut();
     match SHARED.compare_exchange(none, new, Ordering::AcqRel, Ordering::Acquire) {
         // SAFETY: published, and never freed.
@@ -62,7 +62,7 @@ fn shared() -> &'static Shared {
     }
 }
 
-impl Shared {
+impl ProcessTicker {
     fn new() -> Self {
         Self {
             start: Instant::now(),
@@ -230,9 +230,10 @@ mod tests {
     }
 
     /// A ticker of the test's own, where a search for leaks finds it: its thread may outlive the test.
-    fn own() -> &'static Shared {
-        static OWN: std::sync::Mutex<Vec<&'static Shared>> = std::sync::Mutex::new(Vec::new());
-        let own: &'static Shared = Box::leak(Box::new(Shared::new()));
+    fn own() -> &'static ProcessTicker {
+        static OWN: std::sync::Mutex<Vec<&'static ProcessTicker>> =
+            std::sync::Mutex::new(Vec::new());
+        let own: &'static ProcessTicker = Box::leak(Box::new(ProcessTicker::new()));
         OWN.lock().unwrap().push(own);
         own
     }

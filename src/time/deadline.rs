@@ -2,15 +2,11 @@
 
 #[cfg(not(tux_loom))]
 use super::late::LATE;
-use super::late::PLACES;
+use super::late::{LOW, LateTicks, NEVER, PLACES, SHIFT};
 use std::time::Duration;
 
-/// The low bits of a stamp and of a deadline: [`PACED`] and which place of [`Late`](super::late::Late) knows more; or zero.
-pub(super) const SHIFT: u32 = 16;
-/// The low bits, all set: what a line has there, so that a deadline of the same tick is not greater.
-pub(super) const LOW: u64 = (1 << SHIFT) - 1;
 /// Set where a stamp is a ticker thread's, which may have been late.
-pub(super) const PACED: u64 = 1 << (SHIFT - 1);
+const PACED: u64 = 1 << (SHIFT - 1);
 const NANOS_PER_TICK: u32 = 1_000_000;
 
 /// The time stands still here, in 8,900 years: before [`Deadline::NEVER`].
@@ -73,7 +69,7 @@ impl Ticks {
 pub(crate) struct Deadline(pub(super) u64);
 
 impl Deadline {
-    pub(crate) const NEVER: Self = Self(u64::MAX - LOW);
+    pub(crate) const NEVER: Self = Self(NEVER);
 
     /// `ttl` after `now`. With the tick that is under way ([`Ticks`]), so that an entry never expires early by rounding;
     /// saturates to [`Self::NEVER`] (T28).
@@ -112,9 +108,14 @@ impl Deadline {
     #[inline(never)]
     pub(crate) fn postponed(self) -> Self {
         #[cfg(not(tux_loom))]
-        return LATE.postpone(self);
+        return self.postponed_by(&LATE);
         #[cfg(tux_loom)]
         self
+    }
+
+    /// [`postponed`](Self::postponed), by what stands there.
+    pub(crate) fn postponed_by(self, late: &LateTicks) -> Self {
+        Self(late.postpone(self.0))
     }
 }
 

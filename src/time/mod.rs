@@ -20,7 +20,7 @@ pub(crate) use coarse::Ticking;
 use deadline::ticks;
 pub(crate) use deadline::{Deadline, Line, Stamp, Ticks};
 #[cfg(tux_loom)]
-pub(crate) use late::Late;
+pub(crate) use late::LateTicks;
 
 /// A monotonic clock, since any fixed point.
 ///

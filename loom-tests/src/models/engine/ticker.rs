@@ -2,7 +2,7 @@
 
 use super::super::check;
 use crate::sync::{Mutex, StdArc, thread};
-use crate::time::{Deadline, Late, Line, ManualTicker, TickCell, Ticker, Ticks, TimeSource};
+use crate::time::{Deadline, LateTicks, Line, ManualTicker, TickCell, Ticker, Ticks, TimeSource};
 use std::time::Duration;
 
 /// Seeded fault: `tick-stored` (a late corrector stores its older reading).
@@ -68,7 +68,7 @@ impl Real {
 struct Paced {
     real: Real,
     cell: TickCell,
-    late: StdArc<Late>,
+    late: StdArc<LateTicks>,
 }
 
 const TTL: u64 = 2;
@@ -80,7 +80,7 @@ impl Paced {
         Self {
             real: Real(StdArc::new(Mutex::new(10))),
             cell,
-            late: StdArc::new(Late::new(100)),
+            late: StdArc::new(LateTicks::new(100)),
         }
     }
 
@@ -115,7 +115,7 @@ impl Paced {
         let tick = self.tick();
         if let Some((then, deadline)) = written
             && deadline.ticks() <= tick
-            && self.late.postpone(deadline).ticks() <= tick
+            && deadline.postponed_by(&self.late).ticks() <= tick
         {
             let now = self.real.now();
             assert!(now >= then + TTL, "K4: written at {then}, ended at {now}");
@@ -184,7 +184,7 @@ fn a_cell_is_parked_with_its_lags_noted() {
         assert!(paced.cell.stamp().is_none(), "K3: not parked");
         let written = write.join().unwrap();
         // What the clock says counts now.
-        let ends = written.map(|(then, deadline)| (then, paced.late.postpone(deadline)));
+        let ends = written.map(|(then, deadline)| (then, deadline.postponed_by(&paced.late)));
         assert!(ends.is_none_or(|(then, ends)| ends.ticks() >= then + TTL));
         correct.join().unwrap();
         assert!(paced.cell.stamp().is_none(), "K3: parked no more");
