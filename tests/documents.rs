@@ -2,6 +2,8 @@
 
 #[path = "documents/links.rs"]
 mod links;
+#[path = "documents/numbers.rs"]
+mod numbers;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -306,5 +306,7 @@ fn sources(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
+#[path = "layering/circles.rs"]
+mod circles;
 #[path = "layering/the_checker.rs"]
 mod the_checker;

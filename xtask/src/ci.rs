@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::report::{Expect, Report};
 use crate::workspace::{Workspace, cargo, cargo_of};
-use crate::{Result, bench, dependents, faults, fuzz, sanitize, test};
+use crate::{Result, bench, dependents, faults, fuzz, names, sanitize, test};
 
 /// The library's minimum supported Rust version, as `rust-version` in Cargo.toml says.
 const MSRV: &str = "1.88";
@@ -24,6 +24,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
     if let Err(error) = dependents::run(&dependents::Args::default(), report) {
         report.problem(&error.to_string());
     }
+    report.check("names of types", || names::check(&workspace.root));
     step(report, "format", cargo().args(["fmt", "--all", "--check"]));
     let denied = ["--", "-D", "warnings"];
     let lints = ["clippy", "--workspace", "--all-targets", "--all-features"];

@@ -12,6 +12,7 @@ mod fuzz;
 mod long;
 mod loom;
 mod mutants;
+mod names;
 mod output;
 mod python;
 mod report;
