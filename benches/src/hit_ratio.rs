@@ -3,10 +3,8 @@
 use std::{
     fmt::Write as _,
     path::{Path, PathBuf},
-    process::ExitCode,
 };
 
-use clap::Parser;
 use serde::Serialize;
 
 use crate::{
@@ -24,9 +22,8 @@ const SHARES: [f64; 5] = [0.1, 1.0, 5.0, 10.0, 25.0];
 const FEWEST: usize = 10;
 
 /// Plays every trace of a folder against tux-cache, its peers and Belady's optimum.
-#[derive(Debug, Parser)]
-#[command(name = "hit-ratio", version)]
-struct Args {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
     /// A folder of traces, as `cargo replay --trace` takes them
     #[arg(long, value_name = "FOLDER")]
     traces: PathBuf,
@@ -105,22 +102,7 @@ struct Record<'a> {
     machine: &'a MachineCard,
 }
 
-/// Runs the program: status 0, 1 if a trace cannot be read or a cache answers wrongly, 2 for bad arguments.
-pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(arguments) {
-        Ok(args) => args,
-        Err(error) => error.exit(),
-    };
-    match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(line) => {
-            out::tell("error", &line);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(args: &Args) -> Result<(), String> {
+pub(crate) fn run(args: &Args) -> Result<(), String> {
     let card = MachineCard::take();
     let mut cells = Vec::new();
     for path in files(&args.traces, args.only.as_deref())? {

@@ -1,28 +1,28 @@
 //! Replay of cache traces and of a Discord bot shard, beside the published caches and the optimum of hindsight.
 //!
-//! The programs under `src/bin` are thin; what they do is here, so that the tests and the criterion benches use it
+//! `program` has the subcommands of the one binary; what they do is here, so that the tests and the criterion benches use it
 //! too. This package is never published and asks for a newer Rust than the library, because foyer-memory does.
 
 pub mod belady;
-pub mod cli;
-pub mod cost;
+mod cost;
 pub mod heap;
-pub mod hit_ratio;
+mod hit_ratio;
 pub mod latency;
 #[cfg(feature = "valkey")]
 pub mod managers;
-pub mod memory;
-pub mod out;
+mod memory;
+mod out;
 pub mod peers;
 pub mod plot;
+mod program;
 pub mod progress;
-pub mod ratios;
+mod ratios;
 pub mod record;
-pub mod replay;
+mod replay;
 pub mod run;
-pub mod summary;
+mod summary;
 pub mod table;
 pub mod trace;
-pub mod under_load;
-#[cfg(feature = "valkey")]
-mod valkey;
+mod under_load;
+
+pub use program::main;

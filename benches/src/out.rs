@@ -2,6 +2,29 @@
 
 use std::io::{self, Write};
 
+use crate::trace::TraceError;
+
+/// Why a program did not end well. Displays as one line.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// What was asked for or given cannot be: status 2.
+    Input(String),
+    /// Something went wrong on the way: status 1.
+    Run(String),
+}
+
+impl From<String> for Failure {
+    fn from(line: String) -> Self {
+        Failure::Run(line)
+    }
+}
+
+impl From<TraceError> for Failure {
+    fn from(error: TraceError) -> Self {
+        Failure::Input(error.to_string())
+    }
+}
+
 /// Prints to standard output. A reader that has gone away, as `head` does, is no failure.
 ///
 /// # Errors

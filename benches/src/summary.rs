@@ -4,7 +4,6 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
-    process::ExitCode,
 };
 
 use serde_json::Value;
@@ -14,18 +13,10 @@ use crate::{
     record::{MachineCard, machine_folder},
 };
 
-/// Runs the program: writes the page and says where it is.
-pub fn main() -> ExitCode {
-    let folder = machine_folder(&MachineCard::take());
-    let written =
-        write(&folder).and_then(|path| out::print(&format!("summary {}\n", path.display())));
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(line) => {
-            out::tell("error", &line);
-            ExitCode::FAILURE
-        }
-    }
+/// Writes the page and says where it is.
+pub(crate) fn run() -> Result<(), String> {
+    let path = write(&machine_folder(&MachineCard::take()))?;
+    out::print(&format!("summary {}\n", path.display()))
 }
 
 /// A record and the stem of its file.

@@ -7,15 +7,13 @@ mod model;
 mod ping;
 mod report;
 
-use std::process::ExitCode;
-
-use clap::Parser;
 use tux_cache_atomics::calls::Call;
 
 use crate::{
     out,
     ratios::{
-        measure::{self, Cell, Rival},
+        Rival,
+        measure::{self, Cell},
         scenario::Scenario,
     },
     record::{MachineCard, Place},
@@ -23,9 +21,8 @@ use crate::{
 
 /// Measures what operations cost from a thousand to ten million entries and by one and two threads, and models more
 /// threads.
-#[derive(Debug, Parser)]
-#[command(name = "cost", version)]
-struct Args {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
     /// Entries, several separated by commas: 1000 to 10000000
     #[arg(long, value_name = "N[,N…]", value_delimiter = ',', default_value = "1000,10000,100000,1000000,10000000",
           value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
@@ -47,22 +44,7 @@ const MODELLED: [usize; 6] = [2, 4, 8, 16, 32, 96];
 /// Calls of each thread that are replayed.
 const REPLAYED: usize = 400;
 
-/// Runs the program: status 0, 1 if a cache answers wrongly or nothing can be written, 2 for bad arguments.
-pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(arguments) {
-        Ok(args) => args,
-        Err(error) => error.exit(),
-    };
-    match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(line) => {
-            out::tell("error", &line);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(args: &Args) -> Result<(), String> {
+pub(crate) fn run(args: &Args) -> Result<(), String> {
     let card = MachineCard::take();
     let by_size = sizes(args)?;
     out::print(&report::sizes(&by_size))?;

@@ -7,10 +7,7 @@ use serde::Serialize;
 use super::model::Forecast;
 use crate::{
     plot::{Plot, Series},
-    ratios::{
-        measure::{Cell, Rival},
-        scenario::Scenario,
-    },
+    ratios::{Rival, measure::Cell, scenario::Scenario},
     record::MachineCard,
 };
 

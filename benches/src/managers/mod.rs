@@ -10,9 +10,7 @@ mod report;
 mod timing;
 mod valkey;
 
-use std::{process::ExitCode, time::Duration};
-
-use clap::Parser;
+use std::time::Duration;
 
 use crate::{
     out,
@@ -21,9 +19,8 @@ use crate::{
 use timing::{Group, Measured};
 
 /// Times the managers beside the engine, and the Valkey backend beside the raw client.
-#[derive(Debug, Parser)]
-#[command(name = "managers", version)]
-struct Args {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
     /// Only subjects whose group or name contains this; what they are held against is timed too
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
@@ -52,10 +49,6 @@ struct Args {
     /// Write the record to results/MACHINE, where committed ones lie, instead of results/local
     #[arg(long)]
     keep: bool,
-
-    /// What cargo adds when it runs a bench target
-    #[arg(long, hide = true)]
-    bench: bool,
 }
 
 /// Subjects that are timed beside one another, for the criterion bench.
@@ -118,25 +111,8 @@ pub fn passes(size: usize) -> Result<(Vec<Passes>, impl Sized), String> {
     Ok((groups.map(Passes::from).into(), valkey))
 }
 
-/// Runs the program: status 0, 1 if something answers wrongly or (with `--gate`) a limit is exceeded, 2 for bad
-/// arguments.
-pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(arguments) {
-        Ok(args) => args,
-        Err(error) => error.exit(),
-    };
-    match run(&args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(line) => {
-            out::tell("error", &line);
-            ExitCode::FAILURE
-        }
-    }
-}
-
 /// Whether all limits hold, where they are asked for.
-fn run(args: &Args) -> Result<bool, String> {
+pub(crate) fn run(args: &Args) -> Result<bool, String> {
     let card = MachineCard::take();
     let wanted = |group: &str, name: &str| {
         let has = |text: &String| group.contains(text.as_str()) || name.contains(text.as_str());

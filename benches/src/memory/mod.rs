@@ -10,9 +10,7 @@ mod load;
 mod report;
 mod watch;
 
-use std::{process::ExitCode, time::Duration};
-
-use clap::Parser;
+use std::time::Duration;
 
 use crate::{
     out,
@@ -21,9 +19,8 @@ use crate::{
 use watch::{Seen, Times};
 
 /// Watches heap, resident set and what `stats()` says of it through churn and a stalled view.
-#[derive(Debug, Parser)]
-#[command(name = "memory", version)]
-struct Args {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
     /// How long the churn goes on: 1s to 1day
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time)]
     churn: Duration,
@@ -45,24 +42,8 @@ fn time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Runs the program: status 0, 1 if a bound does not hold or nothing can be written, 2 for bad arguments.
-pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(arguments) {
-        Ok(args) => args,
-        Err(error) => error.exit(),
-    };
-    match run(&args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(line) => {
-            out::tell("error", &line);
-            ExitCode::FAILURE
-        }
-    }
-}
-
 /// Whether all bounds hold.
-fn run(args: &Args) -> Result<bool, String> {
+pub(crate) fn run(args: &Args) -> Result<bool, String> {
     let card = MachineCard::take();
     let entries = entries::all();
     out::print(&report::entries(&entries))?;

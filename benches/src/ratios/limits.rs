@@ -6,10 +6,7 @@
 
 use serde::Serialize;
 
-use super::{
-    measure::{Cell, Rival},
-    scenario::Scenario,
-};
+use super::{measure::Cell, rival::Rival, scenario::Scenario};
 
 /// What a time is divided by.
 #[derive(Debug, Clone, Copy)]

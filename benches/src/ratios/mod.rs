@@ -11,23 +11,19 @@
 mod limits;
 pub(crate) mod measure;
 mod report;
+mod rival;
 pub(crate) mod scenario;
-
-use std::process::ExitCode;
-
-use clap::Parser;
 
 use crate::{
     out,
     record::{MachineCard, Place},
 };
-use measure::Rival;
+pub(crate) use rival::Rival;
 use scenario::Scenario;
 
 /// Times tux-cache and its rivals side by side and prints ratios of medians.
-#[derive(Debug, Parser)]
-#[command(name = "ratios", version)]
-struct Args {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
     /// Only scenarios whose name contains this: hit, pin, insert, overwrite, mixed, read
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
@@ -54,24 +50,8 @@ struct Args {
     bench: bool,
 }
 
-/// Runs the program: status 0, 1 if a limit is exceeded or a cache answers wrongly, 2 for bad arguments.
-pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(arguments) {
-        Ok(args) => args,
-        Err(error) => error.exit(),
-    };
-    match run(&args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(line) => {
-            out::tell("error", &line);
-            ExitCode::FAILURE
-        }
-    }
-}
-
 /// Whether all limits hold.
-fn run(args: &Args) -> Result<bool, String> {
+pub(crate) fn run(args: &Args) -> Result<bool, String> {
     let sizes: Vec<usize> = match (args.sizes.as_slice(), args.gate) {
         ([], true) => vec![1_000, 100_000],
         ([], false) => vec![1_000, 10_000, 100_000, 1_000_000],

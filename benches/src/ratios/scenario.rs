@@ -1,6 +1,6 @@
 //! What is timed.
 
-use super::measure::Rival;
+use super::rival::Rival;
 
 /// One thing that is timed for every rival that can do it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::Failure;
 use crate::{
-    out,
+    out::{self, Failure},
     peers::Contender,
     plot::{self, Series},
     record::{MachineCard, Place},

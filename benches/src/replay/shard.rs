@@ -8,9 +8,13 @@ use std::{
 use serde::Serialize;
 use tux_cache_workload::{Key, Population, PopulationConfig, RAIDERS};
 
-use super::{Failure, bytes_per_entry, contenders, in_turn, output};
+use super::{
+    args::Args,
+    output,
+    rounds::{bytes_per_entry, contenders, in_turn},
+};
 use crate::{
-    cli::Args,
+    out::Failure,
     peers::Tux,
     progress,
     record::MachineCard,

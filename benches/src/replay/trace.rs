@@ -4,11 +4,15 @@ use std::{path::Path, time::Instant};
 
 use serde::Serialize;
 
-use super::{Failure, bytes_per_entry, contenders, in_turn, output};
+use super::{
+    args::Args,
+    output,
+    rounds::{bytes_per_entry, contenders, in_turn},
+};
 use crate::{
     belady,
-    cli::Args,
-    out, progress,
+    out::{self, Failure},
+    progress,
     record::MachineCard,
     run::{self, Outcome, RunRecord},
     table::{grouped, table},

@@ -14,9 +14,6 @@ mod pace;
 mod report;
 mod scene;
 
-use std::process::ExitCode;
-
-use clap::Parser;
 use quanta::Clock;
 
 use crate::{
@@ -29,9 +26,8 @@ use report::Line;
 use scene::{Plan, Recorded, Scene, Slice};
 
 /// Measures single hits and writes by timetable, with evictions and expiry going on, for tux-cache and its peers.
-#[derive(Debug, Parser)]
-#[command(name = "latency", version)]
-struct Args {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
     /// How many slices of a second each cache is measured: 1 to 600
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
@@ -49,22 +45,7 @@ struct Args {
     keep: bool,
 }
 
-/// Runs the program: status 0, 1 if a cache answers wrongly or nothing can be written, 2 for bad arguments.
-pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(arguments) {
-        Ok(args) => args,
-        Err(error) => error.exit(),
-    };
-    match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(line) => {
-            out::tell("error", &line);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(args: &Args) -> Result<(), String> {
+pub(crate) fn run(args: &Args) -> Result<(), String> {
     let card = MachineCard::take();
     let plan = Plan::new(args.reads, args.writes, 1);
     let mut scenes: Vec<Box<dyn Slice>> = Vec::new();

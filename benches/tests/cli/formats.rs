@@ -299,10 +299,8 @@ fn replays_of_one_second_keep_their_records_apart() {
     let folder = folder();
     write(folder.path(), "t.u64", &u64_file(&keys()));
     let start = || {
-        Command::new(env!("CARGO_BIN_EXE_replay"))
+        program("replay", folder.path())
             .args(["--trace", "t.u64", "--capacity", "20,60", "--rounds", "1"])
-            .current_dir(folder.path())
-            .env_remove("CARGO_MANIFEST_DIR")
             .stdout(Stdio::null())
             .spawn()
             .expect("the program runs")
@@ -354,9 +352,9 @@ fn what_nobody_reads_is_no_panic() {
     let folder = folder();
     write(folder.path(), "t.u64", &u64_file(&keys()));
     let run = |line: &str| {
-        let command = format!("\"$0\" {line}");
+        let command = format!("\"$0\" replay {line}");
         let output = Command::new("sh")
-            .args(["-c", &command, env!("CARGO_BIN_EXE_replay")])
+            .args(["-c", &command, BINARY])
             .current_dir(folder.path())
             .env_remove("CARGO_MANIFEST_DIR")
             .output()

@@ -1,7 +1,5 @@
 //! The programs beside `replay`.
 
-use std::process::Command;
-
 use serde_json::Value;
 
 use super::support::*;
@@ -9,14 +7,7 @@ use super::support::*;
 #[test]
 fn ratios_are_printed_and_recorded() {
     let folder = folder();
-    let run = |arguments: &[&str]| {
-        Command::new(env!("CARGO_BIN_EXE_ratios"))
-            .args(arguments)
-            .current_dir(folder.path())
-            .env_remove("CARGO_MANIFEST_DIR")
-            .output()
-            .expect("it runs")
-    };
+    let run = |arguments: &[&str]| run("ratios", folder.path(), arguments);
     let output = run(&["--only", "hit, ", "--sizes", "1000", "--rounds", "1"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
@@ -46,14 +37,7 @@ fn ratios_are_printed_and_recorded() {
 #[test]
 fn a_folder_of_traces_gives_a_record_and_a_plot() {
     let folder = folder();
-    let run = |arguments: &[&str]| {
-        Command::new(env!("CARGO_BIN_EXE_hit-ratio"))
-            .args(arguments)
-            .current_dir(folder.path())
-            .env_remove("CARGO_MANIFEST_DIR")
-            .output()
-            .expect("it runs")
-    };
+    let run = |arguments: &[&str]| run("hit-ratio", folder.path(), arguments);
     let refused = run(&["--traces", "."]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("no trace there"));
@@ -82,18 +66,16 @@ fn a_folder_of_traces_gives_a_record_and_a_plot() {
 
 #[test]
 fn wrong_settings_of_the_other_programs_are_refused() {
+    let folder = folder();
     for (program, arguments) in [
-        (env!("CARGO_BIN_EXE_latency"), ["--seconds", "0"]),
-        (env!("CARGO_BIN_EXE_latency"), ["--reads", "5"]),
-        (env!("CARGO_BIN_EXE_cost"), ["--sizes", "7"]),
-        (env!("CARGO_BIN_EXE_cost"), ["--rounds", "none"]),
-        (env!("CARGO_BIN_EXE_memory"), ["--churn", "0s"]),
-        (env!("CARGO_BIN_EXE_memory"), ["--stall", "long"]),
+        ("latency", ["--seconds", "0"]),
+        ("latency", ["--reads", "5"]),
+        ("cost", ["--sizes", "7"]),
+        ("cost", ["--rounds", "none"]),
+        ("memory", ["--churn", "0s"]),
+        ("memory", ["--stall", "long"]),
     ] {
-        let output = Command::new(program)
-            .args(arguments)
-            .output()
-            .expect("it runs");
+        let output = run(program, folder.path(), &arguments);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
         assert!(

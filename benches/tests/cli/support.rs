@@ -8,14 +8,26 @@ use std::{
 
 use serde_json::Value;
 
-pub(crate) fn replay(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_tux-cache-bench");
+
+/// The program of this name, to be run in the folder.
+pub(crate) fn program(name: &str, folder: &Path) -> Command {
+    let mut command = Command::new(BINARY);
     // Results go to the package's workspace when cargo says which: here they are to stay in the test's folder.
-    Command::new(env!("CARGO_BIN_EXE_replay"))
-        .args(arguments)
+    command
+        .arg(name)
         .current_dir(folder)
-        .env_remove("CARGO_MANIFEST_DIR")
-        .output()
-        .expect("the program runs")
+        .env_remove("CARGO_MANIFEST_DIR");
+    command
+}
+
+pub(crate) fn run(name: &str, folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = program(name, folder);
+    command.args(arguments).output().expect("the program runs")
+}
+
+pub(crate) fn replay(folder: &Path, arguments: &[&str]) -> Output {
+    run("replay", folder, arguments)
 }
 
 pub(crate) fn folder() -> tempfile::TempDir {

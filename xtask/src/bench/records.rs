@@ -1,4 +1,4 @@
-//! Every record and plot, by the programs of `benches/`.
+//! Every record and plot, by the program of `benches/`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::workspace::cargo;
 
 const PACKAGE: &str = "tux-cache-bench";
 
-/// A program that writes a record, and what makes it short.
+/// A subcommand that writes a record, and what makes it short.
 struct Program {
     name: &'static str,
     quick: &'static [&'static str],
@@ -78,7 +78,7 @@ pub(super) fn run(wanted: &Wanted<'_>, report: &mut Report) -> Result<()> {
         .into());
     }
     for program in programs {
-        let mut command = bin(program.name);
+        let mut command = start(program.name);
         match (program.traces, wanted.traces) {
             (true, None) => {
                 report.note(format!(
@@ -106,23 +106,14 @@ pub(super) fn run(wanted: &Wanted<'_>, report: &mut Report) -> Result<()> {
         step(program.name, &mut command, report);
     }
     if !wanted.quick {
-        step("summary", &mut bin("summary"), report);
+        step("summary", &mut start("summary"), report);
     }
     Ok(())
 }
 
-fn bin(name: &str) -> Command {
+fn start(name: &str) -> Command {
     let mut command = cargo();
-    command.args([
-        "run",
-        "--release",
-        "--quiet",
-        "-p",
-        PACKAGE,
-        "--bin",
-        name,
-        "--",
-    ]);
+    command.args(["run", "--release", "--quiet", "-p", PACKAGE, "--", name]);
     command
 }
 

@@ -2,18 +2,16 @@
 
 mod calls;
 mod keys;
-mod rival;
 mod threads;
 
 use serde::Serialize;
 
-use super::scenario::Scenario;
-use crate::peers::{
-    Bare, Dash, Foyer, Hashbrown, MiniMoka, Moka, Papaya, Quick, Stamped, Tux, Ufo,
+use super::{
+    rival::{Rival, with_rival, with_threads},
+    scenario::Scenario,
 };
+use crate::peers::{Bare, Hashbrown, Stamped};
 use calls::{bound_hit, bound_pin, hit, insert, overwrite, pin_papaya, pin_tux};
-pub(crate) use rival::Rival;
-use rival::{with_rival, with_threads};
 use threads::{mixed, read};
 
 /// One rival in one scenario.

@@ -1,37 +1,27 @@
 //! Who is timed.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Who is timed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rival {
-    #[serde(rename = "tux-cache")]
     Tux,
-    #[serde(rename = "quick_cache")]
     Quick,
-    #[serde(rename = "moka")]
     Moka,
-    #[serde(rename = "mini-moka")]
     MiniMoka,
-    #[serde(rename = "TinyUFO")]
     TinyUfo,
-    #[serde(rename = "foyer-memory")]
     Foyer,
-    #[serde(rename = "papaya (map)")]
     Papaya,
-    #[serde(rename = "dashmap (map)")]
     Dashmap,
-    #[serde(rename = "hashbrown (unsync)")]
     Hashbrown,
     /// See [`Stamped`](crate::peers::Stamped).
-    #[serde(rename = "hashbrown + checks (bound)")]
     Stamped,
     /// See [`Bare`](crate::peers::Bare).
-    #[serde(rename = "bare buckets (bound)")]
     Bare,
 }
 
 impl Rival {
+    /// The name in tables and records.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Rival::Tux => "tux-cache",
@@ -54,42 +44,26 @@ impl Rival {
     }
 }
 
+impl Serialize for Rival {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 /// Runs an expression with `$cache` standing for the rival's type; `$other` for one that has no threads.
 macro_rules! with_threads {
     ($rival:expr, $cache:ident => $body:expr, else $other:expr) => {
+        with_threads!(
+            @ $rival, $cache, $body, $other;
+            Tux Tux, Quick Quick, Moka Moka, MiniMoka MiniMoka, TinyUfo Ufo, Foyer Foyer, Papaya Papaya, Dashmap Dash
+        )
+    };
+    (@ $rival:expr, $cache:ident, $body:expr, $other:expr; $($name:ident $peer:ident),*) => {
         match $rival {
-            Rival::Tux => {
-                type $cache = Tux<u64, u64>;
+            $(Rival::$name => {
+                type $cache = $crate::peers::$peer<u64, u64>;
                 $body
-            }
-            Rival::Quick => {
-                type $cache = Quick<u64, u64>;
-                $body
-            }
-            Rival::Moka => {
-                type $cache = Moka<u64, u64>;
-                $body
-            }
-            Rival::MiniMoka => {
-                type $cache = MiniMoka<u64, u64>;
-                $body
-            }
-            Rival::TinyUfo => {
-                type $cache = Ufo<u64, u64>;
-                $body
-            }
-            Rival::Foyer => {
-                type $cache = Foyer<u64, u64>;
-                $body
-            }
-            Rival::Papaya => {
-                type $cache = Papaya<u64, u64>;
-                $body
-            }
-            Rival::Dashmap => {
-                type $cache = Dash<u64, u64>;
-                $body
-            }
+            })*
             Rival::Hashbrown | Rival::Stamped | Rival::Bare => $other,
         }
     };
@@ -98,7 +72,7 @@ macro_rules! with_threads {
 /// The same for every rival that can be written to.
 macro_rules! with_rival {
     ($rival:expr, $cache:ident => $body:expr) => {
-        with_threads!($rival, $cache => $body, else { type $cache = Hashbrown; $body })
+        with_threads!($rival, $cache => $body, else { type $cache = $crate::peers::Hashbrown; $body })
     };
 }
 

@@ -14,13 +14,11 @@ use serde::Serialize;
 use tux_cache::backend::{Backend, Json, ValkeyBackend, ValkeySettings};
 use tux_cache_workload::{Event, Key, Message, Plan, Population, PopulationConfig, Stream};
 
-use crate::{
-    cli::Args,
-    progress,
-    record::MachineCard,
-    replay::{Failure, print, print_json, save_record},
-    table::grouped,
+use super::{
+    args::Args,
+    output::{print, print_json, save_record},
 };
+use crate::{out::Failure, progress, record::MachineCard, table::grouped};
 
 /// Everything this program writes.
 const PREFIX: &str = "replay:";
