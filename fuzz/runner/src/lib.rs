@@ -1,7 +1,7 @@
 //! What the fuzz targets run: bytes become operations on the public `TtlCache`, and every answer is held
 //! against a sequential model that shares no code with the engine.
 //!
-//! - [`ops`]: one thread, a small bounded cache, a manual ticker. The model is exact (`exact/`): the same answers, the same
+//! - [`ops`]: one thread, a small bounded cache, a manual ticker. The model is exact (`oracle/`): the same answers, the same
 //!   victims in the same order, the same counters.
 //! - [`unbounded`]: the same without a bound.
 //! - [`ops_mt`]: two or three threads; each key has one writer, so that everybody knows what may be read.
@@ -11,12 +11,12 @@
 //! A target panics when the cache and the model disagree. `TARGETS` names them all, so that the replay of the
 //! committed corpora cannot forget one.
 
-mod crew;
-mod exact;
+mod concurrent;
+mod counts;
 mod input;
 mod ops;
+mod oracle;
 mod sequential;
-mod tally;
 mod threads;
 // Its own tests run where it lives.
 #[cfg(not(test))]
@@ -24,8 +24,8 @@ mod trace_files;
 mod value;
 mod wire;
 
+pub use concurrent::ops_mt;
 pub use sequential::{ops, unbounded};
-pub use threads::ops_mt;
 #[cfg(not(test))]
 pub use trace_files::traces;
 pub use wire::wire;

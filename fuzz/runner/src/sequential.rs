@@ -1,4 +1,4 @@
-//! One thread against the exact model: every answer, every victim, every counter.
+//! One thread against the oracle: every answer, every victim, every counter.
 
 use std::hash::{BuildHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -7,11 +7,11 @@ use std::time::Duration;
 use tux_cache::time::ManualTicker;
 use tux_cache::{Lease, TtlCache};
 
-use crate::exact::{Counts, Hash, Model};
+use crate::counts;
 use crate::input::Input;
 use crate::ops::Op;
-use crate::tally;
-use crate::value::{Tally, Value};
+use crate::oracle::{Counts, Hash, Model};
+use crate::value::{Census, Value};
 
 /// Leases out at a time. With that of a fetch they have a slot of the engine each, whatever level they stand on, so that
 /// exactly the writes of their own key void them.
@@ -20,7 +20,7 @@ const LEASES: usize = 24;
 /// Steps between two looks at the whole content. In between, what an operation touched is looked at.
 const STEPS_PER_LOOK: u64 = 64;
 
-/// A bounded cache against the exact model.
+/// A bounded cache against the oracle.
 pub fn ops(data: &[u8]) {
     let mut input = Input(data);
     let Some(capacity) = input.pick(&[1_usize, 2, 3, 5, 7, 8, 10, 16, 31, 33, 64, 0]) else {
@@ -110,7 +110,7 @@ struct Run<S> {
     ticker: ManualTicker,
     head: Head,
     model: Model,
-    tally: Tally,
+    census: Census,
     next_id: u64,
     steps: u64,
     /// In the order of the model's.
@@ -137,13 +137,13 @@ fn run<S: BuildHasher + Send + Sync + 'static>(
         Some(capacity) => builder.max_size(capacity),
         None => builder.unbounded(),
     };
-    let tally = Tally::default();
+    let census = Census::default();
     let mut run = Run {
         cache: builder.build().expect("every choice is in range"),
         ticker,
         head,
         model: Model::new(head.capacity, hashes),
-        tally: tally.clone(),
+        census: census.clone(),
         next_id: 0,
         steps: 0,
         leases: Vec::new(),
@@ -158,9 +158,9 @@ fn run<S: BuildHasher + Send + Sync + 'static>(
     run.look("the last operation");
     run.step(Op::Sweep);
     run.look("the last sweep");
-    tally::note(run.steps - filled, run.model.counts().evictions > 0);
+    counts::note(run.steps - filled, run.model.counts().evictions > 0);
     drop(run);
-    assert_eq!(tally.alive(), 0, "I4: values outlive the cache");
+    assert_eq!(census.alive(), 0, "I4: values outlive the cache");
 }
 
 impl<S: BuildHasher + Send + Sync + 'static> Run<S> {
@@ -258,7 +258,7 @@ impl<S: BuildHasher + Send + Sync + 'static> Run<S> {
 
     fn value(&mut self) -> Value {
         self.next_id += 1;
-        self.tally.value(self.next_id)
+        self.census.value(self.next_id)
     }
 
     /// A write of this key is over: the key is there or not as it must be, and who had to leave has left.

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 /// How many values of one run are alive.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tally(Arc<AtomicI64>);
+pub(crate) struct Census(Arc<AtomicI64>);
 
-impl Tally {
+impl Census {
     pub(crate) fn value(&self, id: u64) -> Value {
         self.0.fetch_add(1, Ordering::Relaxed);
         Value {
             id,
-            tally: self.clone(),
+            census: self.clone(),
         }
     }
 
@@ -25,18 +25,18 @@ impl Tally {
 #[derive(Debug)]
 pub(crate) struct Value {
     pub(crate) id: u64,
-    tally: Tally,
+    census: Census,
 }
 
 impl Clone for Value {
     fn clone(&self) -> Self {
-        self.tally.value(self.id)
+        self.census.value(self.id)
     }
 }
 
 impl Drop for Value {
     fn drop(&mut self) {
-        let before = self.tally.0.fetch_sub(1, Ordering::Relaxed);
+        let before = self.census.0.fetch_sub(1, Ordering::Relaxed);
         assert!(before > 0, "I4: value {} was dropped twice", self.id);
     }
 }

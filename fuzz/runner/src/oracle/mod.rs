@@ -1,14 +1,15 @@
 //! An exact sequential model of a cache: which values it shows, which entry leaves for which, and every counter.
 //!
 //! Written from what DESIGN.md says of the engine, without any of its code: plain vectors and maps, one thread, no
-//! atomics. [`bounded`] has the rooms and lanes, [`policy`] the eviction clock with its [`ghosts`] and the [`tour`] of its
-//! hand, [`due`] the index of deadlines; this file has the time, the leases and the counters.
+//! atomics. [`bounded`] has the permits and [`slots`], [`policy`] the eviction clock with its [`ghosts`] and the
+//! [`sweep_order`] of its hand, [`due`] the index of deadlines; this file has the time, the leases and the counters.
 
 mod bounded;
 mod due;
 mod ghosts;
 mod policy;
-mod tour;
+mod slots;
+mod sweep_order;
 mod unbounded;
 
 use std::time::Duration;
@@ -279,7 +280,7 @@ impl Model {
         self.leases.iter_mut().for_each(|(_, holds)| *holds = false);
     }
 
-    /// Entries that hold a room or, without a bound, memory.
+    /// Entries that hold a permit or, without a bound, memory.
     pub(crate) fn resident(&self) -> usize {
         match &self.index {
             Index::Nothing => 0,

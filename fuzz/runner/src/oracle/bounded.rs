@@ -1,55 +1,24 @@
-//! A bounded cache: lanes, rooms, and what makes room for a newcomer.
+//! A bounded cache: slots, permits, and what makes room for a newcomer.
 
 use super::due::Due;
 use super::policy::{Arrival, Policy};
-use super::tour::{LANES, Tour};
-use super::{Counts, Deadline, Hash, Now, earlier, has_passed};
+use super::slots::{Entry, Slots};
+use super::sweep_order::{SLOTS, SweepOrder};
+use super::{Counts, Deadline, Hash, Now, earlier};
 
 /// Entries a bucket holds when the cache is full.
 const ENTRIES_IN_TWO_BUCKETS: usize = 7;
 /// Groups that one insert looks at for something expired.
 const DUE_GROUPS: usize = 16;
 
-/// An entry in its lane, with what the clock knows of it.
-#[derive(Debug)]
-pub(super) struct Entry {
-    key: u16,
-    id: u64,
-    pub(super) hash: Hash,
-    deadline: Deadline,
-    clears: u64,
-    /// Has its room; a newcomer stands in its lane before.
-    pub(super) live: bool,
-    /// Belongs to M.
-    pub(super) in_m: bool,
-    /// Came back from far behind, and was not used since.
-    pub(super) old: bool,
-    /// The hand passes it over once more.
-    pub(super) grace: bool,
-    pub(super) uses: u32,
-    pub(super) last_access: u32,
-    pub(super) mark: u32,
-    /// Its position in the ring of new entries.
-    pub(super) position: Option<u32>,
-}
-
-impl Now {
-    /// Neither expired nor cleared.
-    pub(super) fn sees(self, entry: &Entry) -> bool {
-        entry.clears == self.clears && !has_passed(entry.deadline, self.tick)
-    }
-}
-
-pub(super) type Lanes = Vec<Option<Entry>>;
-
 #[derive(Debug)]
 pub(super) struct Bounded {
     capacity: usize,
     buckets: usize,
-    lanes: Lanes,
-    /// The lane of each key.
-    lane_of: Vec<Option<usize>>,
-    rooms: usize,
+    slots: Slots,
+    /// The slot of each key.
+    slot_of: Vec<Option<usize>>,
+    permits: usize,
     due: Due,
     policy: Policy,
     /// How many groups have been swept since the last clear, and which clear that was.
@@ -62,28 +31,28 @@ impl Bounded {
         Self {
             capacity,
             buckets,
-            lanes: (0..buckets * LANES).map(|_| None).collect(),
-            lane_of: vec![None; keys],
-            rooms: 0,
+            slots: (0..buckets * SLOTS).map(|_| None).collect(),
+            slot_of: vec![None; keys],
+            permits: 0,
             due: Due::new(buckets),
-            policy: Policy::new(capacity, Tour::new(buckets)),
+            policy: Policy::new(capacity, SweepOrder::new(buckets)),
             swept: (0, 0),
         }
     }
 
     pub(super) fn resident(&self) -> usize {
-        self.rooms
+        self.permits
     }
 
     pub(super) fn peek(&self, key: u16, now: Now) -> Option<u64> {
-        let entry = self.lanes[self.lane_of[usize::from(key)]?].as_ref()?;
+        let entry = self.slots[self.slot_of[usize::from(key)]?].as_ref()?;
         now.sees(entry).then_some(entry.id)
     }
 
     /// A counted look-up has found the key.
     pub(super) fn touch(&mut self, key: u16) {
-        let lane = self.lane_of[usize::from(key)].expect("found");
-        let entry = self.lanes[lane].as_mut().expect("found");
+        let slot = self.slot_of[usize::from(key)].expect("found");
+        let entry = self.slots[slot].as_mut().expect("found");
         entry.uses = (entry.uses + 1).min(3);
         entry.last_access = self.policy.epoch();
     }
@@ -99,24 +68,24 @@ impl Bounded {
         counts: &mut Counts,
         evicted: &mut Vec<u16>,
     ) {
-        if let Some(lane) = self.lane_of[usize::from(key)] {
+        if let Some(slot) = self.slot_of[usize::from(key)] {
             // In place, dead or alive: its standing with the clock passes on.
-            let entry = self.lanes[lane].as_mut().expect("its lane");
+            let entry = self.slots[slot].as_mut().expect("its slot");
             (entry.id, entry.deadline, entry.clears) = (id, deadline, now.clears);
-            self.due.note_bucket(lane / LANES, deadline);
+            self.due.note_bucket(slot / SLOTS, deadline);
             counts.overwrites += 1;
             self.go_on(now, counts);
             return;
         }
-        let lane = self.free_lane(hash);
-        self.lanes[lane] = Some(Entry {
+        let slot = self.free_slot(hash);
+        self.slots[slot] = Some(Entry {
             key,
             id,
             hash,
             deadline,
             clears: now.clears,
             live: false,
-            in_m: false,
+            in_main: false,
             old: false,
             grace: false,
             uses: 0,
@@ -124,23 +93,23 @@ impl Bounded {
             mark: 0,
             position: None,
         });
-        self.lane_of[usize::from(key)] = Some(lane);
+        self.slot_of[usize::from(key)] = Some(slot);
         counts.insertions += 1;
         let mut arrival = self.policy.arrive(hash);
         self.make_room(&mut arrival, now, counts, evicted);
-        self.lanes[lane].as_mut().expect("its lane").live = true;
-        self.policy.place(&mut self.lanes, lane, &arrival);
-        self.due.note_bucket(lane / LANES, deadline);
+        self.slots[slot].as_mut().expect("its slot").live = true;
+        self.policy.place(&mut self.slots, slot, &arrival);
+        self.due.note_bucket(slot / SLOTS, deadline);
     }
 
-    /// The first free lane from the home bucket on.
-    fn free_lane(&self, hash: Hash) -> usize {
+    /// The first free slot from the home bucket on.
+    fn free_slot(&self, hash: Hash) -> usize {
         let share = u128::from(hash.0) * self.buckets as u128;
         let home = share >> 64;
-        let home = usize::try_from(home).expect("below the number of buckets") * LANES;
-        let mut lanes = (home..self.lanes.len()).chain(0..home);
-        let free = lanes.find(|&lane| self.lanes[lane].is_none());
-        free.expect("more lanes than rooms")
+        let home = usize::try_from(home).expect("below the number of buckets") * SLOTS;
+        let mut slots = (home..self.slots.len()).chain(0..home);
+        let free = slots.find(|&slot| self.slots[slot].is_none());
+        free.expect("more slots than permits")
     }
 
     fn make_room(
@@ -150,36 +119,36 @@ impl Bounded {
         counts: &mut Counts,
         evicted: &mut Vec<u16>,
     ) {
-        if self.is_unswept(now) || self.rooms > self.capacity / 2 {
+        if self.is_unswept(now) || self.permits > self.capacity / 2 {
             self.reclaim_some(now, counts);
         }
-        while self.rooms == self.capacity {
+        while self.permits == self.capacity {
             // What is dead makes room before what is alive (I6).
             if self.reclaim_some(now, counts) {
                 continue;
             }
-            let chosen = self.policy.choose(&mut self.lanes, arrival, now);
+            let chosen = self.policy.choose(&mut self.slots, arrival, now);
             // Nobody was found: whoever comes first.
-            let live = |lane: &Option<Entry>| lane.as_ref().is_some_and(|entry| entry.live);
-            let lane = chosen.or_else(|| self.lanes.iter().position(live));
-            let victim = self.lanes[lane.expect("a full cache has entries")].take();
-            let victim = victim.expect("a victim stands in its lane");
-            self.lane_of[usize::from(victim.key)] = None;
+            let live = |slot: &Option<Entry>| slot.as_ref().is_some_and(|entry| entry.live);
+            let slot = chosen.or_else(|| self.slots.iter().position(live));
+            let victim = self.slots[slot.expect("a full cache has entries")].take();
+            let victim = victim.expect("a victim stands in its slot");
+            self.slot_of[usize::from(victim.key)] = None;
             evicted.push(victim.key);
             self.policy.evicted(&victim);
             counts.evictions += 1;
-            // Its room passes on.
+            // Its permit passes on.
             return;
         }
-        self.rooms += 1;
-        arrival.found_room = true;
+        self.permits += 1;
+        arrival.found_permit = true;
     }
 
-    /// Takes an entry out and gives its room back; true if it was neither expired nor cleared.
-    fn remove(&mut self, lane: usize, now: Now, counts: &mut Counts) -> bool {
-        let entry = self.lanes[lane].take().expect("somebody");
-        self.lane_of[usize::from(entry.key)] = None;
-        self.rooms -= 1;
+    /// Takes an entry out and gives its permit back; true if it was neither expired nor cleared.
+    fn remove(&mut self, slot: usize, now: Now, counts: &mut Counts) -> bool {
+        let entry = self.slots[slot].take().expect("somebody");
+        self.slot_of[usize::from(entry.key)] = None;
+        self.permits -= 1;
         self.policy.gone(&entry);
         let seen = now.sees(&entry);
         if entry.clears != now.clears {
@@ -198,8 +167,8 @@ impl Bounded {
 
     /// [`invalidate`](Self::invalidate) as one of many that are removed together.
     pub(super) fn take_out(&mut self, key: u16, now: Now, counts: &mut Counts) -> bool {
-        let lane = self.lane_of[usize::from(key)];
-        let went = lane.is_some_and(|lane| self.remove(lane, now, counts));
+        let slot = self.slot_of[usize::from(key)];
+        let went = slot.is_some_and(|slot| self.remove(slot, now, counts));
         counts.invalidations += u64::from(went);
         went
     }
@@ -207,16 +176,16 @@ impl Bounded {
     /// [`invalidate`](Self::invalidate) by a lease: others make way first, and again if the key was among them.
     pub(super) fn remove_leased(&mut self, key: u16, now: Now, counts: &mut Counts) {
         loop {
-            let found = self.lane_of[usize::from(key)].is_some();
+            let found = self.slot_of[usize::from(key)].is_some();
             self.go_on(now, counts);
-            if !found || self.lane_of[usize::from(key)].is_some() {
+            if !found || self.slot_of[usize::from(key)].is_some() {
                 self.take_out(key, now, counts);
                 return;
             }
         }
     }
 
-    /// What a write that needs no room does for others: it reclaims what is dead in one group.
+    /// What a write that needs no permit does for others: it reclaims what is dead in one group.
     fn go_on(&mut self, now: Now, counts: &mut Counts) {
         self.reclaim_some(now, counts);
     }
@@ -237,12 +206,12 @@ impl Bounded {
         self.due.forget(group);
         let (mut kept, mut went) = (None, 0);
         let members = self.due.members(group);
-        for lane in members.start * LANES..members.end * LANES {
-            match &self.lanes[lane] {
+        for slot in members.start * SLOTS..members.end * SLOTS {
+            match &self.slots[slot] {
                 Some(entry) if !entry.live => {}
                 Some(entry) if now.sees(entry) => kept = earlier(kept, entry.deadline),
                 Some(_) => {
-                    self.remove(lane, now, counts);
+                    self.remove(slot, now, counts);
                     went += 1;
                 }
                 None => {}

@@ -1,4 +1,4 @@
-//! The ghost-horizon clock, exactly: S as a ring of lanes in order of arrival, M under the hand, ghosts of both.
+//! The ghost-horizon clock, exactly: S as a ring of slots in order of arrival, M under the hand, ghosts of both.
 //!
 //! Amounts as the engine keeps them: the share of S in tenths of an entry, the horizon in 1/256 of an eviction.
 
@@ -6,62 +6,62 @@ use std::collections::VecDeque;
 
 use super::Hash;
 use super::Now;
-use super::bounded::{Entry, Lanes};
 use super::ghosts::{Dates, EPOCHS, Ghost, Ghosts};
-use super::tour::Tour;
+use super::slots::{Entry, Slots};
+use super::sweep_order::SweepOrder;
 
 const MAX_USES: u32 = 3;
 /// Bounds of one eviction: promotions into a share of M that is not full, duels, places of the ring.
 const PROMOTIONS: u32 = 4;
 const DUELS: u32 = 8;
 const PLACES: u32 = 64;
-/// Bounds of one turn of the hand: entries of M, and lanes.
+/// Bounds of one turn of the hand: entries of M, and slots.
 const TURN_ENTRIES: u32 = 16;
-const TURN_LANES: usize = 256;
+const TURN_SLOTS: usize = 256;
 
 /// A newcomer, with the ghost it has left here before.
 #[derive(Debug)]
 pub(super) struct Arrival {
     ghost: Option<Ghost>,
-    into_m: bool,
+    into_main: bool,
     old: bool,
     /// Nobody had to leave for it.
-    pub(super) found_room: bool,
+    pub(super) found_permit: bool,
 }
 
-/// S: lanes in order of arrival. Those of entries that have gone stay until they come to the front, or until there are too many.
+/// S: slots in order of arrival. Those of entries that have gone stay until they come to the front, or until there are too many.
 #[derive(Debug)]
 struct Ring {
-    lanes: VecDeque<usize>,
+    slots: VecDeque<usize>,
     most: usize,
-    /// The position of the first lane.
+    /// The position of the first slot.
     head: u32,
 }
 
 impl Ring {
     fn is_full(&self) -> bool {
-        self.lanes.len() == self.most
+        self.slots.len() == self.most
     }
 
-    fn push(&mut self, lane: usize) -> u32 {
-        self.lanes.push_back(lane);
-        self.head + u32::try_from(self.lanes.len()).expect("small") - 1
+    fn push(&mut self, slot: usize) -> u32 {
+        self.slots.push_back(slot);
+        self.head + u32::try_from(self.slots.len()).expect("small") - 1
     }
 
     fn pop(&mut self) -> Option<(u32, usize)> {
-        let lane = self.lanes.pop_front()?;
+        let slot = self.slots.pop_front()?;
         self.head += 1;
-        Some((self.head - 1, lane))
+        Some((self.head - 1, slot))
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Policy {
     capacity: i64,
-    tour: Tour,
+    order: SweepOrder,
     hand: usize,
     candidate: Option<usize>,
-    in_m: i64,
+    in_main: i64,
     ghosts: Ghosts,
     ring: Ring,
     misses: usize,
@@ -75,22 +75,22 @@ pub(super) struct Policy {
     horizon: i64,
 }
 
-fn live(lanes: &mut Lanes, lane: usize) -> Option<&mut Entry> {
-    lanes[lane].as_mut().filter(|entry| entry.live)
+fn live(slots: &mut Slots, slot: usize) -> Option<&mut Entry> {
+    slots[slot].as_mut().filter(|entry| entry.live)
 }
 
 impl Policy {
-    pub(super) fn new(capacity: usize, tour: Tour) -> Self {
+    pub(super) fn new(capacity: usize, order: SweepOrder) -> Self {
         let c = i64::try_from(capacity).expect("small");
         Self {
             capacity: c,
-            tour,
+            order,
             hand: 0,
             candidate: None,
-            in_m: 0,
+            in_main: 0,
             ghosts: Ghosts::new(capacity),
             ring: Ring {
-                lanes: VecDeque::new(),
+                slots: VecDeque::new(),
                 most: capacity + capacity / 16 + 48,
                 head: 0,
             },
@@ -150,78 +150,79 @@ impl Policy {
         let ghost = self.ghosts.take(hash, self.dates());
         Arrival {
             ghost: ghost.filter(|ghost| ghost.age <= reach),
-            into_m: false,
+            into_main: false,
             old: false,
-            found_room: false,
+            found_permit: false,
         }
     }
 
-    /// Gives the newcomer in `lane`, which lives now, its queue.
-    pub(super) fn place(&mut self, lanes: &mut Lanes, lane: usize, arrival: &Arrival) {
-        let welcome = arrival.found_room || arrival.ghost.is_some();
-        if arrival.into_m || self.in_m < self.m_share() && welcome {
-            self.promote(lanes, lane, arrival.old);
+    /// Gives the newcomer in `slot`, which lives now, its queue.
+    pub(super) fn place(&mut self, slots: &mut Slots, slot: usize, arrival: &Arrival) {
+        let welcome = arrival.found_permit || arrival.ghost.is_some();
+        if arrival.into_main || self.in_main < self.m_share() && welcome {
+            self.promote(slots, slot, arrival.old);
         } else {
-            lanes[lane].as_mut().expect("the newcomer").mark = self.epoch;
-            self.wait(lanes, lane);
+            slots[slot].as_mut().expect("the newcomer").mark = self.epoch;
+            self.wait(slots, slot);
         }
     }
 
     /// Gives an entry the last position in S.
-    fn wait(&mut self, lanes: &mut Lanes, lane: usize) {
+    fn wait(&mut self, slots: &mut Slots, slot: usize) {
         while self.ring.is_full() {
             // Whoever waits at the oldest position gets the last one.
             let (position, oldest) = self.ring.pop().expect("full");
-            let waits = |entry: &mut Entry| !entry.in_m && entry.position == Some(position);
-            if live(lanes, oldest).is_some_and(waits) {
-                self.wait(lanes, oldest);
+            let waits = |entry: &mut Entry| !entry.in_main && entry.position == Some(position);
+            if live(slots, oldest).is_some_and(waits) {
+                self.wait(slots, oldest);
             }
         }
-        lanes[lane].as_mut().expect("waits").position = Some(self.ring.push(lane));
+        slots[slot].as_mut().expect("waits").position = Some(self.ring.push(slot));
     }
 
-    fn promote(&mut self, lanes: &mut Lanes, lane: usize, old: bool) {
+    fn promote(&mut self, slots: &mut Slots, slot: usize, old: bool) {
         // The hand is soon there: passed over once.
-        let near = self.tour.ahead(self.hand, lane) * 100 < 70 * self.tour.buckets();
-        let entry = lanes[lane].as_mut().expect("somebody to promote");
+        let near = self.order.ahead(self.hand, slot) * 100 < 70 * self.order.buckets();
+        let entry = slots[slot].as_mut().expect("somebody to promote");
         entry.uses = 0;
         entry.mark = self.epoch;
         entry.old |= old;
         entry.grace |= near && self.filled;
-        self.in_m += i64::from(!entry.in_m);
-        entry.in_m = true;
+        self.in_main += i64::from(!entry.in_main);
+        entry.in_main = true;
     }
 
     /// An entry has left, not by eviction.
     pub(super) fn gone(&mut self, entry: &Entry) {
-        self.in_m -= i64::from(entry.in_m);
+        self.in_main -= i64::from(entry.in_main);
     }
 
     pub(super) fn evicted(&mut self, entry: &Entry) {
         self.gone(entry);
         self.evictions += 1;
-        if !entry.in_m {
+        if !entry.in_main {
             self.s_evictions += 1;
         } else if entry.old {
             self.widen(-1);
         }
         let (idle, dates) = (self.idle(entry.last_access), self.dates());
-        self.ghosts.remember(entry.hash, !entry.in_m, idle, dates);
+        self.ghosts
+            .remember(entry.hash, !entry.in_main, idle, dates);
     }
 
-    /// The lane of the entry to leave.
+    /// The slot of the entry to leave.
     pub(super) fn choose(
         &mut self,
-        lanes: &mut Lanes,
+        slots: &mut Slots,
         arrival: &mut Arrival,
         now: Now,
     ) -> Option<usize> {
         self.filled = true;
-        if self.in_m >= self.m_share()
+        if self.in_main >= self.m_share()
             && let Some(ghost) = arrival.ghost.take()
-            && let (Some(lane), _) = self.turn(lanes, now)
+            && let (Some(slot), _) = self.turn(slots, now)
         {
-            let candidate = live(lanes, lane).expect("the candidate").last_access;
+            let candidate = live(slots, slot).expect("the candidate").last_access;
             let won = ghost.idle < self.idle(candidate);
             if ghost.from_s && !won {
                 self.shift(-7);
@@ -230,106 +231,106 @@ impl Policy {
             }
             let age = 256 * i64::try_from(ghost.age).expect("small");
             if won && age <= self.horizon {
-                arrival.into_m = true;
+                arrival.into_main = true;
                 arrival.old = 2 * age > self.horizon;
-                return Some(lane);
+                return Some(slot);
             }
         }
-        if (arrival.into_m || self.in_m > self.m_share() + 1)
-            && let (Some(lane), _) = self.turn(lanes, now)
+        if (arrival.into_main || self.in_main > self.m_share() + 1)
+            && let (Some(slot), _) = self.turn(slots, now)
         {
-            return Some(lane);
+            return Some(slot);
         }
-        if let Some(lane) = self.head_of_s(lanes, now) {
-            return Some(lane);
+        if let Some(slot) = self.head_of_s(slots, now) {
+            return Some(slot);
         }
-        for _ in 0..=self.tour.lanes() / TURN_LANES {
-            let (candidate, last) = self.turn(lanes, now);
-            let lane = candidate.or(last).or_else(|| self.head_of_s(lanes, now));
-            if lane.is_some() {
-                return lane;
+        for _ in 0..=self.order.slots() / TURN_SLOTS {
+            let (candidate, last) = self.turn(slots, now);
+            let slot = candidate.or(last).or_else(|| self.head_of_s(slots, now));
+            if slot.is_some() {
+                return slot;
             }
         }
         None
     }
 
     /// The oldest entry of S that does not go on into M, or the one of M that has lost its place to it.
-    fn head_of_s(&mut self, lanes: &mut Lanes, now: Now) -> Option<usize> {
+    fn head_of_s(&mut self, slots: &mut Slots, now: Now) -> Option<usize> {
         let (mut promotions, mut duels) = (0, 0);
         for _ in 0..PLACES {
-            let (position, lane) = self.ring.pop()?;
-            let Some(entry) = live(lanes, lane) else {
+            let (position, slot) = self.ring.pop()?;
+            let Some(entry) = live(slots, slot) else {
                 continue;
             };
-            if entry.in_m || entry.position != Some(position) {
+            if entry.in_main || entry.position != Some(position) {
                 continue;
             }
             let seen = now.sees(entry);
             let (uses, mark) = (entry.uses, entry.mark);
-            if self.in_m < self.m_share() && promotions < PROMOTIONS && seen {
+            if self.in_main < self.m_share() && promotions < PROMOTIONS && seen {
                 promotions += 1;
-                self.promote(lanes, lane, false);
+                self.promote(slots, slot, false);
                 continue;
             }
             if uses < MAX_USES || duels == DUELS || !seen {
-                return Some(lane);
+                return Some(slot);
             }
             duels += 1;
-            let rival = self.turn(lanes, now).0;
-            let rival_access = rival.and_then(|at| live(lanes, at)).map(|r| r.last_access);
+            let rival = self.turn(slots, now).0;
+            let rival_access = rival.and_then(|at| live(slots, at)).map(|r| r.last_access);
             if rival_access.is_some_and(|access| self.idle(mark) < self.idle(access)) {
-                self.promote(lanes, lane, false);
-                if self.in_m > self.m_share() {
+                self.promote(slots, slot, false);
+                if self.in_main > self.m_share() {
                     return rival;
                 }
             } else {
-                let entry = lanes[lane].as_mut().expect("the head of S");
+                let entry = slots[slot].as_mut().expect("the head of S");
                 entry.uses = 0;
                 entry.mark = entry.last_access;
-                self.wait(lanes, lane);
+                self.wait(slots, slot);
             }
         }
         None
     }
 
     /// Turns the hand to the candidate of M; without one near, the second is the last entry of M that it passed.
-    fn turn(&mut self, lanes: &mut Lanes, now: Now) -> (Option<usize>, Option<usize>) {
-        if let Some(lane) = self.candidate
-            && let Some(entry) = live(lanes, lane)
-            && entry.in_m
+    fn turn(&mut self, slots: &mut Slots, now: Now) -> (Option<usize>, Option<usize>) {
+        if let Some(slot) = self.candidate
+            && let Some(entry) = live(slots, slot)
+            && entry.in_main
         {
             if entry.uses == 0 || !now.sees(entry) {
-                return (Some(lane), None);
+                return (Some(slot), None);
             }
             self.candidate = None;
-            self.pass(lanes, lane);
+            self.pass(slots, slot);
         }
         let (mut passed, mut last) = (0, None);
-        for _ in 0..TURN_LANES.min(self.tour.lanes()) {
-            let lane = self.hand;
-            self.hand = self.tour.next(lane);
-            let Some(entry) = live(lanes, lane) else {
+        for _ in 0..TURN_SLOTS.min(self.order.slots()) {
+            let slot = self.hand;
+            self.hand = self.order.next(slot);
+            let Some(entry) = live(slots, slot) else {
                 continue;
             };
             if !now.sees(entry) {
-                return (Some(lane), None);
+                return (Some(slot), None);
             }
-            if !entry.in_m {
+            if !entry.in_main {
                 // One that has fallen out of the ring comes back into it.
                 if entry.position.is_none_or(|at| at < self.ring.head) {
-                    self.wait(lanes, lane);
+                    self.wait(slots, slot);
                 }
                 continue;
             }
             if entry.uses > 0 {
-                self.pass(lanes, lane);
+                self.pass(slots, slot);
             } else if entry.grace {
                 entry.grace = false;
             } else {
-                self.candidate = Some(lane);
-                return (Some(lane), None);
+                self.candidate = Some(slot);
+                return (Some(slot), None);
             }
-            (passed, last) = (passed + 1, Some(lane));
+            (passed, last) = (passed + 1, Some(slot));
             if passed == TURN_ENTRIES {
                 break;
             }
@@ -338,14 +339,14 @@ impl Policy {
     }
 
     /// The hand passes a used entry of M.
-    fn pass(&mut self, lanes: &mut Lanes, lane: usize) {
-        let entry = lanes[lane].as_mut().expect("the hand is there");
+    fn pass(&mut self, slots: &mut Slots, slot: usize) {
+        let entry = slots[slot].as_mut().expect("the hand is there");
         if entry.old {
             self.widen(1);
         }
         let since = i64::from(self.idle(entry.last_access));
         let lap = i64::from(self.idle(entry.mark));
-        let m = self.in_m.max(1);
+        let m = self.in_main.max(1);
         if since * 10 * m < lap * self.capacity.min(10 * m) {
             self.shift(-3);
         }

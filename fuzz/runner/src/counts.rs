@@ -1,4 +1,4 @@
-//! What the inputs of a fuzzing run are worth: with `TUX_FUZZ_TALLY=file` in the environment, the file says after every few
+//! What the inputs of a fuzzing run are worth: with `TUX_FUZZ_COUNTS=file` in the environment, the file says after every few
 //! thousand inputs how many there were, how many operations they held, and how many made the cache evict.
 
 use std::sync::OnceLock;
@@ -14,7 +14,7 @@ const INPUTS_PER_NOTE: u64 = 4_096;
 /// One input has been run.
 pub(crate) fn note(operations: u64, evicted: bool) {
     static FILE: OnceLock<Option<String>> = OnceLock::new();
-    let Some(file) = FILE.get_or_init(|| std::env::var("TUX_FUZZ_TALLY").ok()) else {
+    let Some(file) = FILE.get_or_init(|| std::env::var("TUX_FUZZ_COUNTS").ok()) else {
         return;
     };
     let operations = OPERATIONS.fetch_add(operations, Ordering::Relaxed) + operations;
@@ -26,6 +26,6 @@ pub(crate) fn note(operations: u64, evicted: bool) {
             operations / inputs,
             evicting * 100 / inputs
         );
-        std::fs::write(file, text).expect("TUX_FUZZ_TALLY must name a file that can be written");
+        std::fs::write(file, text).expect("TUX_FUZZ_COUNTS must name a file that can be written");
     }
 }
