@@ -9,7 +9,7 @@ use syn::visit::Visit;
 use crate::Result;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Genre {
+pub(crate) enum Genre {
     FnValue,
     BinaryOperator,
     UnaryOperator,
@@ -23,20 +23,20 @@ pub(super) enum Genre {
 
 /// One small change.
 #[derive(Debug, Clone)]
-pub(super) struct Mutant {
+pub(crate) struct Mutant {
     /// From 1 on; also the value of `TUX_MUTANT` that switches it on.
-    pub(super) id: usize,
-    pub(super) name: String,
-    pub(super) file: String,
-    pub(super) genre: Genre,
+    pub(crate) id: usize,
+    pub(crate) name: String,
+    pub(crate) file: String,
+    pub(crate) genre: Genre,
     /// Bytes of the file that the replacement stands for.
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) replacement: String,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) replacement: String,
 }
 
 /// All mutants of the files, by the tool and its `.cargo/mutants.toml`; none inside unit tests, which it would change too.
-pub(super) fn list(tool: &Path, root: &Path, files: &[String]) -> Result<Vec<Mutant>> {
+pub(crate) fn list(tool: &Path, root: &Path, files: &[String]) -> Result<Vec<Mutant>> {
     let mut command = Command::new(tool);
     // As `cargo` calls its subcommands.
     command.args(["mutants", "--list", "--json", "--package", "tux-cache"]);
@@ -70,7 +70,7 @@ pub(super) fn list(tool: &Path, root: &Path, files: &[String]) -> Result<Vec<Mut
 }
 
 /// Two mutants for each constant number of a file, which cargo-mutants leaves alone: one more, and half.
-pub(super) fn constants(root: &Path, files: &[String]) -> Result<Vec<Mutant>> {
+pub(crate) fn constants(root: &Path, files: &[String]) -> Result<Vec<Mutant>> {
     let mut mutants = Vec::new();
     for file in files {
         let source = std::fs::read_to_string(root.join(file))?;
@@ -103,7 +103,7 @@ struct Constants(Vec<(String, std::ops::Range<usize>)>);
 
 impl Mutant {
     /// Of a constant's mutant: its name, and what is done to it.
-    pub(super) fn constant(&self) -> Option<(&str, &str)> {
+    pub(crate) fn constant(&self) -> Option<(&str, &str)> {
         let (_, rest) = self.name.rsplit_once(": ")?;
         let (name, _) = rest.split_once(" is ")?;
         let (_, change) = self.replacement.rsplit_once(')')?;

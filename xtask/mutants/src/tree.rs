@@ -6,10 +6,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::list::{Genre, Mutant};
-use super::switch::{mutant_at, mutants_around, switched};
 use crate::Result;
-use crate::workspace::cargo;
+use crate::list::{Genre, Mutant};
+use crate::switch::{mutant_at, mutants_around, switched};
 
 /// What each mutant must be noticed by, quickest first: the arguments that build it and the name of its program.
 const TESTS: [(&[&str], &str); 5] = [
@@ -62,31 +61,37 @@ pub(crate) fn on(mutant: u32) -> bool {
 "#;
 
 /// A test program and the folder it runs in.
-pub(super) struct Program {
-    pub(super) name: String,
-    pub(super) path: PathBuf,
-    pub(super) dir: PathBuf,
+pub(crate) struct Program {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) dir: PathBuf,
 }
 
-pub(super) struct Tree {
+pub(crate) struct Tree {
     root: PathBuf,
     /// The sources as they were copied: the places of mutants are theirs, whoever edits the originals meanwhile.
     sources: BTreeMap<String, String>,
     target: PathBuf,
+    cargo: fn() -> Command,
 }
 
 /// What became of the mutants when they were put in.
-pub(super) struct Built {
-    pub(super) programs: Vec<Program>,
+pub(crate) struct Built {
+    pub(crate) programs: Vec<Program>,
     /// Those that the compiler refuses.
-    pub(super) unviable: BTreeSet<usize>,
+    pub(crate) unviable: BTreeSet<usize>,
     /// Those that no switch can be put to, as in constants: they are changed in the text, one by one.
-    pub(super) in_text: BTreeSet<usize>,
+    pub(crate) in_text: BTreeSet<usize>,
 }
 
 impl Tree {
     /// Copies every file that git knows or would know.
-    pub(super) fn copy(original: &Path, root: &Path, target: &Path) -> Result<Self> {
+    pub(crate) fn copy(
+        original: &Path,
+        root: &Path,
+        target: &Path,
+        cargo: fn() -> Command,
+    ) -> Result<Self> {
         let listed = Command::new("git")
             .args(["ls-files", "--cached", "--others", "--exclude-standard"])
             .current_dir(original)
@@ -99,6 +104,7 @@ impl Tree {
             original,
             root,
             target,
+            cargo,
         )
     }
 
@@ -107,6 +113,7 @@ impl Tree {
         original: &Path,
         root: &Path,
         target: &Path,
+        cargo: fn() -> Command,
     ) -> Result<Self> {
         let mut sources = BTreeMap::new();
         for file in files {
@@ -128,6 +135,7 @@ impl Tree {
             root: root.to_owned(),
             sources,
             target: target.to_owned(),
+            cargo,
         })
     }
 
@@ -147,7 +155,7 @@ impl Tree {
 
     /// Builds the program with all mutants behind switches. The compiler says which ones it will not have. A constant is
     /// changed where `files` use it: its own and those of the modules inside that.
-    pub(super) fn with_switches(&self, mutants: &[Mutant], files: &[String]) -> Result<Built> {
+    pub(crate) fn with_switches(&self, mutants: &[Mutant], files: &[String]) -> Result<Built> {
         self.write("src/mutant_switch.rs", SWITCH)?;
         let lib = self.read("src/lib.rs")?;
         self.write("src/lib.rs", &format!("{lib}\nmod mutant_switch;\n"))?;
@@ -155,7 +163,10 @@ impl Tree {
         let mut by_file: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
         for mutant in mutants {
             by_file.entry(&mutant.file).or_default().push(mutant);
-            let inside = mutant.file.replace(".rs", "/");
+            let inside = match mutant.file.strip_suffix("mod.rs") {
+                Some(folder) => folder.to_owned(),
+                None => mutant.file.replace(".rs", "/"),
+            };
             let users = files.iter().filter(|file| file.starts_with(&inside));
             for file in users.filter(|_| mutant.constant().is_some()) {
                 by_file.entry(file).or_default().push(mutant);
@@ -241,7 +252,7 @@ impl Tree {
 
     /// Puts one mutant into the text. Each program is built when it is asked for, since the first ones notice most; it ends
     /// at once when the mutant does not compile.
-    pub(super) fn with_text(&self, mutant: &Mutant) -> Result<impl Iterator<Item = Program>> {
+    pub(crate) fn with_text(&self, mutant: &Mutant) -> Result<impl Iterator<Item = Program>> {
         let mut text = self.read(&mutant.file)?.to_owned();
         let mut end = mutant.end;
         // A field that is left out takes its comma with it.
@@ -254,7 +265,7 @@ impl Tree {
     }
 
     /// Back to the text as it was.
-    pub(super) fn restore<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<()> {
+    pub(crate) fn restore<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<()> {
         for file in files.chain(["src/lib.rs"]) {
             self.write(file, self.read(file)?)?;
         }
@@ -267,7 +278,7 @@ impl Tree {
 
     fn build_one(&self, test: usize) -> std::result::Result<Program, Refused> {
         let (args, name) = TESTS[test];
-        let mut command = cargo();
+        let mut command = (self.cargo)();
         command.args(["test", "--no-run", "--message-format=json", "--quiet"]);
         command.args(args).current_dir(&self.root);
         command.env("CARGO_TARGET_DIR", &self.target);
@@ -319,7 +330,10 @@ mod tests {
         std::fs::create_dir_all(original.join("src")).unwrap();
         std::fs::write(&source, "before").unwrap();
         let files = ["src/lib.rs", "src/gone.rs"];
-        let tree = Tree::of(files.into_iter(), &original, &root, &folder).unwrap();
+        let tree = Tree::of(files.into_iter(), &original, &root, &folder, || {
+            Command::new("cargo")
+        })
+        .unwrap();
         std::fs::write(&source, "after").unwrap();
         let copied = std::fs::read_to_string(root.join("src/lib.rs")).unwrap();
         let read = tree.read("src/lib.rs").map(str::to_owned).unwrap();

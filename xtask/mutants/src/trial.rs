@@ -5,12 +5,12 @@ use std::fmt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::tree::Program;
 use crate::Result;
+use crate::tree::Program;
 
 /// What became of a mutant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// Noticed by this program.
     Caught(String),
     /// This program came to no end.
@@ -32,13 +32,13 @@ impl fmt::Display for Fate {
 
 /// How much a program may take; beyond it, it hangs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    pub(super) processor_seconds: u64,
-    pub(super) wall: Duration,
+pub(crate) struct Limits {
+    pub(crate) processor_seconds: u64,
+    pub(crate) wall: Duration,
 }
 
 /// Runs the programs until one fails. `switch` is the number of the mutant; 0 is none.
-pub(super) fn run(
+pub(crate) fn run(
     programs: impl IntoIterator<Item = impl Borrow<Program>>,
     switch: usize,
     limits: Limits,

@@ -9,17 +9,17 @@ use std::ops::Range;
 use syn::spanned::Spanned;
 use syn::visit::Visit;
 
-use super::list::{Genre, Mutant};
 use crate::Result;
+use crate::list::{Genre, Mutant};
 
 /// The text with switches, and which mutants have none (they are not in this form of the program).
-pub(super) struct Switched {
-    pub(super) text: String,
-    pub(super) without: Vec<usize>,
+pub(crate) struct Switched {
+    pub(crate) text: String,
+    pub(crate) without: Vec<usize>,
 }
 
 /// Puts the mutants into `source`, which is the text that they were listed for.
-pub(super) fn switched(source: &str, mutants: &[&Mutant]) -> Result<Switched> {
+pub(crate) fn switched(source: &str, mutants: &[&Mutant]) -> Result<Switched> {
     let file = syn::parse_file(source)?;
     let mut by_start: BTreeMap<(Genre, usize), Vec<&Mutant>> = BTreeMap::new();
     let mut by_name: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
@@ -291,7 +291,7 @@ impl Site {
 }
 
 /// Which mutant a place in a switched text belongs to.
-pub(super) fn mutant_at(text: &str, offset: usize) -> Option<usize> {
+pub(crate) fn mutant_at(text: &str, offset: usize) -> Option<usize> {
     let number = |id: &str| id.parse::<usize>().ok();
     let mut open: Vec<usize> = Vec::new();
     let mut at = 0;
@@ -313,7 +313,7 @@ pub(super) fn mutant_at(text: &str, offset: usize) -> Option<usize> {
 }
 
 /// All mutants in the innermost function around a place in a switched text.
-pub(super) fn mutants_around(text: &str, offset: usize) -> Vec<usize> {
+pub(crate) fn mutants_around(text: &str, offset: usize) -> Vec<usize> {
     struct Around(usize, Range<usize>);
     impl<'ast> Visit<'ast> for Around {
         fn visit_block(&mut self, block: &'ast syn::Block) {
