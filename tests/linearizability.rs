@@ -7,20 +7,36 @@
 //! middle of operations, also on few processors. `TUX_HISTORY_OPERATIONS` (default 100,000) is the length of all
 //! histories together.
 
-#[path = "linearizability/key.rs"]
-mod key;
 #[path = "linearizability/spec.rs"]
 mod spec;
 
-use key::{Key, OneOfTwo};
 use spec::{Forgetful, Op, Ret, Timed};
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::time::{Duration, Instant};
 use tux_cache::TtlCache;
+use tux_cache_test_support::probe::{Group, Key, Site, hook};
 
-type Cache = TtlCache<Key, u64, OneOfTwo>;
+type Cache = TtlCache<Key, u64, Group>;
+
+/// Two hashes for all keys.
+fn key(n: u64) -> Key {
+    Key::new(n, n % 2)
+}
+
+/// From now on keys that this thread compares or copies let another thread go on, at every third call or so.
+fn yield_inside_keys() {
+    let mut calls = 1_u64;
+    hook(move |site| {
+        if matches!(site, Site::Eq | Site::CloneKey) {
+            calls = calls.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            if (calls >> 33).is_multiple_of(3) {
+                std::thread::yield_now();
+            }
+        }
+    });
+}
 
 /// One operation on one key, with the moments between which it happened.
 struct Record {
@@ -69,7 +85,7 @@ fn work(
     };
     while records.len() < operations {
         let n = usize::try_from(below(keys as u64)).unwrap();
-        let key = Key(n as u64);
+        let key = key(n as u64);
         let mut record = |op, act: &mut dyn FnMut() -> Ret| {
             let began = Instant::now();
             let ret = act();
@@ -87,7 +103,7 @@ fn work(
             0..35 => record(Op::Get, &mut || Ret::Value(cache.get(&key))),
             35..40 => record(Op::Get, &mut || Ret::Value(cache.pin().get(&key).copied())),
             40..70 => record(Op::Set(number), &mut || {
-                cache.set(key.clone(), number);
+                cache.set(key, number);
                 Ret::Done
             }),
             70..82 => record(Op::Invalidate, &mut || Ret::Went(cache.invalidate(&key))),
@@ -100,7 +116,7 @@ fn work(
                 std::thread::yield_now();
                 record(Op::SetLeased(thread, number), &mut || {
                     let lease = lease.take().expect("called once");
-                    Ret::Stored(cache.set_leased(lease, key.clone(), number))
+                    Ret::Stored(cache.set_leased(lease, key, number))
                 });
             }
             // These change all keys: one operation on each, in the same moment.
@@ -179,7 +195,7 @@ fn explore(setting: &Setting, pieces: usize, seen: &mut Seen) {
         Some(capacity) => builder.max_size(capacity),
         None => builder.unbounded(),
     };
-    let cache: Cache = builder.hasher(OneOfTwo).build().unwrap();
+    let cache: Cache = builder.hasher(Group).build().unwrap();
     // An operation that changes all keys counts on each of them.
     let each = (PIECE - keys) / threads - keys;
     let rest = Barrier::new(threads + 1);
@@ -189,6 +205,7 @@ fn explore(setting: &Setting, pieces: usize, seen: &mut Seen) {
         for thread in 0..threads {
             let (cache, rest, numbers, records) = (&cache, &rest, &numbers, &records);
             scope.spawn(move || {
+                yield_inside_keys();
                 let mut random = 0x9e37_79b9_u64 * (thread as u64 + 1);
                 for _ in 0..pieces {
                     rest.wait();
@@ -207,7 +224,9 @@ fn explore(setting: &Setting, pieces: usize, seen: &mut Seen) {
             rest.wait();
             let mut all = std::mem::take(&mut *records.lock().unwrap());
             // At rest: what each key holds now ends the piece.
-            let now: Vec<_> = (0..keys).map(|key| cache.get(&Key(key as u64))).collect();
+            let now: Vec<_> = (0..keys)
+                .map(|key| cache.get(&self::key(key as u64)))
+                .collect();
             for (key, value) in now.iter().enumerate() {
                 let at = Instant::now();
                 all.push((

@@ -7,43 +7,15 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tux_cache::TtlCache;
+use tux_cache_test_support::probe::{Census, Value};
 
 const LONG: Duration = Duration::from_secs(1_000);
-
-/// Values that are alive.
-type Alive = Arc<AtomicI64>;
-
-#[derive(Debug)]
-struct Value(Alive);
-
-impl Value {
-    fn new(alive: &Alive) -> Self {
-        alive.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(alive))
-    }
-}
-
-impl Clone for Value {
-    fn clone(&self) -> Self {
-        Self::new(&self.0)
-    }
-}
-
-impl Drop for Value {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 type Cache = TtlCache<u64, Value>;
 
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn seen(alive: &Alive) -> usize {
-    usize::try_from(alive.load(Ordering::SeqCst)).expect("no value is dropped twice")
 }
 
 /// What may be unlinked and not freed at a time.
@@ -88,32 +60,32 @@ impl Drop for Idle {
 fn what_many_idle_threads_unlinked_is_within_the_budget_and_goes() {
     let _alone = alone();
     for capacity in [1_000, 100, 20_000] {
-        let (cache, alive) = (Arc::new(Cache::new(LONG, capacity)), Alive::default());
+        let (cache, census) = (Arc::new(Cache::new(LONG, capacity)), Census::default());
         let threads: Vec<_> = (0..64).map(|_| Idle::new()).collect();
         let (start, end) = (Arc::new(Barrier::new(64)), Arc::new(Barrier::new(65)));
         for (n, thread) in threads.iter().enumerate() {
-            let (cache, alive) = (Arc::clone(&cache), Arc::clone(&alive));
+            let (cache, census) = (Arc::clone(&cache), census.clone());
             let (start, end) = (Arc::clone(&start), Arc::clone(&end));
             let work = move || {
                 start.wait();
-                (0..511).for_each(|k| cache.set(n as u64 * 1_000 + k, Value::new(&alive)));
+                (0..511).for_each(|k| cache.set(n as u64 * 1_000 + k, census.value(0)));
                 end.wait();
             };
             thread.work.as_ref().unwrap().send(Box::new(work)).unwrap();
         }
         end.wait();
-        let unlinked = seen(&alive) - cache.resident();
+        let unlinked = census.alive() - cache.resident();
         assert!(unlinked <= budget(capacity), "{unlinked} of {capacity}");
         assert_eq!(cache.stats().unreclaimed, unlinked as u64);
         cache.sweep();
         assert_eq!(
-            seen(&alive),
+            census.alive(),
             cache.resident(),
             "a sweep frees all that was unlinked"
         );
         cache.clear();
         assert_eq!(cache.sweep(), capacity.min(64 * 511));
-        assert_eq!((seen(&alive), cache.stats().unreclaimed), (0, 0));
+        assert_eq!((census.alive(), cache.stats().unreclaimed), (0, 0));
     }
 }
 
@@ -122,26 +94,26 @@ fn what_many_idle_threads_unlinked_is_within_the_budget_and_goes() {
 fn what_threads_unlink_in_turn_is_never_beyond_the_budget() {
     let _alone = alone();
     for (capacity, threads) in [(1, 3), (100, 100), (1_000, 64), (5_000, 40)] {
-        let (cache, alive) = (Arc::new(Cache::new(LONG, capacity)), Alive::default());
+        let (cache, census) = (Arc::new(Cache::new(LONG, capacity)), Census::default());
         let threads: Vec<_> = (0..threads).map(|_| Idle::new()).collect();
         for round in 0..3_u64 {
             for thread in &threads {
-                let (cache, alive) = (Arc::clone(&cache), Arc::clone(&alive));
+                let (cache, census) = (Arc::clone(&cache), census.clone());
                 thread.run(move || {
                     for key in 0..200 {
                         match key % 10 {
                             0 => drop(cache.invalidate(&(key + round))),
-                            9 => cache.set_with_ttl(key, Value::new(&alive), Duration::ZERO),
-                            _ => cache.set(key + round, Value::new(&alive)),
+                            9 => cache.set_with_ttl(key, census.value(0), Duration::ZERO),
+                            _ => cache.set(key + round, census.value(0)),
                         }
-                        let unlinked = seen(&alive) - cache.resident();
+                        let unlinked = census.alive() - cache.resident();
                         assert!(unlinked <= budget(capacity), "{unlinked} of {capacity}");
                     }
                 });
             }
         }
         cache.sweep();
-        assert_eq!(seen(&alive), cache.resident());
+        assert_eq!(census.alive(), cache.resident());
     }
 }
 
@@ -149,13 +121,13 @@ fn what_threads_unlink_in_turn_is_never_beyond_the_budget() {
 #[test]
 fn calls_that_remove_very_many_free_them_as_they_go() {
     let _alone = alone();
-    let (cache, alive) = (Cache::new(LONG, 10_000), Alive::default());
-    let fill = || (0..10_000).for_each(|key| cache.set(key, Value::new(&alive)));
+    let (cache, census) = (Cache::new(LONG, 10_000), Census::default());
+    let fill = || (0..10_000).for_each(|key| cache.set(key, census.value(0)));
     fill();
     let mut most = 0;
     let went = cache.invalidate_matching(|_| {
         // The last answer is not carried out yet, and nothing is set meanwhile.
-        most = most.max(seen(&alive) - cache.resident());
+        most = most.max(census.alive() - cache.resident());
         true
     });
     assert!(went > 9_900, "{went}");
@@ -163,7 +135,7 @@ fn calls_that_remove_very_many_free_them_as_they_go() {
     fill();
     cache.clear();
     cache.sweep();
-    assert_eq!((seen(&alive), cache.resident()), (0, 0));
+    assert_eq!((census.alive(), cache.resident()), (0, 0));
 }
 
 /// After a clear, writes of any kind go on to free what it ended.
@@ -187,17 +159,17 @@ fn every_kind_of_write_goes_on_with_a_clear() {
         }),
     ];
     for (name, write) in writes {
-        let (cache, alive) = (Cache::new(LONG, 16_128), Alive::default());
-        (0..16_128).for_each(|key| cache.set(key, Value::new(&alive)));
+        let (cache, census) = (Cache::new(LONG, 16_128), Census::default());
+        (0..16_128).for_each(|key| cache.set(key, census.value(0)));
         cache.clear();
         for _ in 0..4 {
-            (0..1_600).for_each(|key| write(&cache, key, Value::new(&alive)));
+            (0..1_600).for_each(|key| write(&cache, key, census.value(0)));
         }
         let most = cache.len() + budget(16_128);
         assert!(
-            seen(&alive) <= most,
+            census.alive() <= most,
             "{name}: {} alive, {} readable",
-            seen(&alive),
+            census.alive(),
             cache.len()
         );
     }
@@ -211,18 +183,18 @@ fn every_kind_of_write_goes_on_with_what_has_expired() {
         .ttl(LONG)
         .max_size(16_128)
         .ticker(ticker.clone());
-    let (cache, alive) = (cache.build().unwrap(), Alive::default());
+    let (cache, census) = (cache.build().unwrap(), Census::default());
     let second = Duration::from_secs(1);
-    (0..1_600).for_each(|key| cache.set(key, Value::new(&alive)));
-    (1_600..16_128).for_each(|key| cache.set_with_ttl(key, Value::new(&alive), second));
+    (0..1_600).for_each(|key| cache.set(key, census.value(0)));
+    (1_600..16_128).for_each(|key| cache.set_with_ttl(key, census.value(0), second));
     ticker.advance(2 * second);
     for _ in 0..4 {
-        (0..1_600).for_each(|key| cache.set(key, Value::new(&alive)));
+        (0..1_600).for_each(|key| cache.set(key, census.value(0)));
     }
     assert!(
-        seen(&alive) <= 1_600 + budget(16_128),
+        census.alive() <= 1_600 + budget(16_128),
         "{} alive",
-        seen(&alive)
+        census.alive()
     );
 }
 
@@ -232,14 +204,14 @@ fn a_sweep_frees_what_another_idle_thread_unlinked() {
     let bounded = || Arc::new(Cache::new(LONG, 1_000));
     let unbounded = || Arc::new(Cache::unbounded(LONG));
     for cache in [bounded(), unbounded()] {
-        let (thread, alive) = (Idle::new(), Alive::default());
-        (0..10).for_each(|key| cache.set(key, Value::new(&alive)));
+        let (thread, census) = (Idle::new(), Census::default());
+        (0..10).for_each(|key| cache.set(key, census.value(0)));
         assert_eq!(cache.stats().unreclaimed, 0, "nothing is unlinked");
         let other = Arc::clone(&cache);
         thread.run(move || (0..10).for_each(|key| assert!(other.invalidate(&key))));
-        assert_eq!((seen(&alive), cache.stats().unreclaimed), (10, 10));
+        assert_eq!((census.alive(), cache.stats().unreclaimed), (10, 10));
         cache.sweep();
-        assert_eq!((seen(&alive), cache.stats().unreclaimed), (0, 0));
+        assert_eq!((census.alive(), cache.stats().unreclaimed), (0, 0));
     }
 }
 
@@ -247,19 +219,19 @@ fn a_sweep_frees_what_another_idle_thread_unlinked() {
 #[test]
 fn what_a_view_held_back_goes_with_the_next_write_of_any_thread() {
     let _alone = alone();
-    let (cache, alive) = (Arc::new(Cache::new(LONG, 1_000)), Alive::default());
+    let (cache, census) = (Arc::new(Cache::new(LONG, 1_000)), Census::default());
     let threads: Vec<_> = (0..4).map(|_| Idle::new()).collect();
     let view = cache.pin();
     for thread in &threads {
-        let (cache, alive) = (Arc::clone(&cache), Arc::clone(&alive));
-        thread.run(move || (0..10_000).for_each(|key| cache.set(key, Value::new(&alive))));
+        let (cache, census) = (Arc::clone(&cache), census.clone());
+        thread.run(move || (0..10_000).for_each(|key| cache.set(key, census.value(0))));
     }
-    let unlinked = seen(&alive) - cache.resident();
+    let unlinked = census.alive() - cache.resident();
     assert!(unlinked > 30_000, "a view is open: {unlinked}");
     assert_eq!(cache.stats().unreclaimed, unlinked as u64);
     drop(view);
-    cache.set(1, Value::new(&alive));
-    let unlinked = seen(&alive) - cache.resident();
+    cache.set(1, census.value(0));
+    let unlinked = census.alive() - cache.resident();
     assert!(unlinked <= budget(1_000), "{unlinked}");
 }
 
@@ -270,21 +242,21 @@ fn thieves_against_owners() {
     let _alone = alone();
     let end = Instant::now() + Duration::from_secs(1);
     for capacity in [1, 50, 3_000].into_iter().cycle() {
-        let (cache, alive) = (Cache::new(LONG, capacity), Alive::default());
+        let (cache, census) = (Cache::new(LONG, capacity), Census::default());
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             for thread in 0..6_u64 {
-                let (cache, alive, stop) = (&cache, &alive, &stop);
+                let (cache, census, stop) = (&cache, &census, &stop);
                 scope.spawn(move || {
                     for n in 0.. {
                         let key = (n * 7 + thread) % (2 * capacity as u64);
                         match (n + thread) % 64 {
                             0 if thread < 2 => drop(cache.sweep()),
                             1 => drop(cache.invalidate(&key)),
-                            2 => drop(cache.pin().get(&key).map(|value| seen(&value.0))),
+                            2 => drop(cache.pin().get(&key).map(|value| value.key())),
                             3 if n % 1_024 < 64 => cache.clear(),
                             4..20 => drop(cache.get(&key)),
-                            _ => cache.set(key, Value::new(alive)),
+                            _ => cache.set(key, census.value(0)),
                         }
                         if n % 64 == 0 && stop.load(Ordering::Relaxed) {
                             break;
@@ -296,9 +268,9 @@ fn thieves_against_owners() {
             stop.store(true, Ordering::Relaxed);
         });
         cache.sweep();
-        assert_eq!(seen(&alive), cache.resident(), "capacity {capacity}");
+        assert_eq!(census.alive(), cache.resident(), "capacity {capacity}");
         drop(cache);
-        assert_eq!(seen(&alive), 0);
+        assert_eq!(census.alive(), 0);
         if Instant::now() > end {
             break;
         }
@@ -309,16 +281,16 @@ fn thieves_against_owners() {
 #[test]
 fn writers_beside_an_open_view_do_not_rob_each_other() {
     let _alone = alone();
-    let alive = Alive::default();
+    let census = Census::default();
     let cache: Arc<Cache> = Arc::new(TtlCache::new(LONG, 1_000));
     let write = || {
         let began = Instant::now();
         std::thread::scope(|scope| {
             for thread in 0..2 {
-                let (cache, alive) = (&cache, &alive);
+                let (cache, census) = (&cache, &census);
                 scope.spawn(move || {
                     for n in 0..100_000 {
-                        cache.set(2 * (n % 400) + thread, Value::new(alive));
+                        cache.set(2 * (n % 400) + thread, census.value(0));
                     }
                 });
             }
@@ -336,7 +308,7 @@ fn writers_beside_an_open_view_do_not_rob_each_other() {
         "beside a view {held:?}, without one {free:?}"
     );
     cache.sweep();
-    assert_eq!(seen(&alive), cache.len(), "the view is closed");
+    assert_eq!(census.alive(), cache.len(), "the view is closed");
 }
 
 /// A drop that puts another value into the cache: one sweep does not go on for as long as there are more.

@@ -4,17 +4,11 @@
 //! One thread runs an operation and is stopped at its n-th call of that code, for n = 0, 1, 2 … until the operation ends
 //! without a stop. While it stands there, another thread runs every operation, on the same keys too, under a watchdog.
 
-#[path = "stops/gate.rs"]
-mod gate;
-#[path = "stops/types.rs"]
-mod types;
-
-use gate::{Gate, Site, WATCHDOG};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tux_cache::TtlCache;
 use tux_cache::time::ManualTicker;
-use types::{Census, Group, Key, Value};
+use tux_cache_test_support::probe::{Census, Gate, Group, Key, Site, Value, pass, within};
 
 type Cache = TtlCache<Key, Value, Group>;
 
@@ -51,7 +45,7 @@ impl Bench {
     }
 
     fn value(&self, key: Key, number: u64) -> Value {
-        self.census.value(key, number)
+        self.census.numbered(key.id, number)
     }
 
     /// Every operation, on the keys the stopped thread works on and on others. Each answer is checked: only this thread is
@@ -88,7 +82,12 @@ impl Bench {
                 2 => cache.clear(),
                 3 => _ = cache.invalidate_matching(|key| key.id % 2 == 0),
                 4 => drop(cache.get_or_fetch(keys[0], || self.value(keys[0], 7))),
-                _ => assert!(cache.pin().get(&keys[0]).is_none_or(|v| v.key() == keys[0])),
+                _ => assert!(
+                    cache
+                        .pin()
+                        .get(&keys[0])
+                        .is_none_or(|v| v.key() == keys[0].id)
+                ),
             }
         }
     }
@@ -106,7 +105,7 @@ impl Bench {
             "the books balance: {s:?}"
         );
         drop(cache);
-        self.census.assert_all_gone();
+        self.census.assert_all_gone("at rest");
     }
 }
 
@@ -128,19 +127,15 @@ fn stop_everywhere(
         for key in keys {
             bench.cache.set(key, bench.value(key, 0));
         }
-        let gate = Gate::new();
+        let gate = Gate::default();
         let stopped = {
             let (bench, gate) = (Arc::clone(&bench), gate.clone());
-            std::thread::spawn(move || {
-                gate.arm(site, nth);
-                operation(&bench);
-                Gate::disarm();
-            })
+            std::thread::spawn(move || gate.stop_in(site, nth, || operation(&bench)))
         };
-        let reached = gate.wait_until_reached(&stopped);
+        let reached = gate.wait_until_reached(&stopped).is_some();
         if reached {
             let others = Arc::clone(&bench);
-            gate::within(WATCHDOG, &format!("{site:?} {nth}"), move || {
+            within(&format!("{site:?} {nth}"), move || {
                 others.exercise(&keys);
             });
         }
@@ -211,6 +206,13 @@ fn i7_stopped_in_hash() {
 }
 
 #[test]
+fn i7_stopped_in_clone_of_a_key() {
+    let _alone = alone();
+    let copies = stop_everywhere(Site::CloneKey, 50, |b| _ = b.cache.iter().count());
+    assert!(copies >= 4, "{copies} keys were copied");
+}
+
+#[test]
 fn i7_stopped_in_clone_of_a_value() {
     let _alone = alone();
     every(Site::Clone, 0, |b| drop(b.cache.get(&Key::new(4, 9))));
@@ -242,7 +244,7 @@ fn i7_stopped_in_a_predicate() {
     let _alone = alone();
     every(Site::Predicate, 1, |b| {
         b.cache.invalidate_matching(|key| {
-            gate::pass(Site::Predicate);
+            pass(Site::Predicate);
             key.group == 0
         });
     });
@@ -253,7 +255,7 @@ fn i7_stopped_in_a_loader_of_another_key() {
     let _alone = alone();
     every(Site::Loader, 1, |b| {
         b.cache.get_or_fetch(Key::new(77, 7), || {
-            gate::pass(Site::Loader);
+            pass(Site::Loader);
             b.value(Key::new(77, 7), 1)
         });
     });
@@ -268,23 +270,23 @@ fn i1_i3_i7_sixty_four_threads_stopped_mid_set_at_capacity_one() {
         let bench = Arc::new(Bench::new(1));
         let resident = Key::new(0, 0);
         bench.cache.set(resident, bench.value(resident, 0));
-        let gates: Vec<Gate> = (0..64).map(|_| Gate::new()).collect();
+        let gates: Vec<Gate> = (0..64).map(|_| Gate::default()).collect();
         let mut threads = Vec::new();
         let mut stopped = 0;
         for (n, gate) in gates.iter().enumerate() {
             let (bench2, gate2) = (Arc::clone(&bench), gate.clone());
             let thread = std::thread::spawn(move || {
                 let key = Key::new(1_000 + n as u64, 0);
-                gate2.arm(Site::Eq, nth);
-                bench2.cache.set(key, bench2.value(key, n as u64));
-                Gate::disarm();
+                gate2.stop_in(Site::Eq, nth, || {
+                    bench2.cache.set(key, bench2.value(key, n as u64));
+                });
             });
-            stopped += u32::from(gate.wait_until_reached(&thread));
+            stopped += u32::from(gate.wait_until_reached(&thread).is_some());
             threads.push(thread);
         }
         assert!(stopped >= 32, "only {stopped} threads were stopped");
         let others = Arc::clone(&bench);
-        gate::within(WATCHDOG, &format!("64 threads at eq {nth}"), move || {
+        within(&format!("64 threads at eq {nth}"), move || {
             let keys: Vec<_> = (1_000..1_010).map(|id| Key::new(id, 0)).collect();
             others.exercise(&keys);
         });
@@ -303,17 +305,15 @@ fn i5_a_set_stopped_across_a_clear_costs_at_most_one_entry() {
         let bench = Arc::new(Bench::new(CAPACITY));
         let other = Key::new(1_000, 1);
         bench.cache.set(other, bench.value(other, 0));
-        let gate = Gate::new();
+        let gate = Gate::default();
         let stopped = {
             let (bench, gate) = (Arc::clone(&bench), gate.clone());
             std::thread::spawn(move || {
-                gate.arm(Site::Eq, nth);
                 let key = Key::new(1_001, 1);
-                bench.cache.set(key, bench.value(key, 1));
-                Gate::disarm();
+                gate.stop_in(Site::Eq, nth, || bench.cache.set(key, bench.value(key, 1)));
             })
         };
-        assert!(gate.wait_until_reached(&stopped));
+        assert!(gate.wait_until_reached(&stopped).is_some());
         bench.cache.clear();
         let fresh: Vec<_> = (0..CAPACITY as u64).map(|id| Key::new(id, id)).collect();
         for &key in &fresh {

@@ -10,14 +10,12 @@ mod endings;
 mod own_keys;
 #[path = "stress/panics.rs"]
 mod panics;
-#[path = "stress/value.rs"]
-mod value;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tux_cache::TtlCache;
 use tux_cache::time::ManualTicker;
-use value::{Census, Random, Value};
+use tux_cache_test_support::probe::{Census, Random, Value};
 
 type Cache = TtlCache<u64, Value>;
 
@@ -133,7 +131,7 @@ fn at_rest(cache: Cache, census: &Census, what: &str) {
 
 fn mixed(threads: u64, capacity: Option<usize>, time: Duration) -> u64 {
     let (cache, ticker) = manual(capacity);
-    let census = Census::new();
+    let census = Census::default();
     let (stop, operations) = (AtomicBool::new(false), AtomicU64::new(0));
     let keys = capacity.map_or(50, |c| 3 * c as u64 + 2);
     std::thread::scope(|scope| {

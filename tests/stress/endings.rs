@@ -1,11 +1,11 @@
 //! The cache inside thread-local destructors, threads that come and go, and values that use the cache as they are dropped.
 
-use crate::value::{Census, Random, Value};
 use crate::{Cache, at_rest, manual, operate, share_of_time};
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tux_cache::TtlCache;
+use tux_cache_test_support::probe::{Census, Random, Value};
 
 /// Uses every operation of the cache as its thread ends.
 struct LastWords {
@@ -42,7 +42,7 @@ thread_local! {
 fn i9_every_operation_inside_thread_local_destructors() {
     for capacity in [Some(10), None] {
         let (cache, _) = manual(capacity);
-        let (cache, census) = (Arc::new(cache), Census::new());
+        let (cache, census) = (Arc::new(cache), Census::default());
         let done = Arc::new(Mutex::new(0));
         for _ in 0..5 {
             let words = || LastWords {
@@ -75,7 +75,7 @@ fn i4_threads_that_come_and_go_leave_nothing_behind() {
     let start = Instant::now();
     for capacity in [Some(1), Some(20), None].into_iter().cycle() {
         let (cache, ticker) = manual(capacity);
-        let census = Census::new();
+        let census = Census::default();
         for seed in 0..20 {
             std::thread::scope(|scope| {
                 for n in 0..3 {
@@ -121,7 +121,7 @@ impl Drop for Nested {
 #[test]
 fn i9_drops_may_call_the_cache() {
     for capacity in [1, 5, 100] {
-        let census = Census::new();
+        let census = Census::default();
         let cache = Arc::new(TtlCache::new(crate::LONG, capacity));
         std::thread::scope(|scope| {
             for thread in 0..4 {

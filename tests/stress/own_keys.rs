@@ -1,9 +1,9 @@
 //! What a thread may rely on for keys that nobody else writes, and what it may not lose to others' leases.
 
-use crate::value::{Census, Random};
 use crate::{at_rest, manual, share_of_time, watch_the_bound};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
+use tux_cache_test_support::probe::{Census, Random};
 
 const THREADS: u64 = 4;
 
@@ -11,7 +11,7 @@ const THREADS: u64 = 4;
 fn own_keys(keys_each: u64, bounded: bool) {
     let capacity = bounded.then_some((THREADS * keys_each) as usize);
     let (cache, _) = manual(capacity);
-    let (census, stop) = (Census::new(), AtomicBool::new(false));
+    let (census, stop) = (Census::default(), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..THREADS)
             .map(|thread| {
@@ -74,7 +74,7 @@ fn i2_i3_own_keys_are_never_missing_while_there_is_room() {
 /// key may replace it, but there is a value at every moment (I2).
 fn leases_of_others(capacity: Option<usize>) {
     let (cache, _) = manual(capacity);
-    let (census, stop) = (Census::new(), AtomicBool::new(false));
+    let (census, stop) = (Census::default(), AtomicBool::new(false));
     let published = AtomicU64::new(0);
     cache.set(1, census.value(1));
     std::thread::scope(|scope| {
@@ -117,7 +117,7 @@ fn i2_leased_sets_never_hide_a_key_unbounded() {
 /// I8 as compare-and-set: many threads count one number up under leases, and no step is lost.
 fn counter(capacity: Option<usize>) {
     let (cache, _) = manual(capacity);
-    let census = Census::new();
+    let census = Census::default();
     let (published, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let lost = AtomicU64::new(0);
     cache.set(1, census.value(1));
@@ -162,7 +162,7 @@ fn i8_of_two_leased_sets_from_one_state_only_one_is_published_unbounded() {
 fn many_loads(capacity: Option<usize>) {
     const EACH: u64 = 1_000;
     let (cache, _) = manual(capacity);
-    let (census, stop) = (Census::new(), AtomicBool::new(false));
+    let (census, stop) = (Census::default(), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..THREADS)
             .map(|thread| {

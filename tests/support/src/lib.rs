@@ -4,6 +4,7 @@
 //! - [`FaultProxy`] (feature `net`): a TCP proxy in front of it that delays, cuts, swallows and truncates.
 //! - [`TestCa`], [`TlsProxy`] (feature `net`): throw-away certificate authorities and a TLS front for a plain server.
 //! - [`CountingAllocator`]: counts the allocations one closure makes.
+//! - [`probe`]: keys and values through which a test sees and steers what a cache does.
 //!
 //! A test that needs a server fails when none is found; it never passes by skipping. `cargo xtask valkey`
 //! installs one under `target/` without touching the system.
@@ -12,6 +13,7 @@ mod admin;
 mod alloc;
 mod builder;
 mod find;
+pub mod probe;
 mod server;
 
 #[cfg(feature = "net")]
