@@ -2,8 +2,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The system allocator with per-thread counters.
+/// The system allocator with per-thread counters, and the bytes that are allocated now.
 ///
 /// ```
 /// use tux_cache_test_support::{CountingAllocator, count_allocations};
@@ -37,14 +38,25 @@ thread_local! {
     };
 }
 
+/// Of all threads. Relaxed: who reads it does so where nobody else allocates.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// The bytes that are allocated now, by any thread; zero unless [`CountingAllocator`] is the binary's
+/// `#[global_allocator]`.
+pub fn live_bytes() -> usize {
+    LIVE.load(Ordering::Relaxed)
+}
+
 fn note(allocated: Option<usize>, freed: Option<usize>) {
     COUNT.with(|cell| {
         let mut count = cell.get();
         if let Some(bytes) = allocated {
+            LIVE.fetch_add(bytes, Ordering::Relaxed);
             count.allocations += 1;
             count.bytes += bytes as u64;
         }
         if let Some(bytes) = freed {
+            LIVE.fetch_sub(bytes, Ordering::Relaxed);
             count.frees += 1;
             count.bytes_freed += bytes as u64;
         }
@@ -69,7 +81,7 @@ pub fn count_allocations<T>(work: impl FnOnce() -> T) -> (T, AllocationCount) {
     (result, count)
 }
 
-// SAFETY: every call goes to `System` unchanged; counting touches a thread-local cell only, which neither
+// SAFETY: every call goes to `System` unchanged; counting touches an atomic and a thread-local cell, which neither
 // allocates nor unwinds.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

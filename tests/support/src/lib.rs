@@ -24,7 +24,7 @@ mod pump;
 mod tls;
 
 pub use admin::Reply;
-pub use alloc::{AllocationCount, CountingAllocator, count_allocations};
+pub use alloc::{AllocationCount, CountingAllocator, count_allocations, live_bytes};
 pub use builder::ValkeyServerBuilder;
 pub use find::{
     ENV_SERVER, ValkeyNotFound, find_valkey, find_valkey_version, valkey_homes, valkey_version,

@@ -1,6 +1,6 @@
 //! The counting allocator, installed.
 
-use tux_cache_test_support::{AllocationCount, CountingAllocator, count_allocations};
+use tux_cache_test_support::{AllocationCount, CountingAllocator, count_allocations, live_bytes};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -37,4 +37,14 @@ fn growing_counts_as_one_more_block() {
         bytes
     });
     assert_eq!((count.allocations, count.frees, count.bytes), (2, 1, 72));
+}
+
+#[test]
+fn bytes_of_all_threads_are_live_until_they_are_freed() {
+    const SIZE: usize = 1 << 24;
+    let before = live_bytes();
+    let block = std::thread::spawn(|| vec![1_u8; SIZE]).join().unwrap();
+    assert!(live_bytes() >= before + SIZE / 2);
+    drop(block);
+    assert!(live_bytes() < before + SIZE / 2);
 }

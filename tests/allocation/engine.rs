@@ -1,53 +1,22 @@
 //! What a cache costs beyond its keys and values, by a counting allocator, and that it stays there.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::alone;
 use tux_cache::TtlCache;
-
-/// Counts the bytes that are allocated now.
-struct Live;
-
-static BYTES: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: hands every request on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Live {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's contract.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's contract.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-    unsafe fn dealloc(&self, address: *mut u8, layout: Layout) {
-        BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's contract.
-        unsafe { System.dealloc(address, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Live = Live;
-
-fn live() -> usize {
-    BYTES.load(Ordering::Relaxed)
-}
+use tux_cache_test_support::live_bytes;
 
 /// What leases take: little until more keys are loaded at once than the first level has slots, and then no more than 1.2 MiB,
 /// once.
 fn leases_are_bounded() {
-    let before = live();
+    let before = live_bytes();
     let cache = cache(50_000);
     (0..50_000).for_each(|key| cache.set(key, key));
     let few: Vec<_> = (0..32).map(|key| cache.lease(&key)).collect();
     drop(few);
-    let without = live();
+    let without = live_bytes();
     for _ in 0..3 {
         let leases: Vec<_> = (0..50_000).map(|key| cache.lease(&key)).collect();
         let for_the_test = leases.capacity() * size_of::<tux_cache::Lease>();
-        let bytes = live() - without - for_the_test;
+        let bytes = live_bytes() - without - for_the_test;
         println!("50,000 leases: {bytes} bytes");
         assert!(
             bytes <= 12 * (1 << 20) / 10,
@@ -56,7 +25,7 @@ fn leases_are_bounded() {
         assert!(bytes >= 1 << 20, "the levels are not counted here");
     }
     drop(cache);
-    assert!(live().saturating_sub(before) < 10_000);
+    assert!(live_bytes().saturating_sub(before) < 10_000);
 }
 
 fn cache(entries: usize) -> TtlCache<u64, u64> {
@@ -65,18 +34,21 @@ fn cache(entries: usize) -> TtlCache<u64, u64> {
 
 /// Beyond key and value; and how many bytes are left when the cache has gone.
 fn bytes_per_entry(entries: usize) -> (f64, usize) {
-    let before = live();
+    let before = live_bytes();
     let cache = cache(entries);
     (0..2 * entries as u64).for_each(|key| cache.set(key, key));
     assert_eq!(cache.len(), entries);
-    let bytes = (live() - before) as f64 / entries as f64 - 16.0;
+    let bytes = (live_bytes() - before) as f64 / entries as f64 - 16.0;
     drop(cache);
-    (bytes, live().saturating_sub(before))
+    (bytes, live_bytes().saturating_sub(before))
 }
 
-/// One test, so that no other one allocates meanwhile.
 #[test]
 fn memory_per_entry_is_bounded_and_flat() {
+    alone("engine::memory_per_entry_is_bounded_and_flat", measure);
+}
+
+fn measure() {
     let mut left = usize::MAX;
     // Also just above a power of two.
     for entries in [100_000, 131_073] {
@@ -88,7 +60,7 @@ fn memory_per_entry_is_bounded_and_flat() {
             "{bytes:.1} bytes an entry beyond key and value"
         );
     }
-    // Of the first one stays what is the thread's; and meanwhile the thread that has started this test notes that it has.
+    // Of the first one stays what is the thread's.
     assert!(left < 1_000, "{left} bytes left of a cache that is gone");
 
     leases_are_bounded();
@@ -103,9 +75,9 @@ fn memory_per_entry_is_bounded_and_flat() {
         }
     };
     churn(0, 200_000);
-    let before = live();
+    let before = live_bytes();
     churn(1_000_000, 1_000_000);
-    let after = live();
+    let after = live_bytes();
     assert!(
         after <= before + before / 100,
         "churn grew {before} to {after} bytes"
@@ -125,9 +97,9 @@ fn memory_per_entry_is_bounded_and_flat() {
     );
     // What may stay is the thread's pool: two batches of entries. The list of what waited has shrunk again.
     assert!(
-        live() <= after + after / 20,
+        live_bytes() <= after + after / 20,
         "memory did not come back: {} against {after}",
-        live()
+        live_bytes()
     );
 
     // What a thread unlinked that has ended since is freed by those that go on writing.

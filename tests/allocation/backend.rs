@@ -4,10 +4,7 @@
 use std::time::Duration;
 
 use tux_cache::backend::{Backend, CacheValue, InMemoryBackend, Json, KeyRef, Peek, Roles};
-use tux_cache_test_support::{CountingAllocator, count_allocations};
-
-#[global_allocator]
-static ALLOCATOR: CountingAllocator = CountingAllocator;
+use tux_cache_test_support::count_allocations;
 
 /// A value in an allocation of its own, as a guild's configuration is.
 #[derive(Clone, Debug, PartialEq)]

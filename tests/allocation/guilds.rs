@@ -1,36 +1,15 @@
 //! A bot that has seen a million guilds keeps nothing of those whose entries expired: no entry, no lock, no flight.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::convert::Infallible;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tux_cache::backend::InMemoryBackend;
 use tux_cache::managers::{GuildConfigUpdate, Managers};
 use tux_cache::time::ManualTicker;
+use tux_cache_test_support::live_bytes;
 
-/// Counts the bytes that are allocated now.
-struct Live;
-
-static BYTES: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: hands every request on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Live {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's contract.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, address: *mut u8, layout: Layout) {
-        BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's contract.
-        unsafe { System.dealloc(address, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Live = Live;
+use crate::alone;
 
 const GUILDS: u64 = 1_000_000;
 const TTL: Duration = Duration::from_secs(300);
@@ -72,8 +51,20 @@ async fn live_and_leave(
     assert!(backend.is_empty());
 }
 
-#[tokio::test]
-async fn memory_after_a_million_guilds_is_that_of_the_start() {
+#[test]
+fn memory_after_a_million_guilds_is_that_of_the_start() {
+    alone(
+        "guilds::memory_after_a_million_guilds_is_that_of_the_start",
+        || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(measure());
+        },
+    );
+}
+
+async fn measure() {
     let ticker = ManualTicker::new();
     let backend = InMemoryBackend::builder()
         .default_ttl(TTL)
@@ -85,9 +76,9 @@ async fn memory_after_a_million_guilds_is_that_of_the_start() {
     // What a thread and a runtime make once, and the pool of entries, is there from now on.
     let warm_up = 60_000;
     live_and_leave(&managers, &backend, &ticker, 0..warm_up).await;
-    let start = BYTES.load(Ordering::Relaxed);
+    let start = live_bytes();
     live_and_leave(&managers, &backend, &ticker, warm_up..warm_up + GUILDS).await;
-    let end = BYTES.load(Ordering::Relaxed);
+    let end = live_bytes();
     println!("{start} bytes at the start, {end} after {GUILDS} guilds");
     // An entry for each of them would be a hundred million.
     assert!(

@@ -10,10 +10,7 @@ use tux_cache::backend::InMemoryBackend;
 use tux_cache::managers::{
     CommandPermission, CommandRule, GuildConfig, Managers, PermissionAssignment, PermissionRank,
 };
-use tux_cache_test_support::{AllocationCount, CountingAllocator, count_allocations};
-
-#[global_allocator]
-static ALLOCATOR: CountingAllocator = CountingAllocator;
+use tux_cache_test_support::{AllocationCount, count_allocations};
 
 const GUILD: u64 = 123_456_789_012_345_678;
 const USER: u64 = 987_654_321_098_765_432;
