@@ -29,7 +29,7 @@ impl From<TraceError> for Failure {
 ///
 /// # Errors
 /// A text, where it cannot be written for another reason.
-pub fn print(text: &str) -> Result<(), String> {
+pub(crate) fn print(text: &str) -> Result<(), String> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -40,7 +40,7 @@ pub fn print(text: &str) -> Result<(), String> {
 }
 
 /// One line on standard error: `error: …` or `remark: …`.
-pub fn tell(kind: &str, line: &str) {
+pub(crate) fn tell(kind: &str, line: &str) {
     let line = line.replace(['\n', '\r'], " ");
     // If that cannot be written either, the exit status is left.
     let _ = writeln!(io::stderr(), "{kind}: {line}");

@@ -2,7 +2,7 @@
 //!
 //! Compiled normally it re-exports `std` (and `crossbeam-utils`' `CachePadded`); compiled inside
 //! `loom-tests`, whose build script sets `cfg(tux_loom)`, it re-exports loom's model-checked types; compiled inside
-//! `benches/atomics` or `stop-tests` (`cfg(tux_count)`), `std`'s with every access announced.
+//! `tests/watched` (`cfg(tux_count)`), `std`'s with every access announced.
 //! Nothing under `src/engine` or `src/single_flight` imports `std::sync` directly; `tests/layering.rs` checks it.
 
 #[cfg(not(tux_loom))]

@@ -1,6 +1,6 @@
 //! `std`'s atomics, each access announced before it happens.
 //!
-//! For packages that compile the library's own sources under a cfg of ours (`benches/atomics` and `stop-tests` set
+//! For packages that compile the library's own sources under a cfg of ours (`tests/watched` sets
 //! `tux_count`): such a package brings a module `watch` with an enum `Access` (`Load`, `Store`, `Update` for read-modify-writes, `Fence`) and
 //! `fn before(access: Access, address: usize)`, which may count or wait. The library itself never compiles this file. The types have the size of the plain ones, so that lines are shared as in the library.
 //!

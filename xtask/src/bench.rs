@@ -16,7 +16,7 @@ pub(crate) struct Args {
     #[arg(long)]
     gate: bool,
     /// Count instructions and atomic operations and make the counts the new baselines
-    /// (benches/instructions/baseline.json, benches/atomics/maxima.json)
+    /// (benches/instructions/baseline.json, tests/watched/maxima.json)
     #[arg(long, conflicts_with_all = ["gate", "criterion", "filter"])]
     write_baseline: bool,
     /// The criterion benches instead of the records; what they find goes to target/criterion
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> Result<()> {
             "--release",
             "--quiet",
             "-p",
-            "tux-cache-atomics",
+            "tux-cache-watched",
             "--",
         ]);
         report.run("atomic operations", maxima.arg("--write"), Expect::Success);

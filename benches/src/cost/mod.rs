@@ -7,7 +7,7 @@ mod model;
 mod ping;
 mod report;
 
-use tux_cache_atomics::calls::Call;
+use tux_cache_watched::calls::Call;
 
 use crate::{
     out,

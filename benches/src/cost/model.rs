@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `waits(n)` is counted, not guessed: n threads make their calls in turn on the library's own code and a cache as large as
-//! the measured one, and a directory follows every line they touch (`tux_cache_atomics::coherence`). `transfer_ns(n)` is measured here for two threads, and
+//! the measured one, and a directory follows every line they touch (`tux_cache_watched::coherence`). `transfer_ns(n)` is measured here for two threads, and
 //! published for more: the mean over the other cores of a machine of AMD EPYC 7R13 processors, 48 cores each in groups of
 //! eight: 23 ns within a group, 107 ns across groups, 197 ns across sockets [1].
 //!
@@ -19,7 +19,7 @@
 //! [1] N. Viennot, *core-to-core-latency*, <https://github.com/nviennot/core-to-core-latency>, machine `c6a.metal`.
 
 use serde::Serialize;
-use tux_cache_atomics::{
+use tux_cache_watched::{
     calls::Call,
     coherence::{Transfers, transfers},
 };

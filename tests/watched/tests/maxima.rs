@@ -1,6 +1,6 @@
 //! The stated maxima hold. One test alone in its process: threads that use caches meanwhile would put off frees.
 
-use tux_cache_atomics::calls::{alone, stated};
+use tux_cache_watched::calls::{alone, stated};
 
 #[test]
 fn no_call_makes_more_atomic_operations_than_stated() {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, error::Error, path::Path};
 
-use tux_cache_atomics::calls::{alone, stated};
+use tux_cache_watched::calls::{alone, stated};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("maxima.json");

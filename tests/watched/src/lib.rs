@@ -1,11 +1,13 @@
-//! How many atomic operations a call makes, and on whose cache lines.
+//! The library's real source files over atomics that announce each access.
 //!
-//! `build.rs` sets `cfg(tux_count)`, so that this crate's copy of the library's engine, compiled from the very same
-//! files, announces each access to an atomic to `watch.rs`. From that come
+//! `build.rs` sets `cfg(tux_count)`, so that this crate's copy of the library, compiled from the very same files, tells
+//! [`watch`] of each access before it makes it. From that come
 //!
 //! - the operations of one call ([`calls`], [`Counts`]), held against the stated maxima (`maxima.json`) by `tests/maxima.rs`;
 //! - which of them go to a line that other threads use, and how often a line has to come from another core
-//!   ([`coherence`]), for as many threads as asked for.
+//!   ([`coherence`]), for as many threads as asked for;
+//! - stops: a thread stands still before its first, second, … access ([`stop_in`]), and `tests/every_atomic.rs` looks
+//!   whether the others go on.
 //!
 //! A line counts as shared if another thread touched it too. That is observed, not declared: no list of "owner-only"
 //! words can be wrong, and two threads' words that fell into one line by accident are found. What is not seen: fields
@@ -27,17 +29,15 @@ mod single_flight;
 #[path = "../../../src/sync/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
 mod sync;
+/// As in the library.
 #[path = "../../../src/time/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
-mod time;
+pub mod time;
 
 pub mod calls;
 pub mod coherence;
 mod watch;
 
-// As in the library's root, for its files.
-#[allow(unused_imports)]
-use engine::TtlCache;
-use error::ErrorKind;
-
-pub use watch::{Access, Counts, Touch, observed};
+pub use engine::{Iter, Lease, Stats, TtlCache, TtlCacheBuilder, View};
+pub use error::{Error, ErrorKind};
+pub use watch::{Access, Counts, Touch, observed, stop_at_update_in, stop_in};

@@ -4,8 +4,9 @@
 mod support;
 
 use std::sync::Arc;
-use support::{Bench, Key, within};
-use tux_cache_stops::Gate;
+use support::Bench;
+use tux_cache_test_support::probe::{Gate, Key, within};
+use tux_cache_watched::stop_at_update_in;
 
 /// An eighth of the rooms may be in hands: those of the threads with the first forty slots.
 const CAPACITY: usize = 320;
@@ -15,8 +16,8 @@ const THREADS: u64 = 60;
 #[test]
 fn i1_i3_i7_all_hands_hold_a_room() {
     let bench = Arc::new(Bench::new(Some(CAPACITY)));
-    let keys = (0..CAPACITY as u64).map(|n| Key(n, n));
-    keys.for_each(|key| bench.cache.set(key, bench.value(key.0)));
+    let keys = (0..CAPACITY as u64).map(|n| Key::new(n, n));
+    keys.for_each(|key| bench.cache.set(key, bench.value(key.id)));
     let missing = |bench: &Bench| CAPACITY - bench.cache.len();
     assert_eq!(missing(&bench), 0);
     let (mut standing, mut tried) = (Vec::new(), 0);
@@ -26,10 +27,10 @@ fn i1_i3_i7_all_hands_hold_a_room() {
         let thread = {
             let (bench, gate) = (Arc::clone(&bench), gate.clone());
             // The lane is claimed, then the victim's freed, then the newcomer lives; what the clock writes before that differs.
-            let (key, nth) = (Key(10_000 + tried, 10_000 + tried), tried as u32 % 16);
+            let (key, nth) = (Key::new(10_000 + tried, 10_000 + tried), tried as u32 % 16);
             std::thread::spawn(move || {
                 assert!(bench.cache.get(&key).is_none());
-                gate.stop_at_update_in(nth, || bench.cache.set(key, bench.value(key.0)));
+                stop_at_update_in(&gate, nth, || bench.cache.set(key, bench.value(key.id)));
             })
         };
         tried += 1;
@@ -53,8 +54,8 @@ fn i1_i3_i7_all_hands_hold_a_room() {
     within("all hands hold a room", move || {
         // Keys that the standing ones set as well, others, and enough of them to come round.
         for from in (10_000..10_000 + 2 * CAPACITY as u64).step_by(8) {
-            let keys: Vec<_> = (from..from + 8).map(|n| Key(n, n)).collect();
-            others.exercise(&keys, Key(1, 1));
+            let keys: Vec<_> = (from..from + 8).map(|n| Key::new(n, n)).collect();
+            others.exercise(&keys, Key::new(1, 1));
         }
     });
     standing.iter().for_each(|(gate, _)| gate.open());

@@ -1,6 +1,6 @@
 //! A hit writes to no line that another thread uses.
 
-use tux_cache_atomics::{
+use tux_cache_watched::{
     Access,
     calls::{self, CAPACITY, Call},
     coherence::transfers,

@@ -7,16 +7,22 @@
 mod support;
 
 use std::sync::Arc;
-use support::{Bench, Group, Key, LONG, SHORT, Value, within};
-use tux_cache_stops::{Gate, TtlCache};
+use support::{Bench, LONG, SHORT};
+use tux_cache_test_support::probe::{Gate, Group, Key, Value, within};
+use tux_cache_watched::{TtlCache, stop_in};
 
 /// Of one hash, so that they meet each other; the last is alone.
-const KEYS: [Key; 4] = [Key(1, 0), Key(2, 0), Key(3, 0), Key(4, 9)];
+const KEYS: [Key; 4] = [
+    Key::new(1, 0),
+    Key::new(2, 0),
+    Key::new(3, 0),
+    Key::new(4, 9),
+];
 /// Not there at the start, same hash as the others.
-const NEW: Key = Key(5, 0);
+const NEW: Key = Key::new(5, 0);
 /// Only the stopped thread, and only the other one, load these.
-const LOADED: Key = Key(6, 0);
-const FETCHED: Key = Key(7, 3);
+const LOADED: Key = Key::new(6, 0);
+const FETCHED: Key = Key::new(7, 3);
 
 /// Capacities at which room must be made, and one at which there is plenty.
 const CAPACITIES: [usize; 3] = [1, 3, 50];
@@ -46,7 +52,7 @@ fn stop_everywhere_after(
         let gate = Gate::default();
         let stopped = {
             let (bench, gate) = (Arc::clone(&bench), gate.clone());
-            std::thread::spawn(move || gate.stop_in(nth, || call(&bench)))
+            std::thread::spawn(move || stop_in(&gate, nth, || call(&bench)))
         };
         let access = gate.wait_until_reached(&stopped);
         if let Some(access) = &access {
@@ -100,7 +106,7 @@ fn i7_set() {
 fn i7_set_with_a_room_in_hand() {
     let fill = |b: &Bench| {
         for n in 0..1_030 {
-            b.cache.set(Key(100 + n, 100 + n), b.value(1));
+            b.cache.set(Key::new(100 + n, 100 + n), b.value(1));
         }
     };
     let stops = stop_everywhere_after(fill, "set into a full cache", Some(1_024), |b| {
@@ -131,7 +137,7 @@ fn i7_look_ups() {
     every("contains", 3, |b| _ = b.cache.contains(&KEYS[3]));
     every("get_many", 8, |b| drop(b.cache.get_many(&KEYS)));
     every("pin", 4, |b| {
-        _ = b.cache.pin().get(&KEYS[3]).map(|value| value.number);
+        _ = b.cache.pin().get(&KEYS[3]).map(|value| value.number());
     });
 }
 
@@ -139,7 +145,7 @@ fn i7_look_ups() {
 fn i7_removals() {
     every("invalidate", 8, |b| _ = b.cache.invalidate(&KEYS[2]));
     every("invalidate_matching", 8, |b| {
-        b.cache.invalidate_matching(|key| key.0 % 2 == 1);
+        b.cache.invalidate_matching(|key| key.id % 2 == 1);
     });
     every("set with no time to live", 8, |b| {
         b.cache
@@ -212,7 +218,7 @@ fn i7_p3_memory_goes_back_and_comes_again() {
     let name = "forty sets, a removal of all, forty sets";
     let stops = stop_everywhere(name, Some(50), |b| {
         for round in 0..2 {
-            (0..40).for_each(|n| b.cache.set(Key(100 + n, n), b.value(round)));
+            (0..40).for_each(|n| b.cache.set(Key::new(100 + n, n), b.value(round)));
             b.cache.invalidate_matching(|_| true);
             b.cache.sweep();
         }
@@ -256,9 +262,9 @@ fn i1_i3_i7_sixty_four_threads_stopped_mid_set_at_capacity_one() {
             let thread = {
                 let (bench, gate) = (Arc::clone(&bench), gate.clone());
                 // Four keys a hash.
-                let key = Key(1_000 + n, n / 4);
+                let key = Key::new(1_000 + n, n / 4);
                 std::thread::spawn(move || {
-                    gate.stop_in(nth, || bench.cache.set(key, bench.value(n)));
+                    stop_in(&gate, nth, || bench.cache.set(key, bench.value(n)));
                 })
             };
             stopped += u32::from(gate.wait_until_reached(&thread).is_some());
@@ -268,7 +274,9 @@ fn i1_i3_i7_sixty_four_threads_stopped_mid_set_at_capacity_one() {
         within(
             &format!("{stopped} threads at operation {nth}"),
             move || {
-                let keys: Vec<_> = (1_000..1_010).map(|n| Key(n, (n - 1_000) / 4)).collect();
+                let keys: Vec<_> = (1_000..1_010)
+                    .map(|n| Key::new(n, (n - 1_000) / 4))
+                    .collect();
                 others.exercise(&keys, FETCHED);
             },
         );

@@ -1,7 +1,0 @@
-//! Sets `cfg(tux_count)` for this crate alone: its copy of `src/sync` then announces every access before it happens.
-
-fn main() {
-    println!("cargo::rustc-check-cfg=cfg(tux_count)");
-    println!("cargo::rustc-cfg=tux_count");
-    println!("cargo::rerun-if-changed=build.rs");
-}
