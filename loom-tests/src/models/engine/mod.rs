@@ -18,6 +18,7 @@ mod levels;
 mod membership;
 mod overwrite;
 mod queue;
+mod race;
 mod reclaim;
 mod remove;
 mod ring;

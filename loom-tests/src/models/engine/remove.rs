@@ -1,90 +1,27 @@
-//! Removal of a live entry against removal, eviction and overwrite of it: its room is given back once (I1, I4).
+//! Removal of a live entry against removal, eviction and overwrite of it: its permit is given back once (I1, I4).
 
-use super::super::check;
-use super::support::{FREE, KEEP, key, world};
-use crate::sync::thread;
+use super::race::race;
 
-/// Seeded fault: `room-released-twice` (the ledger does not look whether the lane still waits).
-#[test]
-fn two_removals_of_one_entry() {
-    check("table::remove/remove", 3, 100, || {
-        let [a, b] = world(2, FREE);
-        let (k, l) = (key(1), key(2));
-        a.set(&k, 0);
-        a.set(&l, 1);
-        let other = thread::spawn({
-            let k = k.clone();
-            move || {
-                let went = b.invalidate(&k);
-                b.observe();
-                went
-            }
-        });
-        let went = a.invalidate(&k);
-        assert!(went ^ other.join().unwrap(), "exactly one removes it");
-        assert_eq!((a.get(&k), a.get(&l)), (None, Some(1)));
-        assert_eq!(a.resident(), 1, "I1: its room came back once");
-        a.end(&[]);
-    });
-}
+race! {
+    /// Exactly one removes it.
+    ///
+    /// Seeded fault: `room-released-twice` (the ledger does not look whether the lane still waits).
+    two_removals_of_one_entry: "table::remove/remove", 2, FREE;
+        before [Set(1, 0), Set(2, 1)], a [Invalidate(1)], b [Invalidate(1), Observe]; then [Get(1), Get(2), Resident];
+        allowed { [[Some(0)], [Some(1)], [None, Some(1), Some(1)]] | [[Some(1)], [Some(0)], [None, Some(1), Some(1)]] }
 
-#[test]
-fn a_removal_against_an_eviction() {
-    check("table::remove/evict", 3, 100, || {
-        let [a, b] = world(1, FREE);
-        let (k, l) = (key(1), key(2));
-        a.set(&k, 0);
-        let other = thread::spawn({
-            let k = k.clone();
-            move || {
-                b.invalidate(&k);
-                b.get(&k)
-            }
-        });
-        a.set(&l, 1);
-        a.observe();
-        assert_eq!(other.join().unwrap(), None, "I2: invalidated");
-        assert_eq!(a.get(&l), Some(1), "I3");
-        assert_eq!(a.resident(), 1, "I1");
-        a.end(&[]);
-    });
-}
+    /// Who has removed a key sees nothing of it (I2); the other one's set stays (I3).
+    a_removal_against_an_eviction: "table::remove/evict", 1, FREE;
+        before [Set(1, 0)], a [Set(2, 1), Observe], b [Invalidate(1), Get(1)]; then [Get(2), Resident];
+        allowed { [[], [_, None], [Some(1), Some(1)]] }
 
-#[test]
-fn a_removal_against_an_overwrite() {
-    check("table::remove/overwrite", 3, 100, || {
-        let [a, b] = world(1, KEEP);
-        let k = key(1);
-        a.set(&k, 0);
-        let other = thread::spawn({
-            let k = k.clone();
-            move || {
-                b.invalidate(&k);
-                b.get(&k)
-            }
-        });
-        a.set(&k, 1);
-        a.observe();
-        assert_ne!(other.join().unwrap(), Some(0), "I2: invalidated");
-        assert_ne!(a.get(&k), Some(0), "I2: invalidated and overwritten");
-        a.end(&[]);
-    });
-}
+    /// Nobody sees what was removed and overwritten (I2).
+    a_removal_against_an_overwrite: "table::remove/overwrite", 1, KEEP;
+        before [Set(1, 0)], a [Set(1, 1), Observe], b [Invalidate(1), Get(1)]; then [Get(1)];
+        allowed { [[], [_, None | Some(1..)], [None | Some(1..)]] }
 
-/// Removal by predicate against a removal.
-#[test]
-fn a_removal_against_a_removal_by_predicate() {
-    check("table::remove/remove matching", 3, 100, || {
-        let [a, b] = world(1, FREE);
-        let k = key(1);
-        a.set(&k, 0);
-        let other = thread::spawn({
-            let k = k.clone();
-            move || b.invalidate_matching(&k)
-        });
-        let went = usize::from(a.invalidate(&k));
-        assert_eq!(went + other.join().unwrap(), 1, "exactly one removes it");
-        assert_eq!(a.resident(), 0, "I1: its room came back once");
-        a.end(&[]);
-    });
+    /// Removal by predicate against a removal: exactly one removes it.
+    a_removal_against_a_removal_by_predicate: "table::remove/remove matching", 1, FREE;
+        before [Set(1, 0)], a [Invalidate(1)], b [InvalidateMatching(1)]; then [Resident];
+        allowed { [[Some(0)], [Some(1)], [Some(0)]] | [[Some(1)], [Some(0)], [Some(0)]] }
 }

@@ -109,6 +109,12 @@ pub(super) fn world_with_hands<const ACTORS: usize>(
     batch: usize,
     hands: usize,
 ) -> [Actor; ACTORS] {
+    let mut actors = actors(ACTORS, capacity, batch, hands).into_iter();
+    std::array::from_fn(|_| actors.next().expect("as many as asked for"))
+}
+
+/// The same for any number of threads.
+pub(super) fn actors(threads: usize, capacity: usize, batch: usize, hands: usize) -> Vec<Actor> {
     let board = StdArc::new(Board::sized(1, [1, 1]).expect("memory"));
     let domain = Box::new(Domain::new(|| false));
     let cache = Bounded::new(capacity, StdArc::clone(&board)).expect("memory");
@@ -120,18 +126,19 @@ pub(super) fn world_with_hands<const ACTORS: usize>(
     );
     let world = StdArc::new(World {
         cache,
-        locals: (0..ACTORS).map(|slot| Local::new(&supply, slot)).collect(),
-        slots: (0..ACTORS)
+        locals: (0..threads).map(|slot| Local::new(&supply, slot)).collect(),
+        slots: (0..threads)
             .map(|_| std::ptr::from_ref(domain.acquire()))
             .collect(),
         board,
         domain,
         lives: StdArc::default(),
     });
-    std::array::from_fn(|id| Actor {
+    let actor = |id| Actor {
         world: StdArc::clone(&world),
         id,
-    })
+    };
+    (0..threads).map(actor).collect()
 }
 
 impl Actor {
