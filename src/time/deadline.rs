@@ -75,7 +75,14 @@ impl Deadline {
     /// saturates to [`Self::NEVER`] (T28).
     #[inline(always)]
     pub(crate) fn after(now: Stamp, ttl: Ticks) -> Self {
-        Self(now.0.saturating_add(ttl.0).min(Self::NEVER.0))
+        #[cold]
+        fn never() -> Deadline {
+            Deadline::NEVER
+        }
+        match now.0.checked_add(ttl.0) {
+            Some(sum) if sum < Self::NEVER.0 => Self(sum),
+            _ => never(),
+        }
     }
 
     /// A deadline at this tick, of an entry written by a clock that was not late.

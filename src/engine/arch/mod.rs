@@ -1,9 +1,9 @@
-//! Two steps of a hit in as few instructions as they take: what the compiler makes of atomic loads is a load, a register and then a
+//! Two steps of a hit and one of an insert in as few instructions as they take: what the compiler makes of atomic loads is a load, a register and then a
 //! comparison, where a comparison can read memory itself.
 //!
 //! A processor overlaps as many hits as there is room for between those that have begun and those that have ended, and each
-//! instruction takes a place there (`docs/performance-notes.md`, "What bounds a hit"). Both steps read words that others write, as Relaxed atomic
-//! loads do. The portable forms are what the model checker and the counting builds see, and
+//! instruction takes a place there (`docs/performance-notes.md`, "What bounds a hit"). All read words that others write, as atomic
+//! loads do: the two as Relaxed ones, that of an insert as `SeqCst` ones, which are plain loads here. The portable forms are what the model checker and the counting builds see, and
 //! processors other than x86-64 run.
 
 pub(crate) mod zeros;
@@ -11,12 +11,12 @@ pub(crate) mod zeros;
 #[cfg(all(target_arch = "x86_64", not(any(tux_loom, tux_count, miri))))]
 mod x86_64;
 #[cfg(all(target_arch = "x86_64", not(any(tux_loom, tux_count, miri))))]
-pub(super) use x86_64::{equal_bytes, holds};
+pub(super) use x86_64::{equal_bytes, equal_tags, holds};
 
 #[cfg(not(all(target_arch = "x86_64", not(any(tux_loom, tux_count, miri)))))]
 mod portable;
 #[cfg(not(all(target_arch = "x86_64", not(any(tux_loom, tux_count, miri)))))]
-pub(super) use portable::{equal_bytes, holds};
+pub(super) use portable::{equal_bytes, equal_tags, holds};
 
 #[cfg(all(test, not(any(tux_loom, tux_count))))]
 mod tests {
@@ -40,6 +40,37 @@ mod tests {
                 let byte = 0xff << (8 * at);
                 assert_eq!(of(HASH & byte | !HASH & !byte, next), 1 << at);
             }
+        }
+    }
+
+    #[test]
+    fn equal_tags_are_those_of_the_seven_words_behind_the_first() {
+        #[repr(align(64))]
+        struct Line([AtomicU64; 8]);
+        const TAG: u16 = 0x8041;
+        let of = |words: [u64; 8]| {
+            let line = Line(words.map(AtomicU64::new));
+            let in_rust = || {
+                let words = line.0.iter().skip(1).enumerate();
+                words.fold(0, |equal, (at, word)| {
+                    equal | u32::from(word.load(Ordering::SeqCst) as u16 == TAG) << at
+                })
+            };
+            // SAFETY: a line of eight words.
+            let found = unsafe { super::equal_tags(line.0.as_ptr(), TAG, in_rust) };
+            assert_eq!(found, in_rust());
+            found
+        };
+        let (tagged, other) = (0xffff_1234_0000_8041, 0x8041_8041_8041_8040);
+        assert_eq!(of([tagged; 8]), 0x7f);
+        assert_eq!(of([other; 8]), 0);
+        for at in 0..8 {
+            let mut words = [other; 8];
+            words[at] = tagged;
+            assert_eq!(of(words), 1 << at >> 1, "word {at}");
+            let mut words = [tagged; 8];
+            words[at] = other;
+            assert_eq!(of(words), 0x7f & !(1 << at >> 1), "word {at}");
         }
     }
 

@@ -23,3 +23,15 @@ pub(in crate::engine) unsafe fn holds<T, const AT: usize>(
 ) -> bool {
     in_rust()
 }
+
+/// # Safety
+///
+/// None is needed here.
+#[inline(always)]
+pub(in crate::engine) unsafe fn equal_tags(
+    _line: *const AtomicU64,
+    _tag: u16,
+    in_rust: impl FnOnce() -> u32,
+) -> u32 {
+    in_rust()
+}

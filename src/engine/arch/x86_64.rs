@@ -3,7 +3,10 @@
 use crate::sync::AtomicU64;
 use std::arch::{
     asm,
-    x86_64::{_mm_cvtsi64_si128, _mm_movemask_epi8},
+    x86_64::{
+        __m128i, _mm_cmpeq_epi16, _mm_cvtsi64_si128, _mm_movemask_epi8, _mm_packs_epi16,
+        _mm_set1_epi16,
+    },
 };
 
 /// A mask whose bit i is set where byte i of the first word of a line equals that of `hash`, for the low seven; the others
@@ -63,4 +66,46 @@ pub(in crate::engine) unsafe fn holds<T, const AT: usize>(
         );
     }
     true
+}
+
+/// A mask whose bit i is set where the low 16 bits of word i + 1 of a line are `tag`, which is what `in_rust` says too.
+///
+/// # Safety
+///
+/// It is a line of eight atomic words.
+#[inline(always)]
+pub(in crate::engine) unsafe fn equal_tags(
+    line: *const AtomicU64,
+    tag: u16,
+    _in_rust: impl FnOnce() -> u32,
+) -> u32 {
+    // Each word is read by an instruction of its own, as much of it as is asked for.
+    macro_rules! gather {
+        ($load:literal, $insert:literal) => {{
+            let tags: __m128i;
+            asm!(
+                concat!($load, " {tags}, dword ptr [{line} + 8]"),
+                concat!($insert, " word ptr [{line} + 16], 1"),
+                concat!($insert, " word ptr [{line} + 24], 2"),
+                concat!($insert, " word ptr [{line} + 32], 3"),
+                concat!($insert, " word ptr [{line} + 40], 4"),
+                concat!($insert, " word ptr [{line} + 48], 5"),
+                concat!($insert, " word ptr [{line} + 56], 6"),
+                tags = out(xmm_reg) tags,
+                line = in(reg) line,
+                options(readonly, nostack, preserves_flags),
+            );
+            tags
+        }};
+    }
+    // SAFETY: by the contract, and every x86-64 processor has SSE2; for AVX as above.
+    unsafe {
+        let tags = if cfg!(target_feature = "avx") {
+            gather!("vmovd", "vpinsrw {tags}, {tags},")
+        } else {
+            gather!("movd", "pinsrw {tags},")
+        };
+        let equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(tag.cast_signed()));
+        _mm_movemask_epi8(_mm_packs_epi16(equal, equal)).cast_unsigned() & 0x7f
+    }
 }

@@ -269,18 +269,23 @@ impl<K, V> Newcomer<K, V> {
         }
     }
 
-    /// Puts it there.
+    /// Puts it there; where its aside is.
     ///
     /// # Safety
     ///
     /// It is memory for an entry, from the [slab](self::slab) or of [`Blocks::alone`], and the caller's alone.
     #[inline(always)]
-    pub(crate) unsafe fn write(self, memory: *mut Entry<K, V>) {
+    pub(crate) unsafe fn write(self, memory: *mut Entry<K, V>) -> *const Aside {
         // SAFETY: by the contract; such memory has room for the aside, too.
         unsafe {
             #[cfg(not(tux_loom))]
-            Blocks::aside(memory).cast_mut().write(self.aside);
+            let aside = Blocks::aside(memory);
+            #[cfg(not(tux_loom))]
+            aside.cast_mut().write(self.aside);
             memory.write(self.entry);
+            #[cfg(tux_loom)]
+            let aside = &raw const (*memory).aside;
+            aside
         }
     }
 }

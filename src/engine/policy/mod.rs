@@ -111,12 +111,14 @@ struct Mood {
     s_target: AtomicI64,
     /// How many entries M may have: what is left of the capacity, at least one.
     m_share: AtomicI64,
+    /// How many it may have before one leaves whoever comes.
+    m_most: AtomicI64,
     /// How old a ghost may be to come into M.
     horizon: AtomicI64,
 }
 
 /// A key on its way in.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
     ghost: Option<Ghost>,
     into_m: bool,
@@ -149,6 +151,17 @@ impl<K, V> Choice<K, V> {
     #[inline(always)]
     pub(crate) fn is_somebody(&self) -> bool {
         !self.word.is_empty()
+    }
+
+    /// With the hash of its entry; nobody's is no key's.
+    ///
+    /// # Safety
+    ///
+    /// The word was loaded inside a guard that is still open.
+    unsafe fn with_hash(self) -> (Self, Hash) {
+        // SAFETY: by the contract.
+        let entry = unsafe { self.word.occupant() };
+        (self, entry.map_or(Hash::new(0), Entry::hash))
     }
 }
 
@@ -186,6 +199,7 @@ impl Clock {
                 stamp: AtomicU32::new(0),
                 s_target: AtomicI64::new(s_target),
                 m_share: AtomicI64::new(Self::share(c, s_target)),
+                m_most: AtomicI64::new(Self::most(c, s_target)),
                 horizon: AtomicI64::new(REACH.cast_signed() * c * EVICTION),
             }),
         })
@@ -233,19 +247,23 @@ impl Clock {
         ((capacity * ENTRY - s_target) / ENTRY).max(1)
     }
 
+    /// M's share and one, unless that leaves S a single place: two threads that filled the cache may both have brought an entry to M
+    /// when there was room for one.
+    fn most(capacity: i64, s_target: i64) -> i64 {
+        let leaves_two = if capacity > 2 { capacity - 2 } else { capacity };
+        (Self::share(capacity, s_target) + 1).min(leaves_two)
+    }
+
     /// How many entries M may have.
     #[inline]
     fn m_share(&self) -> i64 {
         self.mood.m_share.load(Ordering::Relaxed)
     }
 
-    /// Whether M has more than its share and one, or leaves S a single place: two threads that filled the cache may both have
-    /// brought an entry to M when there was room for one.
+    /// Whether M has so many that one of them leaves, whoever comes.
     #[inline]
     fn m_has_too_many(&self) -> bool {
-        let c = self.capacity;
-        let leaves_two = if c > 2 { c - 2 } else { c };
-        self.m_len() > (self.m_share() + 1).min(leaves_two)
+        self.m_len() > self.mood.m_most.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -253,10 +271,13 @@ impl Clock {
         let c = self.capacity * ENTRY;
         let target = self.mood.s_target.load(Ordering::Relaxed) + by;
         let target = target.clamp(LEAST.max((c + 99) / 100), LEAST.max(c * 8 / 10));
+        let (share, most) = (
+            Self::share(self.capacity, target),
+            Self::most(self.capacity, target),
+        );
         self.mood.s_target.store(target, Ordering::Relaxed);
-        self.mood
-            .m_share
-            .store(Self::share(self.capacity, target), Ordering::Relaxed);
+        self.mood.m_share.store(share, Ordering::Relaxed);
+        self.mood.m_most.store(most, Ordering::Relaxed);
     }
 
     /// Widens (+1) or narrows (-1) the horizon by 4 / capacity of itself.

@@ -10,8 +10,8 @@ use std::cell::Cell;
 pub(crate) struct Part {
     pub(crate) taken: Taken,
     pub(super) misses: Told,
-    pub(super) evictions: Told,
     pub(super) s_evictions: Told,
+    pub(super) m_evictions: Told,
 }
 
 /// How many have been told and not counted yet.

@@ -16,7 +16,7 @@ impl Clock {
         if !self.is_large || cfg!(tux_loom) {
             return;
         }
-        let ahead = self.ring.ahead(&part.taken);
+        let ahead = |others| part.taken.ahead(others);
         table.prefetch_lane(ahead(5));
         // SAFETY: eviction happens inside a guard, and nothing is kept.
         unsafe {

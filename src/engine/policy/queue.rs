@@ -32,7 +32,11 @@ impl Clock {
         lane: Lane,
         part: &Part,
     ) -> Option<u32> {
-        let position = self.ring.reserve(&part.taken)?;
+        // Not `reserve`, whose two ends would meet before it is asked whether there is any.
+        let position = match self.ring.reserved(&part.taken) {
+            Some(position) => position,
+            None => self.ring.take_tails(&part.taken)?,
+        };
         entry.mark.store(self.stamp(), Ordering::Relaxed);
         aside.aux.store(position, Ordering::Release);
         self.ring.fill(position, lane);

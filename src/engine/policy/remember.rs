@@ -8,11 +8,8 @@ impl Clock {
     #[inline(always)]
     pub(crate) fn remember<K, V>(&self, entry: &Entry<K, V>, hash: Hash, part: &Part) {
         if entry.queue.load(Ordering::Relaxed) & IN_M == 0 {
-            if part.evictions.count(self.count) {
-                self.count_evictions(&self.mood.evictions);
-            }
             if part.s_evictions.count(self.count) {
-                self.count_evictions(&self.mood.s_evictions);
+                self.count_evictions(true);
             }
             self.haunt(entry, hash, true);
         }
@@ -29,8 +26,8 @@ impl Clock {
 
     #[inline(never)]
     fn evicted_from_m<K, V>(&self, entry: &Entry<K, V>, flags: u8, part: &Part) {
-        if part.evictions.count(self.count) {
-            self.count_evictions(&self.mood.evictions);
+        if part.m_evictions.count(self.count) {
+            self.count_evictions(false);
         }
         if flags & OLD != 0 {
             self.widen(-1);
@@ -47,9 +44,15 @@ impl Clock {
 
     /// A thread counts so many more.
     #[inline(never)]
-    fn count_evictions(&self, word: &AtomicU64) {
-        let sum = word.load(Ordering::Relaxed).wrapping_add(self.count.into());
-        word.store(sum, Ordering::Relaxed);
+    fn count_evictions(&self, from_s: bool) {
+        let count = |word: &AtomicU64| {
+            let sum = word.load(Ordering::Relaxed).wrapping_add(self.count.into());
+            word.store(sum, Ordering::Relaxed);
+        };
+        count(&self.mood.evictions);
+        if from_s {
+            count(&self.mood.s_evictions);
+        }
         let now = self.dates();
         self.mood.stamp.store(
             self.ghosts.stamp(now.evictions, now.s_evictions).0,

@@ -278,20 +278,20 @@ fn a_choice_that_is_put_back_comes_again() {
         lane: placed.lane,
         word: placed.word(),
     };
-    clock.put_back(&placed.table, &choice, &part);
+    clock.put_back(&placed.table, choice, &part);
     assert_eq!(clock.in_no_queue(&placed.table, &[]), None);
     assert_eq!(chosen().map(|(_, lane)| lane), Some(placed.lane));
     // Unsettled: `aux` is the number of a lane.
     placed.entry.phase.unsettle();
     placed.entry.aside().aux.store(5, Ordering::Relaxed);
-    clock.put_back(&placed.table, &choice, &part);
+    clock.put_back(&placed.table, choice, &part);
     assert_eq!(placed.entry.aside().aux.load(Ordering::Relaxed), 5);
     assert_eq!(clock.ring.pop(&part.taken), None);
     placed.entry.phase.settle();
-    clock.put_back(&placed.table, &Choice::<u64, u64>::NOBODY, &part);
+    clock.put_back(&placed.table, Choice::<u64, u64>::NOBODY, &part);
     placed.promote(&clock);
     assert_eq!(clock.in_no_queue(&placed.table, &[]), None);
-    clock.put_back(&placed.table, &choice, &part);
+    clock.put_back(&placed.table, choice, &part);
     assert_eq!(clock.ring.pop(&part.taken), None);
 }
 

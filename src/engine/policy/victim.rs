@@ -3,7 +3,8 @@
 use super::*;
 
 impl Clock {
-    /// Chooses the entry to leave for the newcomer, in O(1) unless S is empty; call inside a guard.
+    /// Chooses the entry to leave for the newcomer, in O(1) unless S is empty; and its hash, which is at hand where the head of S is
+    /// looked at. Call inside a guard.
     #[inline(always)]
     pub(crate) fn choose<K, V>(
         &self,
@@ -11,7 +12,7 @@ impl Clock {
         arrival: &mut Arrival,
         part: &Part,
         now: Instant,
-    ) -> Choice<K, V> {
+    ) -> (Choice<K, V>, Hash) {
         if !self.mood.filled.load(Ordering::Relaxed) {
             self.mood.filled.store(true, Ordering::Relaxed);
         }
@@ -34,18 +35,19 @@ impl Clock {
                 if win && age <= horizon {
                     arrival.into_m = true;
                     arrival.old = 2 * age > horizon;
-                    return Choice { lane, word };
+                    return (Choice { lane, word }, candidate.hash());
                 }
             }
         }
         if (arrival.into_m || self.m_has_too_many())
-            && let Some((lane, word, _)) = self.turn(table, part, now).0
+            && let Some((lane, word, entry)) = self.turn(table, part, now).0
         {
-            return Choice { lane, word };
+            return (Choice { lane, word }, entry.hash());
         }
         // Mostly the first head of S is there, was used less than twice, and M has its share.
         let Some((position, lane)) = self.ring.pop(&part.taken) else {
-            return self.any(table, part, now);
+            // SAFETY: inside the caller's guard.
+            return unsafe { self.any(table, part, now).with_hash() };
         };
         let word = table.load(lane);
         // SAFETY: inside the caller's guard.
@@ -53,9 +55,13 @@ impl Clock {
             && self.m_len() >= self.m_share()
             && entry.usage.uses() < Usage::MAX_USES
         {
-            return Choice { lane, word };
+            return (Choice { lane, word }, entry.hash());
         }
-        self.choose_at_last(table, part, now, position, lane)
+        // SAFETY: inside the caller's guard.
+        unsafe {
+            self.choose_at_last(table, part, now, position, lane)
+                .with_hash()
+        }
     }
 
     /// The rest of [`choose`](Self::choose), with the head of S that has been popped.
@@ -233,7 +239,7 @@ impl Clock {
     /// Takes a choice back that was not made use of, or whose lane has changed: who stands there now may be in no queue (Q1).
     #[cold]
     #[inline(never)]
-    pub(crate) fn put_back<K, V>(&self, table: &Table<K, V>, choice: &Choice<K, V>, part: &Part) {
+    pub(crate) fn put_back<K, V>(&self, table: &Table<K, V>, choice: Choice<K, V>, part: &Part) {
         if choice.is_somebody() && !cfg!(tux_fault = "queue-choice-lost") {
             self.see_to(table, choice.lane, part);
         }

@@ -2,7 +2,7 @@
 
 use super::hints::matching;
 use super::{Bucket, Found, HINTED_BUCKETS, Home, LANES, Lane, Place, Table};
-use crate::engine::arch::equal_bytes;
+use crate::engine::arch::{equal_bytes, equal_tags};
 use crate::engine::entry::{Entry, Hash, Phase};
 use crate::sync::Ordering;
 use std::num::NonZeroU32;
@@ -173,7 +173,7 @@ impl<K, V> Table<K, V> {
         if self.is_passed(at) {
             self.is_alone_behind(at, hash, tagged)
         } else {
-            tagged == 1
+            tagged.is_power_of_two()
         }
     }
 
@@ -183,7 +183,7 @@ impl<K, V> Table<K, V> {
         let mut at = home.at;
         for _ in 1..self.buckets.len() {
             at = self.after(at);
-            if Self::tagged_in(&self.buckets[at], home.hash) > 0 {
+            if Self::tagged_in(&self.buckets[at], home.hash) != 0 {
                 return true;
             }
             if !self.is_passed(at) {
@@ -194,11 +194,11 @@ impl<K, V> Table<K, V> {
     }
 
     #[inline(never)]
-    fn is_alone_behind(&self, home: usize, hash: Hash, mut tagged: u32) -> bool {
-        let mut at = home;
+    fn is_alone_behind(&self, home: usize, hash: Hash, tagged: u32) -> bool {
+        let (mut at, mut tagged) = (home, tagged.count_ones());
         for _ in 1..self.buckets.len() {
             at = self.after(at);
-            tagged += Self::tagged_in(&self.buckets[at], hash);
+            tagged += Self::tagged_in(&self.buckets[at], hash).count_ones();
             if tagged > 1 || !self.is_passed(at) {
                 break;
             }
@@ -206,11 +206,17 @@ impl<K, V> Table<K, V> {
         tagged == 1
     }
 
-    /// How many lanes of a bucket have the tag of this hash.
+    /// A bit for each lane of a bucket that has the tag of this hash.
     #[inline(always)]
     fn tagged_in(bucket: &Bucket<K, V>, hash: Hash) -> u32 {
-        let tagged = |lane: &Place<_, _>| u32::from(lane.load(Ordering::SeqCst).has_tag(hash));
-        bucket.lanes.iter().map(tagged).sum()
+        let in_rust = || {
+            let lanes = bucket.lanes.iter().enumerate();
+            lanes.fold(0, |tagged, (position, lane)| {
+                tagged | u32::from(lane.load(Ordering::SeqCst).has_tag(hash)) << position
+            })
+        };
+        // SAFETY: a bucket is a cache line of atomic words, and those of its lanes come behind its hints.
+        unsafe { equal_tags(std::ptr::from_ref(bucket).cast(), hash.tag(), in_rust) }
     }
 
     /// Looks where the hints of one bucket say, for an entry that `is_live`.

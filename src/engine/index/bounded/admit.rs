@@ -23,13 +23,7 @@ impl<K, V> Bounded<K, V> {
         if self.has_dead(now.tick) || !self.ledger.is_full() {
             return (Choice::NOBODY, Hash::new(0));
         }
-        let choice = self.clock.choose(&self.table, arrival, &local.clock, now);
-        // SAFETY: an entry word or empty, loaded inside the caller's guard.
-        let Some(victim) = (unsafe { choice.word.occupant() }) else {
-            return (Choice::NOBODY, Hash::new(0));
-        };
-        let hash = victim.hash();
-        (choice, hash)
+        self.clock.choose(&self.table, arrival, &local.clock, now)
     }
 
     /// Makes the ghost of the entry [foreseen](Self::foresee), if it is of S, and asks the processor for what the next ones need.
@@ -63,8 +57,13 @@ impl<K, V> Bounded<K, V> {
     ) -> bool {
         if choice.is_somebody() {
             let live = self.evict(local, newcomer, address, choice, gone);
-            return live
-                .unwrap_or_else(|| self.find_another_room(local, newcomer, address, arrival, now));
+            return live.unwrap_or_else(|| {
+                // A copy, here and below, so that what mostly happens keeps it in registers.
+                let mut copy = *arrival;
+                let lives = self.find_another_room(local, newcomer, address, &mut copy, now);
+                *arrival = copy;
+                lives
+            });
         }
         // Past half of the rooms, each insert reclaims a group that is due; after a clear each one does. Left until the cache is full, the dead would be
         // swept group by group, an empty stretch behind the sweep and a crowded one ahead of it.
@@ -76,7 +75,10 @@ impl<K, V> Bounded<K, V> {
             arrival.found_room = true;
             return true;
         }
-        self.find_room_at_last(local, newcomer, address, arrival, now)
+        let mut copy = *arrival;
+        let lives = self.find_room_at_last(local, newcomer, address, &mut copy, now);
+        *arrival = copy;
+        lives
     }
 
     /// The rest of [`find_room`](Self::find_room) where the victim's lane had changed.
@@ -138,7 +140,7 @@ impl<K, V> Bounded<K, V> {
             if self.has_dead(now.tick) && self.reclaim_some(local, now.tick) {
                 continue;
             }
-            let choice = self.clock.choose(&self.table, arrival, &local.clock, now);
+            let (choice, _) = self.clock.choose(&self.table, arrival, &local.clock, now);
             self.clock.look_ahead(&self.table, &local.clock);
             let live = if choice.is_somebody() {
                 self.evict_rarely(local, newcomer, address, choice)
@@ -167,7 +169,7 @@ impl<K, V> Bounded<K, V> {
         let victim = unsafe { word.deref() };
         let Some(live) = self.take_room(local, newcomer, address, lane, word, hash) else {
             self.clock
-                .put_back(&self.table, &Choice { lane, word }, &local.clock);
+                .put_back(&self.table, Choice { lane, word }, &local.clock);
             return None;
         };
         self.clock.evicted(victim, &local.clock);

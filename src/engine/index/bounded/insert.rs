@@ -86,7 +86,7 @@ impl<K, V> Drop for Chosen<'_, K, V> {
             local,
             choice,
         } = self;
-        cache.clock.put_back(&cache.table, choice, &local.clock);
+        cache.clock.put_back(&cache.table, *choice, &local.clock);
     }
 }
 
@@ -121,12 +121,11 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         // it: there it takes the place of waiting, here it would keep the exchange from beginning.
         let mut arrival = self.clock.arrive(hash, &local.clock);
         let (mut choice, gone) = self.foresee(local, &mut arrival, now);
-        let entry =
-            local.allocate(|| Newcomer::new(Phase::Pending, hash, due, standing, key, value));
+        let (entry, aside) =
+            local.allocate_both(|| Newcomer::new(Phase::Pending, hash, due, standing, key, value));
         let word = Word::entry(entry, hash);
         // SAFETY: retired by this thread only, once it is live or dead, and not freed while our guard is open.
-        let newcomer = unsafe { &*entry };
-        let aside = newcomer.aside();
+        let (newcomer, aside) = unsafe { (&*entry, &*aside) };
         let lane = self
             .table
             .claim(home, word)
@@ -144,7 +143,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         let clears = self.clears();
         if clears.wrapping_sub(now.era.clears()) >= CLEARS_PER_SWEEP {
             // Stopped for so many clears that its generation may come round again: begin anew.
-            self.clock.put_back(&self.table, &choice, &local.clock);
+            self.clock.put_back(&self.table, choice, &local.clock);
             let published = published();
             published.entry().phase.decide(Phase::Cancelled);
             return match lease {
@@ -155,18 +154,18 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         // If the one is a rival's, since somebody has taken the own entry out already, then that is dead and stays so.
         if !cfg!(tux_fault = "insert-no-rivals") && !self.table.is_alone(home) {
             if let Some(published) = self.overtake_or_yield(hash, published(), choice) {
-                self.clock.put_back(&self.table, &choice, &local.clock);
+                self.clock.put_back(&self.table, choice, &local.clock);
                 return published.take_back();
             }
             // Keys were compared, which may have taken a while, and may have called the cache: perhaps there is room now.
             if !self.ledger.is_full() {
-                self.clock.put_back(&self.table, &choice, &local.clock);
+                self.clock.put_back(&self.table, choice, &local.clock);
                 choice = Choice::NOBODY;
             }
         }
         let is_void = lease.is_some_and(|lease| !lease.is_valid(self.clears()));
         if is_void && !cfg!(tux_fault = "lease-no-recheck") {
-            self.clock.put_back(&self.table, &choice, &local.clock);
+            self.clock.put_back(&self.table, choice, &local.clock);
             let published = published();
             published.entry().phase.decide(Phase::Cancelled);
             return published.bury(End::Void);

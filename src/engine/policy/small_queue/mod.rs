@@ -34,6 +34,8 @@ const MARGIN: u32 = 16;
 const CAPACITY_PER_PLACE: usize = 512;
 const CAPACITY_PER_SHARED_PLACE: usize = 1_024;
 const MAX_BLOCK: u32 = 8;
+/// How many lanes behind its own block a thread keeps in sight, to ask the processor for what is there.
+const FORESEEN: usize = 6;
 /// How far behind the tail a position may be filled that was taken ahead: one place for so much capacity.
 const CAPACITY_PER_LATE: usize = 256;
 
@@ -63,22 +65,37 @@ pub(crate) struct Taken {
     tail_end: Cell<u32>,
     head: Cell<u32>,
     head_end: Cell<u32>,
-    /// What the ring named there when they were taken, by the last bits of the position: the places may be written again by now.
-    lanes: [Cell<u32>; MAX_BLOCK as usize],
+    /// What the ring named there when they were taken: the places may be written again by now. The last one of the block is the last
+    /// of the first [`MAX_BLOCK`]; behind it stand those that are likely to come next.
+    lanes: [Cell<u32>; MAX_BLOCK as usize + FORESEEN],
     is_counted: Cell<bool>,
 }
 
 impl Taken {
+    /// How many positions are left to be looked at: at most [`MAX_BLOCK`].
     #[inline(always)]
-    fn lane(&self, position: u32) -> &Cell<u32> {
-        &self.lanes[(position % MAX_BLOCK) as usize]
+    fn left(&self) -> usize {
+        self.head_end.get().wrapping_sub(self.head.get()) as usize
+    }
+
+    /// The lane that will be popped after so many others, fewer than [`FORESEEN`], if nobody else pops; whatever it is worth.
+    #[inline(always)]
+    pub(crate) fn ahead(&self, others: usize) -> Lane {
+        debug_assert!(others < FORESEEN && self.left() <= MAX_BLOCK as usize);
+        // SAFETY: by the above it is one of the lanes: a block has at most `MAX_BLOCK` (`Ring::new`).
+        let lane = unsafe {
+            self.lanes
+                .get_unchecked(MAX_BLOCK as usize - self.left() + others)
+        };
+        Lane(lane.get())
     }
 
     /// Whether the position was taken to be looked at with this lane, and has not been yet.
     #[cfg(any(test, tux_loom))]
     pub(crate) fn will_look_at(&self, position: u32, lane: Lane) -> bool {
-        (self.head.get()..self.head_end.get()).contains(&position)
-            && self.lane(position).get() == lane.0
+        let others = position.wrapping_sub(self.head.get()) as usize;
+        others < self.left()
+            && self.lanes[MAX_BLOCK as usize - self.left() + others].get() == lane.0
     }
 }
 
@@ -170,8 +187,13 @@ impl Ring {
     }
 
     /// A position to be [filled](Self::fill): mostly the next one; `None` if the ring is full (Q2).
-    #[inline(always)]
     pub(crate) fn reserve(&self, taken: &Taken) -> Option<u32> {
+        self.reserved(taken).or_else(|| self.take_tails(taken))
+    }
+
+    /// The same of those that the thread has taken ahead: `None` if it must [take more](Self::take_tails).
+    #[inline(always)]
+    pub(crate) fn reserved(&self, taken: &Taken) -> Option<u32> {
         let position = taken.tail.get();
         // One from long ago would be far ahead of its turn.
         if position != taken.tail_end.get()
@@ -180,11 +202,12 @@ impl Ring {
             taken.tail.set(position.wrapping_add(1));
             return Some(position);
         }
-        self.take_tails(taken)
+        None
     }
 
+    /// Takes positions ahead, and the first of them.
     #[inline(never)]
-    fn take_tails(&self, taken: &Taken) -> Option<u32> {
+    pub(crate) fn take_tails(&self, taken: &Taken) -> Option<u32> {
         let mut tail = self.tail.load(Ordering::Relaxed);
         let left = taken.tail.get();
         // At the end of a lap the next position looks further than it is.
@@ -236,15 +259,15 @@ impl Ring {
     /// The oldest position and the lane it names; `None` if the ring is empty.
     #[inline(always)]
     pub(crate) fn pop(&self, taken: &Taken) -> Option<(u32, Lane)> {
-        if taken.head.get() == taken.head_end.get() && !self.take_heads(taken) {
+        if taken.left() == 0 && !self.take_heads(taken) {
             return None;
         }
-        let position = taken.head.get();
+        let (position, lane) = (taken.head.get(), taken.ahead(0));
         taken.head.set(position.wrapping_add(1));
-        Some((position, Lane(taken.lane(position).get())))
+        Some((position, lane))
     }
 
-    #[inline]
+    #[cfg(any(test, tux_loom))]
     pub(super) fn lane(&self, position: u32) -> Lane {
         // Acquire: see `fill`; and the lane's number is followed to its bucket.
         Lane(self.place(position).load(Ordering::Acquire))
@@ -275,30 +298,33 @@ impl Ring {
                 continue;
             }
             fence_behind_exchange();
-            for position in (0..more).map(|n| head.wrapping_add(n)) {
-                taken.lane(position).set(self.lane(position).0);
+            let (first, all) = ((head & self.index) as usize, more as usize);
+            let places = &self.places[first..first + all];
+            let kept = &taken.lanes[MAX_BLOCK as usize - all..];
+            for (kept, place) in kept.iter().zip(places) {
+                // Acquire: as in `lane`.
+                kept.set(place.load(Ordering::Acquire));
             }
+            self.foresee(taken, head, end);
             taken.head.set(head);
             taken.head_end.set(head.wrapping_add(more));
             return true;
         }
     }
 
-    /// Tells the lane that will be popped after so many others, if nobody else pops; whatever it is worth.
+    /// Notes what stands where the thread is likely to take its next block: as far behind this one, from `head` to `end`, as this one is
+    /// behind the last one. Not in small caches, which are in the processor's as a whole.
     #[inline(always)]
-    pub(crate) fn ahead(&self, taken: &Taken) -> impl Fn(u32) -> Lane {
-        let (head, end) = (taken.head.get(), taken.head_end.get());
-        let left = end.wrapping_sub(head);
-        // What others have taken before this thread takes more.
-        let gap = self.head.load(Ordering::Relaxed).wrapping_sub(end);
-        // Not through `self`, of which everything would be read again after each load of a lane.
-        let (places, index) = (&*self.places, self.index);
-        move |behind| {
-            let gap = if behind < left { 0 } else { gap };
-            let position = head.wrapping_add(behind).wrapping_add(gap);
-            // Behind the end of a lap there are some that are no place. Relaxed: whatever stands there, it is the number of a lane.
-            let place = places.get((position & index) as usize);
-            Lane(place.map_or(0, |place| place.load(Ordering::Relaxed)))
+    fn foresee(&self, taken: &Taken, head: u32, end: u32) {
+        if self.alone == MAX_BLOCK {
+            let others = head.wrapping_sub(taken.head_end.get());
+            let first = (end.wrapping_add(others) & self.index) as usize;
+            // Near the end of a lap those of the last time stay. Relaxed: whatever stands there, it is the number of a lane.
+            if let Some(places) = self.places.get(first..first + FORESEEN) {
+                for (kept, place) in taken.lanes[MAX_BLOCK as usize..].iter().zip(places) {
+                    kept.set(place.load(Ordering::Relaxed));
+                }
+            }
         }
     }
 

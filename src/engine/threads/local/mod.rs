@@ -4,6 +4,7 @@
 //! so nothing here is a shared write on a hit; other threads read the counters. What it has unlinked it alone adds to, and
 //! any thread may take ([`bag`](crate::engine::reclaim::bag), where the invariants are).
 
+use crate::engine::entry::layout::Aside;
 use crate::engine::entry::slab::Memory;
 use crate::engine::entry::{Entry, Newcomer};
 use crate::engine::policy::Part;
@@ -90,6 +91,15 @@ impl<K, V> Local<K, V> {
     /// Memory with the entry that `make` makes; that must not panic.
     #[inline(always)]
     pub(crate) fn allocate(&self, make: impl FnOnce() -> Newcomer<K, V>) -> *mut Entry<K, V> {
+        self.allocate_both(make).0
+    }
+
+    /// [`allocate`](Self::allocate), and where the entry's aside is, which is some arithmetic.
+    #[inline(always)]
+    pub(crate) fn allocate_both(
+        &self,
+        make: impl FnOnce() -> Newcomer<K, V>,
+    ) -> (*mut Entry<K, V>, *const Aside) {
         // SAFETY: owner; no user code runs while the borrow lasts.
         let pool = unsafe { self.memory() };
         let memory = loop {
@@ -99,8 +109,8 @@ impl<K, V> Local<K, V> {
             }
         };
         // SAFETY: memory for an entry, ours alone (P1).
-        unsafe { make().write(memory) };
-        memory
+        let aside = unsafe { make().write(memory) };
+        (memory, aside)
     }
 
     /// Takes an entry back that was never published.
