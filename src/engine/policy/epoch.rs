@@ -5,7 +5,7 @@
 //! whole word, so neither takes the other back.
 
 use crate::engine::entry::Usage;
-use crate::sync::{AtomicU64, CachePadded, Ordering};
+use crate::sync::{AtomicU64, CachePadded, Ordering, advice};
 
 /// What the word says at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,26 @@ impl Era {
 
     fn next_epoch(self) -> Self {
         Self::new(self.clears(), (self.epoch() + 1) & Usage::MAX_EPOCH)
+    }
+}
+
+/// What was once true, noted by whoever found it so: advice that costs one load and a comparison with what the caller has anyway.
+#[derive(Debug)]
+pub(crate) struct Since(advice::AtomicU64);
+
+impl Since {
+    pub(crate) fn new(era: Era) -> Self {
+        Self(advice::AtomicU64::new(era.0))
+    }
+
+    pub(crate) fn note(&self, era: Era) {
+        self.0.store(era.0, Ordering::Relaxed);
+    }
+
+    /// Whether it was noted after as many clears.
+    #[inline(always)]
+    pub(crate) fn is_of(&self, era: Era) -> bool {
+        (self.0.load(Ordering::Relaxed) ^ era.0) >> Era::CLEARS == 0
     }
 }
 
@@ -114,6 +134,17 @@ impl EraWord {
 #[cfg(all(test, not(tux_loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_noted_holds_until_the_next_clear() {
+        let since = Since::new(Era::new(7, 1));
+        assert!(since.is_of(Era::new(7, 1)) && since.is_of(Era::new(7, 0x3fff)));
+        for clears in [0, 6, 8, 7 + 0x1_0000] {
+            assert!(!since.is_of(Era::new(clears, 1)), "{clears}");
+        }
+        since.note(Era::new(0x1_0007, 2));
+        assert!(since.is_of(Era::new(0x1_0007, 1)) && !since.is_of(Era::new(7, 1)));
+    }
 
     #[test]
     fn clears_and_epochs_leave_each_other_alone() {

@@ -39,7 +39,7 @@ mod victim;
 
 pub(crate) use crate::engine::entry::queue_flags::LEASED;
 use crate::engine::entry::queue_flags::{self, GRACE, IN_M, OLD};
-pub(crate) use epoch::{Era, EraWord};
+pub(crate) use epoch::{Era, EraWord, Since};
 pub(crate) use per_thread::Part;
 
 /// Misses per epoch are capacity / 16.

@@ -20,7 +20,7 @@ impl<K, V> Bounded<K, V> {
         arrival: &mut Arrival,
         now: Instant,
     ) -> (Choice<K, V>, Hash) {
-        if self.has_dead(now.tick) || !self.ledger.is_full() {
+        if self.has_dead(now) || !self.ledger.is_full() {
             return (Choice::NOBODY, Hash::new(0));
         }
         self.clock.choose(&self.table, arrival, &local.clock, now)
@@ -67,8 +67,12 @@ impl<K, V> Bounded<K, V> {
         }
         // Past half of the rooms, each insert reclaims a group that is due; after a clear each one does. Left until the cache is full, the dead would be
         // swept group by group, an empty stretch behind the sweep and a crowded one ahead of it.
-        let reclaims = self.has_dead(now.tick);
-        if reclaims && (self.is_unswept() || self.ledger.count() > self.ledger.capacity() / 2) {
+        // By the era of this moment: a clear may have come since the write began.
+        let current = self.at(now.tick);
+        let reclaims = self.has_dead(current);
+        if reclaims
+            && (self.is_unswept(current.era) || self.ledger.count() > self.ledger.capacity() / 2)
+        {
             self.reclaim_some(local, now.tick);
         }
         if !reclaims && !self.ledger.is_full() && self.admit(local, newcomer, address) {
@@ -137,7 +141,7 @@ impl<K, V> Bounded<K, V> {
                 continue;
             }
             // Expired and cleared entries make room before live ones (I6).
-            if self.has_dead(now.tick) && self.reclaim_some(local, now.tick) {
+            if self.has_dead(self.at(now.tick)) && self.reclaim_some(local, now.tick) {
                 continue;
             }
             let (choice, _) = self.clock.choose(&self.table, arrival, &local.clock, now);

@@ -32,7 +32,7 @@ use crate::engine::entry::slab::{Memory, Slab};
 use crate::engine::entry::{Due, Entry, Phase};
 use crate::engine::expiry::Expiry;
 use crate::engine::lease::Board;
-use crate::engine::policy::{Clock, Era};
+use crate::engine::policy::{Clock, Era, Since};
 use crate::engine::reclaim::bag::Retired;
 use crate::engine::table::word::{Kind, Word};
 use crate::engine::table::{Lane, Table};
@@ -69,6 +69,8 @@ pub(crate) struct Bounded<K, V> {
     slab: Arc<Slab<K, V>>,
     /// Which groups have been swept since the last clear: clear count (low 32 bits) and next group.
     swept: CachePadded<AtomicU64>,
+    /// Since when all of them have been, as far as anybody has noticed.
+    all_swept: Since,
 }
 
 /// The instant an operation works at: the tick, and the era that a clear ends.
@@ -100,9 +102,11 @@ impl<K, V> Bounded<K, V> {
     pub(crate) fn new(capacity: usize, board: Arc<Board>) -> Option<Self> {
         let table = Table::new(capacity)?;
         let expiry = Expiry::new(table.buckets())?;
+        let clock = Clock::new(capacity, table.buckets())?;
         Some(Self {
             ledger: Ledger::new(capacity),
-            clock: Clock::new(capacity, table.buckets())?,
+            all_swept: Since::new(clock.era.load()),
+            clock,
             table,
             board,
             slab: Arc::new(Slab::for_capacity(capacity)),

@@ -1,6 +1,7 @@
 //! Invalidation, clear and the sweeping of what has expired or was cleared.
 
-use super::Bounded;
+use super::{Bounded, Instant};
+use crate::engine::clock::Era;
 use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::lease::{Lease, Reached};
 use crate::engine::table::Lane;
@@ -34,6 +35,7 @@ impl<K, V> Bounded<K, V> {
     }
 
     /// Removes the key; true if a current entry went. Voids its leases and kills its PENDING entries (I8).
+    #[inline(always)]
     pub(crate) fn invalidate(
         &self,
         local: &Local<K, V>,
@@ -74,7 +76,7 @@ impl<K, V> Bounded<K, V> {
             }
         }
         self.board.void(hash);
-        self.go_on(local, tick);
+        self.go_on(local, self.at(tick));
         went
     }
 
@@ -93,7 +95,7 @@ impl<K, V> Bounded<K, V> {
             if !lease.is_valid(self.clears()) {
                 return false;
             }
-            self.go_on(local, tick);
+            self.go_on(local, self.at(tick));
             // Whoever changes the key from now on changes this very lane.
             let Some((lane, word, entry)) = found else {
                 return true;
@@ -253,24 +255,35 @@ impl<K, V> Bounded<K, V> {
     /// What a write that needs no room does for those that left some: so that entries which were cleared or have expired go,
     /// whatever kind of write comes.
     #[inline(always)]
-    pub(super) fn go_on(&self, local: &Local<K, V>, tick: u64) {
-        if self.has_dead(tick) {
-            self.reclaim_some(local, tick);
+    pub(super) fn go_on(&self, local: &Local<K, V>, now: Instant) {
+        if self.has_dead(now) {
+            self.reclaim_some(local, now.tick);
         }
     }
 
     /// Whether [`reclaim_some`](Self::reclaim_some) may find something.
     #[inline(always)]
-    pub(super) fn has_dead(&self, tick: u64) -> bool {
-        self.is_unswept() || self.expiry.is_due(tick)
+    pub(super) fn has_dead(&self, now: Instant) -> bool {
+        self.is_unswept(now.era) || self.expiry.is_due(now.tick)
     }
 
-    /// Whether there may be groups that nobody has swept since the last clear.
+    /// Whether there may be groups that nobody has swept since the last clear, in an era that the caller has loaded: what is missed
+    /// now is found by the next writer.
     #[inline(always)]
-    pub(super) fn is_unswept(&self) -> bool {
-        // What is missed now is found by the next writer.
-        let all_swept = self.clears() << 32 | self.groups() as u64;
-        self.swept.load(Ordering::Relaxed) != all_swept
+    pub(super) fn is_unswept(&self, era: Era) -> bool {
+        !self.all_swept.is_of(era) && self.is_unswept_now()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_unswept_now(&self) -> bool {
+        let era = self.clock.era.load();
+        let all_swept = era.clears() << 32 | self.groups() as u64;
+        let is_swept = self.swept.load(Ordering::Relaxed) == all_swept;
+        if is_swept {
+            self.all_swept.note(era);
+        }
+        !is_swept
     }
 
     /// Reclaims some dead entries if there are any: after a clear the next unswept group, otherwise one that is due.

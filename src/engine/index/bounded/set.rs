@@ -217,7 +217,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             self.retire(local, old);
             local.counters.overwrites.add(1);
             self.end_if_cleared(local, lane, own, entry, now);
-            self.go_on(local, now.tick);
+            self.go_on(local, now);
             End::Done
         } else {
             if cfg!(tux_fault = "overwrite-retires-always") {
