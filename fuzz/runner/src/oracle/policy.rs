@@ -91,7 +91,7 @@ impl Policy {
             ghosts: Ghosts::new(capacity),
             ring: Ring {
                 slots: VecDeque::new(),
-                most: capacity + capacity / 16 + 48,
+                most: capacity + capacity / 16 - capacity / 64 + 48,
                 head: 0,
             },
             misses: 0,

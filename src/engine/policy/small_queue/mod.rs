@@ -4,7 +4,7 @@
 //! clock's affair (invariant Q1 in `policy/queue.rs`); the ring's own are:
 //!
 //! - **Q2** *No place is written again before the head has passed it and what it said was kept*: the tail is less than a ring's length ahead
-//!   of the head, by as much as threads are likely to be about to read. Who finds the ring full looks at the oldest first. (A thread
+//!   of the head, by as much as threads may be about to read. Who finds the ring full looks at the oldest first. (A thread
 //!   that stops between the head's step and its reading, or between taking a position and filling it, for so long that the others go
 //!   round the whole ring, is as one that stopped with entries in its hands: up to a block of them, or the one that waits by then
 //!   at its place, is left to the clock's hand.)
@@ -19,7 +19,10 @@
 use crate::engine::arch::zeros::Zeros;
 use crate::engine::table::Lane;
 use crate::sync::{AtomicU32, CachePadded, Ordering, advice, fence_behind_exchange};
-use std::cell::Cell;
+
+mod taken;
+pub(crate) use taken::Taken;
+use taken::{FORESEEN, MAX_BLOCK};
 
 /// A block of heads is at most this part of what waits.
 const BLOCK_PART: u32 = 16;
@@ -28,14 +31,13 @@ const MAX_PLACES: usize = 1 << 30;
 /// Places beyond the capacity, for positions that are given up: one for so many entries, and some.
 const ENTRIES_PER_SPARE: usize = 16;
 const SPARES: usize = 64;
-/// Places that stay free, for what others are about to read.
-const MARGIN: u32 = 16;
+/// Places that stay free, for what others are about to read: some, and one for so much capacity. As long as the capacity is at least so much
+/// for each thread, that is no less than all of them may have taken and not read yet (Q4).
+const MARGIN: usize = 16;
+const CAPACITY_PER_FREE: usize = 64;
 /// Blocks of one thread: one place for so much capacity; of each of several, for so much and so many threads.
 const CAPACITY_PER_PLACE: usize = 512;
 const CAPACITY_PER_SHARED_PLACE: usize = 1_024;
-const MAX_BLOCK: u32 = 8;
-/// How many lanes behind its own block a thread keeps in sight, to ask the processor for what is there.
-const FORESEEN: usize = 6;
 /// How far behind the tail a position may be filled that was taken ahead: one place for so much capacity.
 const CAPACITY_PER_LATE: usize = 256;
 
@@ -50,53 +52,11 @@ pub(crate) struct Ring {
     together: u32,
     /// How far behind the tail a position may lie that was taken ahead.
     far: u32,
-    /// How many threads have taken any.
+    /// How many threads have taken any, and how many positions each takes at once (Q4).
     threads: advice::AtomicU32,
+    block: advice::AtomicU32,
     head: CachePadded<AtomicU32>,
     tail: CachePadded<AtomicU32>,
-}
-
-/// The positions of one ring that one thread has taken ahead: some to be filled, some to be looked at.
-///
-/// Taken by blocks, so that threads do not write head and tail with each operation. A block never goes beyond the end of a lap.
-#[derive(Debug, Default)]
-pub(crate) struct Taken {
-    tail: Cell<u32>,
-    tail_end: Cell<u32>,
-    head: Cell<u32>,
-    head_end: Cell<u32>,
-    /// What the ring named there when they were taken: the places may be written again by now. The last one of the block is the last
-    /// of the first [`MAX_BLOCK`]; behind it stand those that are likely to come next.
-    lanes: [Cell<u32>; MAX_BLOCK as usize + FORESEEN],
-    is_counted: Cell<bool>,
-}
-
-impl Taken {
-    /// How many positions are left to be looked at: at most [`MAX_BLOCK`].
-    #[inline(always)]
-    fn left(&self) -> usize {
-        self.head_end.get().wrapping_sub(self.head.get()) as usize
-    }
-
-    /// The lane that will be popped after so many others, fewer than [`FORESEEN`], if nobody else pops; whatever it is worth.
-    #[inline(always)]
-    pub(crate) fn ahead(&self, others: usize) -> Lane {
-        debug_assert!(others < FORESEEN && self.left() <= MAX_BLOCK as usize);
-        // SAFETY: by the above it is one of the lanes: a block has at most `MAX_BLOCK` (`Ring::new`).
-        let lane = unsafe {
-            self.lanes
-                .get_unchecked(MAX_BLOCK as usize - self.left() + others)
-        };
-        Lane(lane.get())
-    }
-
-    /// Whether the position was taken to be looked at with this lane, and has not been yet.
-    #[cfg(any(test, tux_loom))]
-    pub(crate) fn will_look_at(&self, position: u32, lane: Lane) -> bool {
-        let others = position.wrapping_sub(self.head.get()) as usize;
-        others < self.left()
-            && self.lanes[MAX_BLOCK as usize - self.left() + others].get() == lane.0
-    }
 }
 
 impl Ring {
@@ -107,7 +67,7 @@ impl Ring {
         let places = capacity + capacity / ENTRIES_PER_SPARE + SPARES;
         Self::new(
             places.min(MAX_PLACES),
-            MARGIN,
+            u32::try_from(MARGIN + capacity / CAPACITY_PER_FREE).ok()?,
             most(CAPACITY_PER_PLACE, MAX_BLOCK).max(1),
             most(CAPACITY_PER_SHARED_PLACE, u32::MAX),
             most(CAPACITY_PER_LATE, u32::MAX).max(MAX_BLOCK),
@@ -131,6 +91,7 @@ impl Ring {
             together,
             far,
             threads: advice::AtomicU32::new(0),
+            block: advice::AtomicU32::new(alone),
             head: CachePadded::new(AtomicU32::new(0)),
             tail: CachePadded::new(AtomicU32::new(0)),
         })
@@ -171,13 +132,30 @@ impl Ring {
     }
 
     /// How many positions the thread may take at once (Q4).
+    #[inline(always)]
     fn block(&self, taken: &Taken) -> u32 {
-        if !taken.is_counted.replace(true) {
-            self.threads.fetch_add(1, Ordering::Relaxed);
+        if !taken.is_counted.get() {
+            self.count(taken);
         }
-        match self.threads.load(Ordering::Relaxed) {
-            0 | 1 => self.alone,
-            threads => (self.together / threads).clamp(1, self.alone),
+        self.block.load(Ordering::Relaxed)
+    }
+
+    /// Counts a thread.
+    #[cold]
+    fn count(&self, taken: &Taken) {
+        taken.is_counted.set(true);
+        let mut threads = self.threads.fetch_add(1, Ordering::Relaxed) + 1;
+        loop {
+            let block = match threads {
+                0 | 1 => self.alone,
+                _ => (self.together / threads).clamp(1, self.alone),
+            };
+            self.block.store(block, Ordering::Relaxed);
+            // Another one may have stored what goes with fewer.
+            match self.threads.load(Ordering::Relaxed) {
+                same if same == threads => return,
+                more => threads = more,
+            }
         }
     }
 
@@ -208,6 +186,31 @@ impl Ring {
     /// Takes positions ahead, and the first of them.
     #[inline(never)]
     pub(crate) fn take_tails(&self, taken: &Taken) -> Option<u32> {
+        // Mostly there is room for a block, within the lap: places are counted as if those of a lap were a power of two, which are
+        // more than there are.
+        let (block, left) = (self.block(taken), taken.tail.get());
+        let tail = self.tail.load(Ordering::Relaxed);
+        let waiting = tail.wrapping_sub(self.head.load(Ordering::Relaxed));
+        let fits = u64::from(waiting) + u64::from(block) <= u64::from(self.most);
+        let end = tail.wrapping_add(block);
+        if fits
+            && left == taken.tail_end.get()
+            && (tail & self.index) + block < self.len()
+            && self
+                .tail
+                .compare_exchange(tail, end, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
+            taken.tail.set(tail.wrapping_add(1));
+            taken.tail_end.set(end);
+            return Some(tail);
+        }
+        self.take_tails_at_last(taken)
+    }
+
+    /// The same where little room is left, at the end of a lap, and after a lost race.
+    #[inline(never)]
+    fn take_tails_at_last(&self, taken: &Taken) -> Option<u32> {
         let mut tail = self.tail.load(Ordering::Relaxed);
         let left = taken.tail.get();
         // At the end of a lap the next position looks further than it is.
@@ -274,7 +277,46 @@ impl Ring {
     }
 
     /// Takes the oldest positions; false if there are none.
+    #[inline(never)]
     fn take_heads(&self, taken: &Taken) -> bool {
+        // Mostly all that waits is in one lap.
+        let block = self.block(taken);
+        let head = self.head.load(Ordering::Relaxed);
+        let tail = self.tail.load(Ordering::Relaxed);
+        let waiting = tail.wrapping_sub(head);
+        // Zero, and a tail that was seen late and is behind the head, are greater.
+        if waiting.wrapping_sub(1) < self.index
+            && (tail ^ head) & !self.index == 0
+            && !cfg!(tux_fault = "ring-pop-stored")
+        {
+            let more = (waiting / BLOCK_PART).min(block).max(1);
+            // SeqCst: Q3.
+            let taken_over = self.head.compare_exchange(
+                head,
+                head.wrapping_add(more),
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            );
+            if taken_over.is_ok() {
+                if more == 1 && self.alone < MAX_BLOCK {
+                    fence_behind_exchange();
+                    // Acquire: as in `lane`.
+                    let lane = self.place(head).load(Ordering::Acquire);
+                    taken.lanes[MAX_BLOCK as usize - 1].set(lane);
+                    taken.head.set(head);
+                    taken.head_end.set(head.wrapping_add(1));
+                } else {
+                    self.keep(taken, head, more);
+                }
+                return true;
+            }
+        }
+        self.take_heads_at_last(taken)
+    }
+
+    /// The same where a lap ends, or nothing waits, and after a lost race.
+    #[inline(never)]
+    fn take_heads_at_last(&self, taken: &Taken) -> bool {
         let block = self.block(taken);
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
@@ -297,33 +339,40 @@ impl Ring {
                 head = seen;
                 continue;
             }
-            fence_behind_exchange();
-            let (first, all) = ((head & self.index) as usize, more as usize);
-            let places = &self.places[first..first + all];
-            let kept = &taken.lanes[MAX_BLOCK as usize - all..];
-            for (kept, place) in kept.iter().zip(places) {
-                // Acquire: as in `lane`.
-                kept.set(place.load(Ordering::Acquire));
-            }
-            self.foresee(taken, head, end);
-            taken.head.set(head);
-            taken.head_end.set(head.wrapping_add(more));
+            self.keep(taken, head, more);
             return true;
         }
     }
 
+    /// Keeps so many positions that were taken to be looked at, with what stands there.
+    #[inline(never)]
+    fn keep(&self, taken: &Taken, head: u32, more: u32) {
+        fence_behind_exchange();
+        debug_assert!((1..=MAX_BLOCK).contains(&more));
+        let kept = MAX_BLOCK - more;
+        for n in 0..more {
+            let place = self.place(head.wrapping_add(n));
+            // SAFETY: a block is no longer than `MAX_BLOCK` (`new`). Acquire: as in `lane`.
+            unsafe { taken.lanes.get_unchecked((kept + n) as usize) }
+                .set(place.load(Ordering::Acquire));
+        }
+        if self.alone == MAX_BLOCK {
+            self.foresee(taken, head, self.after(head, more));
+        }
+        taken.head.set(head);
+        taken.head_end.set(head.wrapping_add(more));
+    }
+
     /// Notes what stands where the thread is likely to take its next block: as far behind this one, from `head` to `end`, as this one is
-    /// behind the last one. Not in small caches, which are in the processor's as a whole.
+    /// behind the last one. (Not in small caches, which are in the processor's as a whole.)
     #[inline(always)]
     fn foresee(&self, taken: &Taken, head: u32, end: u32) {
-        if self.alone == MAX_BLOCK {
-            let others = head.wrapping_sub(taken.head_end.get());
-            let first = (end.wrapping_add(others) & self.index) as usize;
-            // Near the end of a lap those of the last time stay. Relaxed: whatever stands there, it is the number of a lane.
-            if let Some(places) = self.places.get(first..first + FORESEEN) {
-                for (kept, place) in taken.lanes[MAX_BLOCK as usize..].iter().zip(places) {
-                    kept.set(place.load(Ordering::Relaxed));
-                }
+        let others = head.wrapping_sub(taken.head_end.get());
+        let first = (end.wrapping_add(others) & self.index) as usize;
+        // Near the end of a lap those of the last time stay. Relaxed: whatever stands there, it is the number of a lane.
+        if let Some(places) = self.places.get(first..first + FORESEEN) {
+            for (kept, place) in taken.lanes[MAX_BLOCK as usize..].iter().zip(places) {
+                kept.set(place.load(Ordering::Relaxed));
             }
         }
     }
