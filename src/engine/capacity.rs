@@ -13,6 +13,7 @@
 //!   taken and the record counts one less (`void`): decided by the phase of `e`, so all resolvers agree.
 //! - `Release(lane, word)`: counted one less; then the lane goes from LEAVING to empty. Nobody else changes such a
 //!   lane, so a lane that still says LEAVING has not been counted yet.
+//! - `ReleaseAll(lanes)`: the same of several lanes, those of a group that is swept: one record, and one exchange, for all of them.
 //! - `None`: counted one less by the thread that had the room in hand. Nothing is left to carry out.
 //!
 //! # Invariants
@@ -49,7 +50,11 @@ enum Change<K, V> {
     None,
     Admit(*mut Entry<K, V>),
     Release(Lane, Word<K, V>),
+    ReleaseAll(Box<[Leaving<K, V>]>),
 }
+
+/// A lane whose entry is gone, and the word that says so.
+pub(crate) type Leaving<K, V> = (Lane, Word<K, V>);
 
 const OPEN: u8 = 0;
 const DONE: u8 = 1;
@@ -126,6 +131,7 @@ impl<K, V> Ledger<K, V> {
     }
 
     /// Carries the record out and returns the count that is true after it.
+    #[inline(always)]
     fn resolve(&self, record: &Record<K, V>, table: &Table<K, V>) -> usize {
         let outcome = match record.outcome.load(Ordering::Acquire) {
             OPEN => {
@@ -140,6 +146,10 @@ impl<K, V> Ledger<K, V> {
                     }
                     Change::Release(lane, leaving) => {
                         table.free(*lane, *leaving);
+                        DONE
+                    }
+                    Change::ReleaseAll(lanes) => {
+                        Self::free_all(lanes, table);
                         DONE
                     }
                 };
@@ -157,8 +167,16 @@ impl<K, V> Ledger<K, V> {
         }
     }
 
+    #[inline(never)]
+    fn free_all(lanes: &[Leaving<K, V>], table: &Table<K, V>) {
+        for (lane, leaving) in lanes {
+            table.free(*lane, *leaving);
+        }
+    }
+
     /// Replaces `old`, which the caller has resolved, and carries the new record out. On success `old` is the
     /// caller's to retire.
+    #[inline(always)]
     fn install(
         &self,
         old: *mut Record<K, V>,
@@ -238,6 +256,35 @@ impl<K, V> Ledger<K, V> {
                 return;
             }
             if let Some(new) = self.install(old, count - 1, Change::Release(lane, leaving)) {
+                // SAFETY: we are inside a guard since before the record was installed.
+                self.resolve(unsafe { &*new }, table);
+                retire(old);
+                return;
+            }
+        }
+    }
+
+    /// [`release`](Self::release) of several lanes at once, each of which is there once.
+    pub(crate) fn release_all(
+        &self,
+        lanes: &[Leaving<K, V>],
+        table: &Table<K, V>,
+        mut retire: impl FnMut(*mut Record<K, V>),
+    ) {
+        loop {
+            let (old, record) = self.current();
+            let count = self.resolve(record, table);
+            // As in `release`, each for itself.
+            let mut owed = Vec::with_capacity(lanes.len());
+            owed.extend(lanes.iter().filter(|(lane, leaving)| {
+                table.load(*lane) == *leaving || cfg!(tux_fault = "rooms-released-twice")
+            }));
+            let rooms = owed.len();
+            if rooms == 0 {
+                return;
+            }
+            let change = Change::ReleaseAll(owed.into_boxed_slice());
+            if let Some(new) = self.install(old, count - rooms, change) {
                 // SAFETY: we are inside a guard since before the record was installed.
                 self.resolve(unsafe { &*new }, table);
                 retire(old);

@@ -23,7 +23,7 @@
 //!   to it ends there and puts right what it passed. No step is repeated: a search is one way down and one way up.
 
 use crate::engine::arch::zeros::{Zeroed, Zeros, prefetch};
-use crate::engine::table::Lane;
+use crate::engine::table::{LANES, Lane};
 use crate::sync::{AtomicU64, CachePadded, Ordering, dekker_fence};
 use crate::time::Deadline;
 
@@ -88,6 +88,9 @@ fn is_due(inverted: u64, now: u64) -> bool {
 }
 
 impl Expiry {
+    /// Lanes of a group, at most.
+    pub(crate) const LANES: usize = BUCKETS * LANES;
+
     /// `None` if the memory is not to be had.
     pub(crate) fn new(buckets: usize) -> Option<Self> {
         let groups = buckets.div_ceil(BUCKETS);

@@ -384,11 +384,6 @@ impl Clock {
         }
         flags
     }
-
-    /// An entry left by other means than eviction.
-    pub(crate) fn gone<K, V>(&self, entry: &Entry<K, V>) {
-        self.leave(entry);
-    }
 }
 
 #[cfg(all(test, not(tux_loom)))]

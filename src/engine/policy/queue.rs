@@ -53,42 +53,58 @@ impl Clock {
     /// Sees to it that the entry of a lane is in a queue (Q1).
     #[inline(never)]
     pub(crate) fn see_to<K, V>(&self, table: &Table<K, V>, lane: Lane, part: &Part) {
+        if !self.wait_again(table, lane, part) {
+            self.make_places(table, lane, part);
+        }
+    }
+
+    /// The same, if the ring has a place; false if it is full.
+    fn wait_again<K, V>(&self, table: &Table<K, V>, lane: Lane, part: &Part) -> bool {
         loop {
             // SAFETY: inside the caller's guard.
             let Some(entry) = (unsafe { table.occupant(lane) }) else {
-                return;
+                return true;
             };
             // Unsettled: its number is that of a lane, and its owner has yet to see to it.
             if !entry.phase.is_settled() || entry.queue.load(Ordering::Relaxed) & IN_M != 0 {
-                return;
+                return true;
             }
             let position = entry.aside().aux.load(Ordering::Acquire);
             if position != NONE && !self.ring.has_passed(position) {
-                return;
+                return true;
             }
             let Some(position) = self.ring.reserve(&part.taken) else {
-                self.make_place(table, part);
-                continue;
+                return false;
             };
             entry.aside().aux.store(position, Ordering::Release);
             self.ring.fill(position, lane);
             // Then whether the head has passed it, and whether the lane has changed, is asked once more.
             fence(Ordering::SeqCst);
             if cfg!(tux_fault = "queue-not-again") {
-                return;
+                return true;
             }
         }
     }
 
-    /// The ring is full, of places whose entries have gone, mostly: the oldest is looked at. One that waits there gets another position.
+    /// [`see_to`](Self::see_to) where the ring is full.
     #[cold]
-    pub(super) fn make_place<K, V>(&self, table: &Table<K, V>, part: &Part) {
-        if let Some((position, lane)) = self.ring.pop(&part.taken) {
-            // SAFETY: inside the caller's guard.
-            if unsafe { Self::waiting(table.load(lane), position) }.is_some() {
-                self.see_to(table, lane, part);
+    fn make_places<K, V>(&self, table: &Table<K, V>, lane: Lane, part: &Part) {
+        // More than two only where other threads take the places that this one makes.
+        let mut owed = vec![lane];
+        while let Some(&lane) = owed.last() {
+            if self.wait_again(table, lane, part) {
+                owed.pop();
+            } else {
+                owed.extend(self.make_place(table, part));
             }
         }
+    }
+
+    /// The oldest place is looked at: mostly its entry has gone. One that waits there is to be seen to.
+    pub(super) fn make_place<K, V>(&self, table: &Table<K, V>, part: &Part) -> Option<Lane> {
+        let (position, lane) = self.ring.pop(&part.taken)?;
+        // SAFETY: inside the caller's guard.
+        unsafe { Self::waiting(table.load(lane), position) }.map(|_| lane)
     }
 
     /// Another entry has taken the place of `old` in its lane, and has its standing: whether it belongs to M, and its position.
@@ -110,6 +126,24 @@ impl Clock {
             {
                 self.see_to(table, lane, part);
             }
+        }
+    }
+
+    /// An entry left by other means than eviction.
+    pub(crate) fn gone<K, V>(&self, entry: &Entry<K, V>) {
+        self.leave(entry);
+    }
+
+    /// Entries left by other means than eviction.
+    pub(crate) fn all_gone<'e, K: 'e, V: 'e>(
+        &self,
+        entries: impl Iterator<Item = &'e Entry<K, V>>,
+    ) {
+        let less: i64 = entries
+            .map(|entry| queue_flags::leave(&entry.queue).1)
+            .sum();
+        if less != 0 {
+            self.hand.in_m.fetch_sub(less, Ordering::Relaxed);
         }
     }
 

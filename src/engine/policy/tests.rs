@@ -329,7 +329,9 @@ fn a_full_ring_makes_place() {
             // Nobody's.
             clock.ring.fill(position, Lane(0));
         }
-        clock.make_place(&placed.table, &part);
+        if let Some(waiting) = clock.make_place(&placed.table, &part) {
+            clock.see_to(&placed.table, waiting, &part);
+        }
         assert_eq!(clock.in_no_queue(&placed.table, &[]), None);
     }
 }

@@ -235,3 +235,40 @@ fn a_room_comes_back_once() {
         assert_eq!(world.admit(second), Admission::Granted);
     });
 }
+
+/// A sweep gives two rooms back at once while another thread, which has found one of the lanes, gives back that one: both come back
+/// once, whoever is first.
+///
+/// Seeded fault: `rooms-released-twice` (a sweep does not look whether its lanes still wait).
+#[test]
+fn rooms_of_a_sweep_come_back_once() {
+    check("ledger::release all/release", 3, 100, || {
+        let world = World::new(2);
+        let published = [world.publish(1), world.publish(2)];
+        let lanes = published.map(|(entry, lane, word)| {
+            let admission = world.ledger.admit(entry.0, &world.table, keep);
+            assert_eq!(admission, Admission::Granted);
+            let leaving = Word::leaving(entry.0);
+            assert!(world.table.exchange(lane, word, leaving));
+            (lane, leaving)
+        });
+        let (entry, lane, _) = published[0];
+        let other = thread::spawn({
+            let world = StdArc::clone(&world);
+            move || {
+                let entry = { entry };
+                let leaving = Word::leaving(entry.0);
+                world.ledger.release(lane, leaving, &world.table, keep);
+                assert!(world.ledger.count() <= 1, "given back, or not at all");
+            }
+        });
+        world.ledger.release_all(&lanes, &world.table, keep);
+        other.join().unwrap();
+        assert_eq!(world.ledger.count(), 0, "given back twice, or not");
+        assert!(
+            lanes
+                .iter()
+                .all(|(lane, _)| world.table.load(*lane) == Word::EMPTY)
+        );
+    });
+}

@@ -28,6 +28,21 @@ pub(crate) enum Stop {
     Holding,
 }
 
+impl<K, V> Bounded<K, V> {
+    /// What `TtlCache::clear` does, in one guard.
+    pub(crate) fn clear(&self, local: &Local<K, V>) {
+        loop {
+            let now = self.at(0);
+            if Self::is_last_of_its_round(now) {
+                (0..self.groups()).for_each(|group| self.end_generations(local, group));
+            }
+            if self.clear_at(now) {
+                return;
+            }
+        }
+    }
+}
+
 impl<K: Eq + Clone, V> Bounded<K, V> {
     /// A `set` of an absent key that stops. False: it did not come that far (no room, or somebody else was faster).
     pub(crate) fn insert_and_stop(

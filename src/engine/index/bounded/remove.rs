@@ -1,9 +1,12 @@
 //! Invalidation, clear and the sweeping of what has expired or was cleared.
 
 use super::{Bounded, Instant};
-use crate::engine::clock::Era;
+use crate::engine::capacity::Leaving;
 use crate::engine::entry::{Entry, Hash, Phase};
+use crate::engine::expiry::Expiry;
 use crate::engine::lease::{Lease, Reached};
+use crate::engine::policy::Era;
+use crate::engine::reclaim::bag::Retired;
 use crate::engine::table::Lane;
 use crate::engine::table::word::{Kind, Word};
 use crate::engine::threads::local::Local;
@@ -155,29 +158,32 @@ impl<K, V> Bounded<K, V> {
         self.board.void_reached(reached);
     }
 
-    /// Ends every entry there is: O(1), but for one clear in 2^14, which sweeps the whole table to keep generations apart (I5).
-    pub(crate) fn clear(&self, local: &Local<K, V>) {
-        loop {
-            let now = self.at(0);
-            if (now.era.clears() + 1).is_multiple_of(CLEARS_PER_SWEEP) {
-                // An entry that is 2^14 or more clears old must be gone before its generation comes round again. Each
-                // clear at this boundary sweeps by itself, so none relies on another that may have stopped.
-                self.end_generations(local);
-                for group in 0..self.groups() {
-                    self.sweep_group(local, group, 0);
-                }
-            }
-            if self.clock.era.clear(now.era) {
-                dekker_fence();
-                return;
-            }
+    /// Ends every entry there is: O(1), but for one clear in 2^14, before which all [generations end](Self::end_generations) in each
+    /// group, to keep them apart (I5). `now` was loaded before that. False: another clear has come in between.
+    pub(crate) fn clear_at(&self, now: Instant) -> bool {
+        let is_done = self.clock.era.clear(now.era);
+        if is_done {
+            dekker_fence();
         }
+        is_done
+    }
+
+    /// Whether the next clear is one in 2^14: an entry that is 2^14 or more clears old must be gone before its generation comes round
+    /// again. Each clear at this boundary ends generations by itself, so none relies on another that may have stopped.
+    pub(crate) fn is_last_of_its_round(now: Instant) -> bool {
+        (now.era.clears() + 1).is_multiple_of(CLEARS_PER_SWEEP)
+    }
+
+    /// Takes what is not of the current generation out of one group.
+    pub(crate) fn end_generations(&self, local: &Local<K, V>, group: usize) {
+        self.kill_pending(group, local);
+        self.sweep_group(local, group, 0);
     }
 
     /// Kills PENDING entries of earlier generations; their owners would let them live dead, and the next round of the
     /// generations would revive them.
-    fn end_generations(&self, local: &Local<K, V>) {
-        for bucket in 0..self.buckets() {
+    fn kill_pending(&self, group: usize, local: &Local<K, V>) {
+        for bucket in self.group(group) {
             self.table.each_in(bucket, |lane, word| {
                 if word.kind() == Kind::Entry {
                     // SAFETY: an entry word, loaded inside the caller's guard.
@@ -207,7 +213,9 @@ impl<K, V> Bounded<K, V> {
         for bucket in self.group(group) {
             self.table.prefetch_entries(bucket);
         }
-        let (mut earliest, mut count) = (Deadline::NEVER, 0);
+        let mut earliest = Deadline::NEVER;
+        let mut gone: [Leaving<K, V>; Expiry::LANES] = [(Lane(0), Word::EMPTY); Expiry::LANES];
+        let mut count = 0;
         for bucket in self.group(group) {
             self.table.each_in(bucket, |lane, word| {
                 if word.kind() == Kind::Entry {
@@ -226,9 +234,12 @@ impl<K, V> Bounded<K, V> {
                             } else {
                                 entry.deadline
                             });
-                        } else if self.remove(local, lane, word, entry) {
-                            self.count_dead(local, entry);
-                            count += 1;
+                        } else {
+                            let leaving = Word::leaving(std::ptr::from_ref(entry).cast_mut());
+                            if self.table.exchange(lane, word, leaving) {
+                                gone[count] = (lane, leaving);
+                                count += 1;
+                            }
                         }
                         return;
                     }
@@ -241,7 +252,25 @@ impl<K, V> Bounded<K, V> {
             self.expiry.take(group);
         }
         self.expiry.keep(group, earliest);
+        if count > 0 {
+            self.remove_all(local, &gone[..count]);
+        }
         count
+    }
+
+    /// The rest of [`remove`](Self::remove) for dead entries whose lanes the caller has made LEAVING: with one record of the ledger for
+    /// all of them.
+    fn remove_all(&self, local: &Local<K, V>, gone: &[Leaving<K, V>]) {
+        self.ledger
+            .release_all(gone, &self.table, |r| local.retire(Retired::Record(r)));
+        // SAFETY: the caller has taken them out of their lanes, inside the guard that every caller of this type is in.
+        let entries = gone.iter().map(|(_, word)| unsafe { word.deref() });
+        self.clock.all_gone(entries.clone());
+        for ((lane, _), entry) in gone.iter().zip(entries) {
+            self.table.departed(entry.hash(), *lane);
+            self.count_dead(local, entry);
+            self.retire(local, entry);
+        }
     }
 
     pub(super) fn count_dead(&self, local: &Local<K, V>, entry: &Entry<K, V>) {
