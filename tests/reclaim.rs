@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tux_cache::TtlCache;
 use tux_cache_test_support::probe::{Census, Value};
@@ -349,4 +349,34 @@ fn a_sweep_ends_though_drops_unlink_more() {
     assert!((1..100).contains(&used), "{used} drops in one sweep");
     left.store(0, Ordering::Relaxed);
     cache.clear();
+}
+
+/// One clear in 2^14 sweeps the whole cache; what it takes out is freed on the way, not all at last.
+#[test]
+fn a_clear_that_sweeps_frees_on_the_way() {
+    const CAPACITY: u64 = 10_000;
+    static CACHE: OnceLock<TtlCache<u64, Watching>> = OnceLock::new();
+    static RESIDENT: AtomicI64 = AtomicI64::new(-1);
+    struct Watching;
+    impl Drop for Watching {
+        fn drop(&mut self) {
+            let resident = CACHE.get().expect("made before its values").resident();
+            let seen = i64::try_from(resident).unwrap();
+            // That of the first drop stays.
+            let _ = RESIDENT.compare_exchange(-1, seen, Ordering::SeqCst, Ordering::SeqCst);
+        }
+    }
+    let _alone = alone();
+    let cache = CACHE.get_or_init(|| TtlCache::new(LONG, CAPACITY as usize));
+    (1..1 << 14).for_each(|_| cache.clear());
+    (0..CAPACITY).for_each(|key| cache.set(key, Watching));
+    assert_eq!(RESIDENT.load(Ordering::SeqCst), -1);
+    cache.clear();
+    let resident = usize::try_from(RESIDENT.load(Ordering::SeqCst)).expect("some were dropped");
+    let unlinked = CAPACITY as usize - resident;
+    assert!(
+        unlinked <= budget(CAPACITY as usize),
+        "{unlinked} at the first drop"
+    );
+    assert!(cache.is_empty());
 }

@@ -2,12 +2,14 @@
 
 use super::cache::TtlCache;
 use crate::engine::index::Index;
+use crate::engine::index::bounded::Bounded;
 use crate::engine::lease::Lease;
 use crate::engine::lease::Reached;
 use crate::engine::threads::current::{DOMAIN, Here, here};
 use crate::engine::threads::local::Local;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 impl<K, V, S> TtlCache<K, V, S>
 where
@@ -111,14 +113,39 @@ where
         let here = here();
         let local = self.local(&here);
         match &self.index {
-            Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
-                bounded.clear(local);
-            }
+            Index::Bounded(_, bounded) => self.clear_bounded(&here, local, bounded),
             Index::Unbounded(map) => map.clear(&here, local),
             Index::Nothing(_) => self.board.void_all(),
         }
         self.collect(&here, local);
+    }
+
+    fn clear_bounded(&self, here: &Here, local: &Local<K, V>, bounded: &Bounded<K, V>) {
+        let mut panicked = None;
+        loop {
+            let guard = here.slot().enter();
+            let now = bounded.at(0);
+            drop(guard);
+            if Bounded::<K, V>::is_last_of_its_round(now) {
+                for group in 0..bounded.groups() {
+                    // A guard a group, so that what goes is freed on the way. A panic of a drop does not keep the rest in.
+                    let guard = here.slot().enter();
+                    bounded.end_generations(local, group);
+                    drop(guard);
+                    let freed = catch_unwind(AssertUnwindSafe(|| self.collect(here, local)));
+                    panicked = panicked.or(freed.err());
+                }
+            }
+            let guard = here.slot().enter();
+            let is_done = bounded.clear_at(now);
+            drop(guard);
+            if is_done {
+                break;
+            }
+        }
+        if let Some(panic) = panicked {
+            resume_unwind(panic);
+        }
     }
 
     pub(super) fn clears(&self) -> u64 {

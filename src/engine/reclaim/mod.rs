@@ -178,7 +178,7 @@ impl Drop for Domain {
 #[derive(Clone, Debug)]
 pub(crate) struct GracePeriod {
     readers: Vec<(*const Slot, Inside)>,
-    /// The system refused the heavy fence after it had promised it: keep the batch rather than guess.
+    /// The system refused the heavy fence after it had promised it: whoever looks next seals once more rather than guess.
     refused: bool,
 }
 
@@ -190,6 +190,20 @@ impl GracePeriod {
             unsafe { &*slot }.is_still(then)
         });
         self.readers.is_empty() && !self.refused || cfg!(tux_fault = "reclaim-no-wait")
+    }
+
+    /// Whether it will never be over: what was sealed must be sealed again.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused
+    }
+
+    /// One whose fence the system has refused.
+    #[cfg(test)]
+    pub(crate) fn refused() -> Self {
+        Self {
+            readers: Vec::new(),
+            refused: true,
+        }
     }
 
     /// The numbers of their slots.

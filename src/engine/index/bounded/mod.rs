@@ -15,7 +15,7 @@
 //!   retires it. An entry that never went live is retired by its owner alone.
 //!   A LIVE entry is in a queue of the clock (Q1 in `policy/queue.rs`).
 //! - **I7** Nobody waits. What a stopped thread may leave behind is a PENDING entry (can be killed), a MOVED lane (its
-//!   entry can be made live), a LEAVING lane or an open ledger record (can be carried out); or a room in its hand, which few
+//!   entry can be made live), LEAVING lanes of one group or an open ledger record (can be carried out); or a room in its hand, which few
 //!   threads may have: seven rooms of eight are always to be had in the other places.
 //!
 //! ```text

@@ -219,6 +219,12 @@ impl<K, V> Taken<K, V> {
             .is_some_and(GracePeriod::has_elapsed)
     }
 
+    /// Whether the system has refused the fence of its seal.
+    pub(crate) fn is_refused(&self) -> bool {
+        let grace = self.held().grace.as_ref();
+        grace.is_some_and(GracePeriod::is_refused)
+    }
+
     /// Whether it holds no more than was sealed (D4). To be asked after its grace period.
     pub(crate) fn is_all_sealed(&self) -> bool {
         self.held().sealed == self.bag().contents() || cfg!(tux_fault = "bag-late-ones-freed")

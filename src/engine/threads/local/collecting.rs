@@ -50,7 +50,7 @@ impl<'l, K, V> Collecting<'l, K, V> {
     /// Frees what waits and whose grace period is over; looks no further than the first that must wait, unless `all`. Returns
     /// whether something must wait.
     pub(crate) fn free_elapsed(&mut self, domain: &Domain, all: bool) -> bool {
-        let mut waits: Option<usize> = None;
+        let (mut waits, mut has_sealed_again) = (None::<usize>, false);
         loop {
             let mut chain = self.local.take_waiting();
             // So many need be looked at.
@@ -65,6 +65,13 @@ impl<'l, K, V> Collecting<'l, K, V> {
             let Some(bag) = chain.pop() else {
                 return false;
             };
+            if bag.is_refused() && !has_sealed_again {
+                // All that wait, with one fence. If it is refused as well, the next look asks again.
+                has_sealed_again = true;
+                chain.push_front(bag);
+                self.seal(domain, chain);
+                continue;
+            }
             if bag.has_elapsed() {
                 // Not in hand while drops run.
                 self.local.wait(chain);

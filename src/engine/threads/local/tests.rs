@@ -67,6 +67,26 @@ fn panics() -> Box<dyn Fn()> {
     Box::new(|| assert!(std::thread::panicking(), "a drop that panics"))
 }
 
+/// What the system has refused once it may grant the next time.
+#[test]
+fn what_was_sealed_in_vain_is_sealed_again() {
+    let (domain, local, values) = (Domain::new(|| false), local(3), Rc::new(()));
+    for bags in 1..=3 {
+        for _ in 0..bags {
+            retire(&local, &values, None);
+            let bag = local.take().unwrap();
+            local.supply.budget.taken(bag.note());
+            bag.seal(GracePeriod::refused());
+            let mut chain = Chain::empty();
+            chain.push(bag);
+            local.wait_also(chain);
+        }
+        assert_eq!(Rc::strong_count(&values), 1 + bags);
+        local.collect_now(&domain);
+        assert_eq!((Rc::strong_count(&values), held(&local)), (1, 0));
+    }
+}
+
 #[test]
 fn a_full_batch_is_freed_and_a_part_of_one_is_not() {
     let (domain, local, values) = (Domain::new(|| false), local(3), Rc::new(()));
