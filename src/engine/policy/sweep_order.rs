@@ -83,8 +83,10 @@ impl Tour {
     /// How many buckets the tour visits from `hand` until it comes to `lane`.
     #[inline]
     pub(crate) fn buckets_ahead(&self, hand: Lane, lane: Lane) -> u64 {
-        let between = lane.bucket() as u64 + self.buckets - hand.bucket() as u64;
-        between % self.buckets * self.phase % self.buckets
+        let (lane, hand) = (lane.bucket() as u64, hand.bucket() as u64);
+        // Both are below the number of buckets.
+        let around = if lane < hand { self.buckets } else { 0 };
+        (lane + around - hand) * self.phase % self.buckets
     }
 }
 
