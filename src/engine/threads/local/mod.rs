@@ -210,6 +210,11 @@ impl<K, V> Local<K, V> {
         unsafe { &*self.bag.load(Ordering::Acquire) }.entries()
     }
 
+    /// Whether there is half a batch in the bag in place. Inside a guard (D5).
+    pub(crate) fn is_half_full(&self) -> bool {
+        2 * self.fresh() >= self.batch
+    }
+
     /// Whether its thread has left something there and not added to it since the last look. Inside a guard (D5).
     pub(crate) fn has_left_something(&self) -> bool {
         let bag = self.bag.load(Ordering::Acquire);

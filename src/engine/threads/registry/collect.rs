@@ -1,4 +1,5 @@
-//! Who frees what: its own when it is a batch, what idle threads have left, and everybody's when there is too much.
+//! Who frees what: its own when it is a batch, with it what idle threads have left and what will soon be a batch, and everybody's when there
+//! is too much.
 //!
 //! A thread looks when it has a full bag, when nothing is left of the [`Budget`](crate::engine::reclaim::supply::Budget), or when another thread asked it to.
 //! So what is unlinked and not freed stays within the budget, but for what waits for readers: those are asked to look when they have
@@ -125,7 +126,8 @@ impl<K, V> Locals<K, V> {
         collecting.end();
     }
 
-    /// Takes the own bag, and those of others: of all, or only what idle ones have left. Their bags that wait already wait with
+    /// Takes the own bag, and those of others: of all, or only what idle ones have left, and bags that are half full: one fence is then enough for
+    /// both, and threads that write as fast fill their next bags at the same time. Their bags that wait already wait with
     /// the own ones from then on. What is in hand of others'
     /// is limited: a thread that stops here keeps no more (I7).
     fn gather(&self, slot: &Slot, own: &Local<K, V>, all: bool, tour: &mut Tour) -> Chain<K, V> {
@@ -140,7 +142,7 @@ impl<K, V> Locals<K, V> {
             let Some((id, other)) = tour.next(self) else {
                 continue;
             };
-            if id != slot.id() && (all || other.has_left_something()) {
+            if id != slot.id() && (all || other.is_half_full() || other.has_left_something()) {
                 own.wait_also(other.take_waiting());
                 if let Some(bag) = other.take() {
                     entries += bag.entries();
