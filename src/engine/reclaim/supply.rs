@@ -104,6 +104,14 @@ impl Budget {
         self.left.load(Ordering::Relaxed) <= 0
     }
 
+    /// Whether little is left and little will come back by itself, so that bags of others are to be taken as well. That is so before
+    /// nothing is left: then the next one who has none would have to wait for the readers of that moment, which takes a second fence.
+    pub(crate) fn is_low(&self) -> bool {
+        let left = self.left.load(Ordering::Relaxed);
+        let held = i64::try_from(self.held()).unwrap_or(i64::MAX);
+        left <= 0 || left.saturating_add(held).saturating_mul(5) <= self.whole
+    }
+
     /// The most entries that a thread takes in its hand at once.
     pub(in crate::engine) fn share(&self) -> usize {
         usize::try_from(self.whole / 4).unwrap_or(usize::MAX).max(1)

@@ -177,6 +177,8 @@ impl<K, V> Local<K, V> {
         if places == 0 {
             budget.overdraw();
             places = 1;
+        }
+        if budget.is_low() {
             self.due.store(true, Ordering::Relaxed);
         }
         if room == 1 {

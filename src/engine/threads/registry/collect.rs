@@ -1,12 +1,12 @@
 //! Who frees what: its own when it is a batch, with it what idle threads have left and what will soon be a batch, and everybody's when there
 //! is too much.
 //!
-//! A thread looks when it has a full bag, when nothing is left of the [`Budget`](crate::engine::reclaim::supply::Budget), or when another thread asked it to.
+//! A thread looks when it has a full bag, when little or nothing is left of the [`Budget`](crate::engine::reclaim::supply::Budget), or when another thread asked it to.
 //! So what is unlinked and not freed stays within the budget, but for what waits for readers: those are asked to look when they have
 //! left, and the last of them frees it.
 //!
-//! - **D7** Who finds that nothing is left, and nothing of its own that waits for a reader, takes and seals bags of others until
-//!   something is left, or there are none; again only when its own bag is full or the readers have left that held back the last
+//! - **D7** Who finds that little is left, and nothing of its own that waits for a reader, takes and seals bags of others until
+//!   enough is left, or there are none; again only when its own bag is full or the readers have left that held back the last
 //!   ones: threads that write beside an open view do not take the same bags from each other again and again. Bags of others are
 //!   looked for once round, and the own one once after that: drops that unlink more do not keep it going.
 //! - **D8** Who finds that nothing is left and that a reader holds back what it has sealed asks that reader's thread to look; with a
@@ -70,18 +70,18 @@ impl<K, V> Locals<K, V> {
         };
         let budget = &self.supply.budget;
         let mut waits = collecting.free_elapsed(domain, false);
-        if collecting.was_full || budget.is_spent() && !waits && collecting.may_gather() {
+        if collecting.was_full || budget.is_low() && !waits && collecting.may_gather() {
             let mut tour = Tour::from(own.next_left.get());
             loop {
-                let (spent, is_last) = (budget.is_spent(), tour.is_over());
-                let chain = self.gather(slot, own, spent, &mut tour);
+                let (is_low, is_last) = (budget.is_low(), tour.is_over());
+                let chain = self.gather(slot, own, is_low, &mut tour);
                 let found = !chain.is_empty();
                 if found {
                     collecting.seal(domain, chain);
                 }
-                waits = collecting.free_elapsed(domain, spent);
+                waits = collecting.free_elapsed(domain, is_low);
                 // D7.
-                if waits || !budget.is_spent() || is_last || !found && tour.is_over() {
+                if waits || !budget.is_low() || is_last || !found && tour.is_over() {
                     break;
                 }
             }
