@@ -104,12 +104,21 @@ impl Budget {
         self.left.load(Ordering::Relaxed) <= 0
     }
 
+    /// Whether little is left.
+    pub(crate) fn is_low(&self) -> bool {
+        self.has_little(self.left.load(Ordering::Relaxed))
+    }
+
     /// Whether little is left and little will come back by itself, so that bags of others are to be taken as well. That is so before
     /// nothing is left: then the next one who has none would have to wait for the readers of that moment, which takes a second fence.
-    pub(crate) fn is_low(&self) -> bool {
+    pub(crate) fn wants_all(&self) -> bool {
         let left = self.left.load(Ordering::Relaxed);
         let held = i64::try_from(self.held()).unwrap_or(i64::MAX);
-        left <= 0 || left.saturating_add(held).saturating_mul(5) <= self.whole
+        left <= 0 || self.has_little(left.saturating_add(held))
+    }
+
+    fn has_little(&self, left: i64) -> bool {
+        left.saturating_mul(5) <= self.whole
     }
 
     /// The most entries that a thread takes in its hand at once.

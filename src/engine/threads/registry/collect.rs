@@ -70,18 +70,18 @@ impl<K, V> Locals<K, V> {
         };
         let budget = &self.supply.budget;
         let mut waits = collecting.free_elapsed(domain, false);
-        if collecting.was_full || budget.is_low() && !waits && collecting.may_gather() {
+        if collecting.was_full || budget.wants_all() && !waits && collecting.may_gather() {
             let mut tour = Tour::from(own.next_left.get());
             loop {
-                let (is_low, is_last) = (budget.is_low(), tour.is_over());
-                let chain = self.gather(slot, own, is_low, &mut tour);
+                let (all, is_last) = (budget.wants_all(), tour.is_over());
+                let chain = self.gather(slot, own, all, &mut tour);
                 let found = !chain.is_empty();
                 if found {
                     collecting.seal(domain, chain);
                 }
-                waits = collecting.free_elapsed(domain, is_low);
+                waits = collecting.free_elapsed(domain, all);
                 // D7.
-                if waits || !budget.is_low() || is_last || !found && tour.is_over() {
+                if waits || !budget.wants_all() || is_last || !found && tour.is_over() {
                     break;
                 }
             }
@@ -93,8 +93,8 @@ impl<K, V> Locals<K, V> {
                 }
             }
         }
-        if budget.is_spent() {
-            // Each write looks, until something is left again.
+        if budget.is_spent() || waits && budget.is_low() {
+            // Each write looks, until enough is left again: mostly the readers of a moment ago have left by the next one.
             own.remind();
         }
         collecting.end();
