@@ -104,23 +104,6 @@ impl Budget {
         self.left.load(Ordering::Relaxed) <= 0
     }
 
-    /// Whether little is left.
-    pub(crate) fn is_low(&self) -> bool {
-        self.has_little(self.left.load(Ordering::Relaxed))
-    }
-
-    /// Whether little is left and little will come back by itself, so that bags of others are to be taken as well. That is so before
-    /// nothing is left: then the next one who has none would have to wait for the readers of that moment, which takes a second fence.
-    pub(crate) fn wants_all(&self) -> bool {
-        let left = self.left.load(Ordering::Relaxed);
-        let held = i64::try_from(self.held()).unwrap_or(i64::MAX);
-        left <= 0 || self.has_little(left.saturating_add(held))
-    }
-
-    fn has_little(&self, left: i64) -> bool {
-        left.saturating_mul(5) <= self.whole
-    }
-
     /// The most entries that a thread takes in its hand at once.
     pub(in crate::engine) fn share(&self) -> usize {
         usize::try_from(self.whole / 4).unwrap_or(usize::MAX).max(1)

@@ -177,8 +177,6 @@ impl<K, V> Local<K, V> {
         if places == 0 {
             budget.overdraw();
             places = 1;
-        }
-        if budget.is_low() {
             self.due.store(true, Ordering::Relaxed);
         }
         if room == 1 {
@@ -210,11 +208,6 @@ impl<K, V> Local<K, V> {
     pub(crate) fn fresh(&self) -> usize {
         // SAFETY: by the contract it is not given back meanwhile. Acquire pairs with who put it there.
         unsafe { &*self.bag.load(Ordering::Acquire) }.entries()
-    }
-
-    /// Whether there is half a batch in the bag in place. Inside a guard (D5).
-    pub(crate) fn is_half_full(&self) -> bool {
-        2 * self.fresh() >= self.batch
     }
 
     /// Whether its thread has left something there and not added to it since the last look. Inside a guard (D5).

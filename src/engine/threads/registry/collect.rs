@@ -1,12 +1,11 @@
-//! Who frees what: its own when it is a batch, with it what idle threads have left and what will soon be a batch, and everybody's when there
-//! is too much.
+//! Who frees what: its own when it is a batch, what idle threads have left, and everybody's when there is too much.
 //!
-//! A thread looks when it has a full bag, when little or nothing is left of the [`Budget`](crate::engine::reclaim::supply::Budget), or when another thread asked it to.
+//! A thread looks when it has a full bag, when nothing is left of the [`Budget`](crate::engine::reclaim::supply::Budget), or when another thread asked it to.
 //! So what is unlinked and not freed stays within the budget, but for what waits for readers: those are asked to look when they have
 //! left, and the last of them frees it.
 //!
-//! - **D7** Who finds that little is left, and nothing of its own that waits for a reader, takes and seals bags of others until
-//!   enough is left, or there are none; again only when its own bag is full or the readers have left that held back the last
+//! - **D7** Who finds that nothing is left, and nothing of its own that waits for a reader, takes and seals bags of others until
+//!   something is left, or there are none; again only when its own bag is full or the readers have left that held back the last
 //!   ones: threads that write beside an open view do not take the same bags from each other again and again. Bags of others are
 //!   looked for once round, and the own one once after that: drops that unlink more do not keep it going.
 //! - **D8** Who finds that nothing is left and that a reader holds back what it has sealed asks that reader's thread to look; with a
@@ -70,18 +69,18 @@ impl<K, V> Locals<K, V> {
         };
         let budget = &self.supply.budget;
         let mut waits = collecting.free_elapsed(domain, false);
-        if collecting.was_full || budget.wants_all() && !waits && collecting.may_gather() {
+        if collecting.was_full || budget.is_spent() && !waits && collecting.may_gather() {
             let mut tour = Tour::from(own.next_left.get());
             loop {
-                let (all, is_last) = (budget.wants_all(), tour.is_over());
-                let chain = self.gather(slot, own, all, &mut tour);
+                let (spent, is_last) = (budget.is_spent(), tour.is_over());
+                let chain = self.gather(slot, own, spent, &mut tour);
                 let found = !chain.is_empty();
                 if found {
                     collecting.seal(domain, chain);
                 }
-                waits = collecting.free_elapsed(domain, all);
+                waits = collecting.free_elapsed(domain, spent);
                 // D7.
-                if waits || !budget.wants_all() || is_last || !found && tour.is_over() {
+                if waits || !budget.is_spent() || is_last || !found && tour.is_over() {
                     break;
                 }
             }
@@ -93,8 +92,8 @@ impl<K, V> Locals<K, V> {
                 }
             }
         }
-        if budget.is_spent() || waits && budget.is_low() {
-            // Each write looks, until enough is left again: mostly the readers of a moment ago have left by the next one.
+        if budget.is_spent() {
+            // Each write looks, until something is left again.
             own.remind();
         }
         collecting.end();
@@ -126,8 +125,7 @@ impl<K, V> Locals<K, V> {
         collecting.end();
     }
 
-    /// Takes the own bag, and those of others: of all, or only what idle ones have left, and bags that are half full: one fence is then enough for
-    /// both, and threads that write as fast fill their next bags at the same time. Their bags that wait already wait with
+    /// Takes the own bag, and those of others: of all, or only what idle ones have left. Their bags that wait already wait with
     /// the own ones from then on. What is in hand of others'
     /// is limited: a thread that stops here keeps no more (I7).
     fn gather(&self, slot: &Slot, own: &Local<K, V>, all: bool, tour: &mut Tour) -> Chain<K, V> {
@@ -142,7 +140,7 @@ impl<K, V> Locals<K, V> {
             let Some((id, other)) = tour.next(self) else {
                 continue;
             };
-            if id != slot.id() && (all || other.is_half_full() || other.has_left_something()) {
+            if id != slot.id() && (all || other.has_left_something()) {
                 own.wait_also(other.take_waiting());
                 if let Some(bag) = other.take() {
                     entries += bag.entries();

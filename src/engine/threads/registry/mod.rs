@@ -3,7 +3,7 @@
 use super::local::Local;
 use crate::engine::reclaim::supply::Supply;
 use crate::engine::reclaim::{Far, PLACES, QUICK_SLOTS, Quick, Slot, TurnGuard};
-use crate::sync::{AtomicPtr, AtomicUsize, CachePadded, Ordering, StdArc as Arc};
+use crate::sync::{AtomicPtr, CachePadded, Ordering, StdArc as Arc};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::null_mut;
 
@@ -18,8 +18,6 @@ pub(crate) struct Locals<K, V> {
     /// The parts of the others: [`FIRST`] of them, and then twice as many each time. Those of a cache that is not quick begin
     /// behind [`SEGMENTS`] that stay empty: there far threads look (`made_far`), and find nothing.
     segments: [Segment<K, V>; 2 * SEGMENTS],
-    /// All parts have lower numbers.
-    end: AtomicUsize,
     supply: Arc<Supply<K, V>>,
 }
 
@@ -73,7 +71,6 @@ impl<K, V> Locals<K, V> {
             quick: std::array::from_fn(|_| AtomicPtr::new(null_mut())),
             quick_slots: if quick { QUICK_SLOTS } else { 0 },
             segments: std::array::from_fn(|_| AtomicPtr::new(null_mut())),
-            end: AtomicUsize::new(0),
             supply,
         }
     }
@@ -143,8 +140,6 @@ impl<K, V> Locals<K, V> {
             let local = Box::into_raw(Box::new(CachePadded::new(Local::new(&self.supply, slot))));
             // Release: other threads read the counters. Only the slot's owner stores here.
             place.store(local, Ordering::Release);
-            // Before its thread enters a guard: who sees it inside sees this (D8).
-            self.end.fetch_max(slot + 1, Ordering::Release);
             // SAFETY: installed, and freed only with the cache.
             unsafe { &*local }
         })
@@ -192,18 +187,22 @@ impl<K, V> Locals<K, V> {
         })
     }
 
-    /// The part with this slot number; `Err` beyond the last one. What others may do with it: read its counters, take what it has
-    /// unlinked.
+    /// The part with this slot number; `Err` where nobody with this number or a higher one near it has been. What others may
+    /// do with it: read its counters, take what it has unlinked.
     pub(crate) fn get(&self, id: usize) -> Result<Option<&Local<K, V>>, ()> {
-        if id >= self.end.load(Ordering::Acquire) {
-            return Err(());
-        }
         let Some(id) = id.checked_sub(self.quick_slots) else {
             return Ok(load(&self.quick[id]));
         };
         let (segment, at) = find(id);
-        let places = self.segment(segment);
-        Ok(places.and_then(|places| load(&places[at])))
+        match self.segments().get(segment) {
+            None => Err(()),
+            Some(_) => match self.segment(segment) {
+                Some(places) => Ok(load(&places[at])),
+                // A thread with a higher number may have been faster.
+                None if (segment + 1..SEGMENTS).any(|s| self.segment(s).is_some()) => Ok(None),
+                None => Err(()),
+            },
+        }
     }
 
     /// Visits every thread's part with its slot number; see [`get`](Self::get).
@@ -271,34 +270,6 @@ mod tests {
     fn locals(quick: bool) -> Locals<u64, u64> {
         let slab = Arc::new(Slab::new(0));
         Locals::new(supply(slab), quick)
-    }
-
-    /// One fence is for what is full and for what will soon be.
-    #[test]
-    fn a_bag_that_is_half_full_goes_with_a_full_one() {
-        use crate::engine::entry::{Due, Hash, Newcomer, Phase, Standing};
-        let domain = Domain::new(|| false);
-        let slots = [domain.acquire(), domain.acquire()];
-        let locals = locals(true);
-        let [own, other] = slots.map(|slot| locals.of(slot));
-        let retire = |local: &Local<u64, u64>| {
-            let due = Due {
-                deadline: crate::time::Deadline::NEVER,
-                generation: 0,
-            };
-            let standing = Standing::new(0, 0);
-            let entry =
-                local.allocate(|| Newcomer::new(Phase::Live, Hash::new(0), due, standing, 1, 1));
-            local.retire(crate::engine::reclaim::bag::Retired::Entry(entry));
-        };
-        for (unlinked, left) in [(3, 3), (4, 0), (7, 0), (1, 1)] {
-            (0..unlinked).for_each(|_| retire(other));
-            (0..8).for_each(|_| retire(own));
-            locals.collect(&domain, slots[0], own);
-            assert_eq!((own.fresh(), other.fresh()), (0, left), "{unlinked}");
-            locals.collect_all(&domain, slots[0], own);
-            assert_eq!(locals.unreclaimed(), 0);
-        }
     }
 
     /// More threads than the first segment has places.
