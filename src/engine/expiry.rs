@@ -22,7 +22,8 @@
 //! - **X4** *A word may be too great*: the entry has gone, or somebody swept the group without a search. A search that comes
 //!   to it ends there and puts right what it passed. No step is repeated: a search is one way down and one way up.
 
-use crate::engine::arch::zeros::{Zeroed, Zeros, prefetch};
+use crate::engine::arch::prefetch::prefetch;
+use crate::engine::arch::zeros::{Zeroed, Zeros};
 use crate::engine::table::{LANES, Lane};
 use crate::sync::{AtomicU64, CachePadded, Ordering, dekker_fence};
 use crate::time::Deadline;

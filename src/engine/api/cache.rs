@@ -1,22 +1,26 @@
 //! The public cache: keys are hashed, a guard is entered, the time is read; the index does the rest.
 
 use super::builder::TtlCacheBuilder;
+use super::short::Short;
 use super::stats::Stats;
 use super::ttl::Life;
-use crate::engine::entry::Hash;
-use crate::engine::index::{Index, Short, hash_of};
+use crate::engine::entry::{Hash, hash_of};
+use crate::engine::index::Index;
 use crate::engine::lease::{Board, Lease};
 use crate::engine::threads::current::{Here, here};
 use crate::engine::threads::local::Local;
 use crate::engine::threads::registry::Locals;
 use crate::single_flight::Group;
 use crate::sync::Arc;
-use crate::time::{Deadline, Ticking, TimeSource};
+use crate::time::{Deadline, Stamp, Ticking, TimeSource};
 use papaya::Equivalent;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
+
+/// Writes between two looks at the real time.
+const WRITES_PER_CORRECTION: u32 = 64;
 
 /// A concurrent map whose entries expire and whose size is bounded.
 ///
@@ -109,6 +113,21 @@ impl<K, V, S> TtlCache<K, V, S> {
         let here = here();
         let _guard = here.slot().enter();
         Stats::sum(&self.locals)
+    }
+
+    /// What the deadline of a write is reckoned from, and the tick at which it finds others expired. Corrects a late ticker
+    /// now and then.
+    #[inline(always)]
+    pub(super) fn time_of_write(&self, local: &Local<K, V>) -> (Stamp, u64) {
+        let writes = local.writes.get();
+        if writes.is_multiple_of(WRITES_PER_CORRECTION) {
+            let lag = self.time.correct();
+            if lag > local.counters.ticker_lag.get() {
+                local.counters.ticker_lag.set(lag);
+            }
+        }
+        local.writes.set(writes.wrapping_add(1));
+        (self.time.stamp(), self.time.tick())
     }
 
     /// The calling thread's part of this cache.

@@ -2,7 +2,8 @@
 
 use super::cache::TtlCache;
 use super::get_slow::Inside;
-use crate::engine::index::{Short, hash_of};
+use super::short::Short;
+use crate::engine::entry::hash_of;
 use crate::engine::reclaim::TurnGuard;
 use crate::engine::threads::local::Local;
 use papaya::Equivalent;

@@ -1,10 +1,10 @@
 //! Several look-ups under one guard, by reference; and many look-ups that overlap their cache misses.
 
 use super::cache::TtlCache;
-use crate::engine::entry::Hash;
+use crate::engine::entry::{Hash, hash_of};
+use crate::engine::index::Index;
 use crate::engine::index::bounded::Bounded;
 use crate::engine::index::unbounded::MapGuard;
-use crate::engine::index::{Index, hash_of};
 use crate::engine::reclaim::Guard;
 use crate::engine::table::Near;
 use crate::engine::threads::current::{Here, here, quick};

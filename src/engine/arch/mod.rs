@@ -1,26 +1,69 @@
-//! Two steps of a hit and one of an insert in as few instructions as they take: what the compiler makes of atomic loads is a load, a register and then a
-//! comparison, where a comparison can read memory itself.
+//! What names a processor or an allocator.
+//!
+//! Comparisons of several bytes at once ([`matching_bytes`], [`matching_words`]); memory, and what is asked of it before it is needed
+//! ([`zeros`], [`prefetch`]); and two steps of a hit and one of an insert in as few instructions as they take ([`equal_bytes`],
+//! [`holds`], [`equal_tags`]): what the compiler makes of atomic loads is a load, a register and then a comparison, where a comparison
+//! can read memory itself.
 //!
 //! A processor overlaps as many hits as there is room for between those that have begun and those that have ended, and each
 //! instruction takes a place there (`docs/performance-notes.md`, "What bounds a hit"). All read words that others write, as atomic
 //! loads do: the two as Relaxed ones, that of an insert as `SeqCst` ones, which are plain loads here. The portable forms are what the model checker and the counting builds see, and
 //! processors other than x86-64 run.
 
+#[cfg(any(test, not(target_arch = "x86_64"), any(tux_loom, tux_count, miri)))]
+mod portable;
+pub(crate) mod prefetch;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 pub(crate) mod zeros;
 
-#[cfg(all(target_arch = "x86_64", not(any(tux_loom, tux_count, miri))))]
-mod x86_64;
-#[cfg(all(target_arch = "x86_64", not(any(tux_loom, tux_count, miri))))]
-pub(super) use x86_64::{equal_bytes, equal_tags, holds};
-
-#[cfg(not(all(target_arch = "x86_64", not(any(tux_loom, tux_count, miri)))))]
-mod portable;
 #[cfg(not(all(target_arch = "x86_64", not(any(tux_loom, tux_count, miri)))))]
 pub(super) use portable::{equal_bytes, equal_tags, holds};
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) use portable::{matching_bytes, matching_words};
+#[cfg(all(target_arch = "x86_64", not(any(tux_loom, tux_count, miri))))]
+pub(super) use x86_64::{equal_bytes, equal_tags, holds};
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86_64::{matching_bytes, matching_words};
 
 #[cfg(all(test, not(any(tux_loom, tux_count))))]
 mod tests {
     use crate::sync::{AtomicU32, AtomicU64, Ordering};
+
+    #[test]
+    fn matching_finds_every_equal_byte() {
+        const HASH: u64 = 0x0706_0504_0302_0100;
+        for matching in [super::matching_bytes, super::portable::matching_bytes] {
+            assert_eq!(matching(HASH, HASH), 0xff);
+            assert_eq!(matching(!HASH, HASH), 0);
+            for at in 0..8 {
+                let byte = 0xff << (8 * at);
+                assert_eq!(matching(HASH & byte | !HASH & !byte, HASH), 1 << at);
+                assert_eq!(
+                    matching(!HASH & byte | HASH & !byte, HASH),
+                    0xff & !(1 << at)
+                );
+            }
+            assert_eq!(
+                matching(0x0100_ff01_0000_8001, 0x0101_0101_0101_0101),
+                0b1001_0001
+            );
+            assert_eq!(matching(0x0100_ff01_0000_8001, 0), 0b100_1100);
+        }
+    }
+
+    #[test]
+    fn matching_finds_every_equal_word() {
+        for matching in [super::matching_words, super::portable::matching_words] {
+            for way in 0..12 {
+                let mut words = [0x4141_4141_4141_4141; 3];
+                words[way / 4] ^= 0xffff << (way % 4 * 16);
+                assert_eq!(matching(words, 0xbebe), 1 << way);
+                assert_eq!(matching(words, 0x4141), 0xfff & !(1 << way));
+                assert_eq!(matching(words, 0x4142), 0);
+            }
+        }
+    }
 
     #[repr(align(16))]
     struct Line([AtomicU64; 2]);

@@ -1,13 +1,39 @@
-//! In assembly.
+//! In vectors, and in assembly.
 
+#[cfg(not(any(tux_loom, tux_count, miri)))]
 use crate::sync::AtomicU64;
-use std::arch::{
-    asm,
-    x86_64::{
-        __m128i, _mm_cmpeq_epi16, _mm_cvtsi64_si128, _mm_movemask_epi8, _mm_packs_epi16,
-        _mm_set1_epi16,
-    },
+use std::arch::x86_64::{
+    _mm_cmpeq_epi8, _mm_cmpeq_epi16, _mm_cvtsi64_si128, _mm_movemask_epi8, _mm_packs_epi16,
+    _mm_set1_epi16, _mm_unpacklo_epi64,
 };
+#[cfg(not(any(tux_loom, tux_count, miri)))]
+use std::arch::{asm, x86_64::__m128i};
+
+/// A mask with bit i set where byte i of both words is equal.
+#[inline(always)]
+pub(in crate::engine) fn matching_bytes(one: u64, other: u64) -> u32 {
+    // SAFETY: every x86-64 processor has SSE2.
+    let equal = unsafe {
+        _mm_movemask_epi8(_mm_cmpeq_epi8(
+            _mm_cvtsi64_si128(one.cast_signed()),
+            _mm_cvtsi64_si128(other.cast_signed()),
+        ))
+    };
+    equal.cast_unsigned() & 0xff
+}
+
+/// A mask with bit i set where the i-th of these twelve numbers of 16 bits is the wanted one.
+#[inline(always)]
+pub(in crate::engine) fn matching_words([low, high, last]: [u64; 3], wanted: u16) -> u32 {
+    // SAFETY: every x86-64 processor has SSE2.
+    let equal = unsafe {
+        let wanted = _mm_set1_epi16(wanted.cast_signed());
+        let [low, high, last] = [low, high, last].map(|w| _mm_cvtsi64_si128(w.cast_signed()));
+        let first = _mm_cmpeq_epi16(_mm_unpacklo_epi64(low, high), wanted);
+        _mm_movemask_epi8(_mm_packs_epi16(first, _mm_cmpeq_epi16(last, wanted)))
+    };
+    equal.cast_unsigned() & 0xfff
+}
 
 /// A mask whose bit i is set where byte i of the first word of a line equals that of `hash`, for the low seven; the others
 /// say nothing.
@@ -15,6 +41,7 @@ use std::arch::{
 /// # Safety
 ///
 /// It is a line of at least two atomic words, aligned to two.
+#[cfg(not(any(tux_loom, tux_count, miri)))]
 #[inline(always)]
 pub(in crate::engine) unsafe fn equal_bytes(line: *const AtomicU64, hash: u64) -> u32 {
     // The second word is read because the instruction reads two; nothing is made of it. Each byte of the first is judged for
@@ -47,6 +74,7 @@ pub(in crate::engine) unsafe fn equal_bytes(line: *const AtomicU64, hash: u64) -
 /// # Safety
 ///
 /// There is one.
+#[cfg(not(any(tux_loom, tux_count, miri)))]
 #[inline(always)]
 pub(in crate::engine) unsafe fn holds<T, const AT: usize>(
     start: &T,
@@ -73,6 +101,7 @@ pub(in crate::engine) unsafe fn holds<T, const AT: usize>(
 /// # Safety
 ///
 /// It is a line of eight atomic words.
+#[cfg(not(any(tux_loom, tux_count, miri)))]
 #[inline(always)]
 pub(in crate::engine) unsafe fn equal_tags(
     line: *const AtomicU64,

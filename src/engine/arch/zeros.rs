@@ -1,4 +1,4 @@
-//! Plain memory: zeros straight from the allocator, huge pages, prefetching.
+//! Plain memory: zeros straight from the allocator, huge pages.
 
 use crate::sync::{AtomicU8, AtomicU32, AtomicU64};
 #[cfg(not(tux_loom))]
@@ -6,18 +6,6 @@ use std::alloc::Layout;
 use std::ops::Deref;
 #[cfg(not(tux_loom))]
 use std::ptr::NonNull;
-
-/// Asks the processor to load the cache line of `address`.
-#[inline(always)]
-pub(crate) fn prefetch<T>(address: *const T) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a prefetch is a hint; it never faults, whatever the address.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = address;
-}
 
 /// Types for which a slice of zero bytes is a slice of valid, empty values.
 ///

@@ -12,48 +12,37 @@
 //! Entries of a block are aligned to twice what they need, an entry alone to an odd multiple of what it needs: so the address
 //! tells which it is. Large entries are never in blocks: their cache lines are their own anyway.
 
+use super::cold::Aside;
 #[cfg(not(tux_loom))]
-use crate::engine::arch::zeros::prefetch;
-use crate::engine::entry::{Entry, Hash};
-use crate::sync::AtomicU32;
+use crate::engine::arch::prefetch::prefetch;
 use std::alloc::Layout;
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 
-/// What the clock and the table know of an entry that hits do not ask for.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Aside {
-    /// Until the entry is settled: the lane the room comes from, if it comes by way of a lane. Afterwards: the position in the ring of
-    /// new entries.
-    pub(crate) aux: AtomicU32,
-    /// In bytes, which need no alignment.
-    hash: [u8; 8],
-}
+/// How many bits of an address a lane's word has room for.
+pub(crate) const ADDRESS_BITS: u32 = 48;
 
-impl Aside {
-    #[inline(always)]
-    pub(crate) fn new(hash: Hash, aux: u32) -> Self {
-        Self {
-            aux: AtomicU32::new(aux),
-            hash: hash.bits().to_ne_bytes(),
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn hash(&self) -> Hash {
-        Hash::new(u64::from_ne_bytes(self.hash))
-    }
+/// Asked of all memory for entries when it is allocated.
+///
+/// # Panics
+/// If a lane's word has no room for the address: user addresses above 48 bits appear only where a program asks the kernel for
+/// them.
+pub(crate) fn assert_fits(memory: NonNull<u8>) {
+    assert!(
+        memory.addr().get() >> ADDRESS_BITS == 0,
+        "entry allocated outside the 48-bit address space"
+    );
 }
 
 /// Larger entries lie alone.
 const LARGE: usize = 256;
 
 /// The arithmetic of all this, for one type of entry. Sizes and offsets in bytes.
-pub(crate) struct Blocks<K, V>(PhantomData<(K, V)>);
+pub(crate) struct Blocks<E>(PhantomData<E>);
 
-impl<K, V> Blocks<K, V> {
-    const ALIGN: usize = align_of::<Entry<K, V>>();
-    const ENTRY: usize = size_of::<Entry<K, V>>();
+impl<E> Blocks<E> {
+    const ALIGN: usize = align_of::<E>();
+    const ENTRY: usize = size_of::<E>();
     const ASIDE: usize = size_of::<Aside>();
     /// From one entry of a block to the next.
     const STEP: usize = Self::ENTRY.next_multiple_of(2 * Self::ALIGN);
@@ -149,7 +138,7 @@ impl<K, V> Blocks<K, V> {
     /// Where the aside of an entry lies.
     #[cfg(not(tux_loom))]
     #[inline(always)]
-    pub(crate) fn aside(entry: *const Entry<K, V>) -> *const Aside {
+    pub(crate) fn aside(entry: *const E) -> *const Aside {
         let address = entry.addr();
         let mut before = Self::ASIDE;
         if Self::IN_BLOCKS && address & Self::ALIGN == 0 {
@@ -169,7 +158,7 @@ impl<K, V> Blocks<K, V> {
     /// Asks the processor for it.
     #[cfg(not(tux_loom))]
     #[inline(always)]
-    pub(crate) fn prefetch(entry: *const Entry<K, V>) {
+    pub(crate) fn prefetch(entry: *const E) {
         prefetch(Self::aside(entry));
     }
 }
@@ -177,10 +166,11 @@ impl<K, V> Blocks<K, V> {
 #[cfg(all(test, not(tux_loom)))]
 mod tests {
     use super::*;
+    use crate::engine::entry::Entry;
 
     /// Entries and asides of a layout, none of which overlap, all of them within it and in order.
     fn check<K, V>() {
-        type B<K, V> = Blocks<K, V>;
+        type B<K, V> = Blocks<Entry<K, V>>;
         const ENTRIES: usize = 1_000;
         let layout = B::<K, V>::layout(ENTRIES).unwrap();
         let base = 1 << 40;
@@ -245,14 +235,14 @@ mod tests {
     /// What the memory goal and a hit's one line rest on.
     #[test]
     fn small_entries_are_32_bytes_and_take_less_than_45() {
-        type Small = Blocks<u64, u64>;
+        type Small = Blocks<Entry<u64, u64>>;
         assert_eq!((Small::ENTRY, Small::STEP), (32, 32));
         assert_eq!((Small::BLOCK, Small::PER_BLOCK), (1_024, 23));
     }
 
     #[test]
     fn nothing_and_too_much_have_no_layout() {
-        assert!(Blocks::<u64, u64>::layout(0).is_none());
-        assert!(Blocks::<u64, u64>::layout(usize::MAX).is_none());
+        assert!(Blocks::<Entry<u64, u64>>::layout(0).is_none());
+        assert!(Blocks::<Entry<u64, u64>>::layout(usize::MAX).is_none());
     }
 }

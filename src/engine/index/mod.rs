@@ -7,4 +7,4 @@ mod kinds;
 pub(crate) mod unbounded;
 
 #[cfg(not(tux_loom))]
-pub(in crate::engine) use kinds::{Index, Short, hash_of};
+pub(in crate::engine) use kinds::Index;

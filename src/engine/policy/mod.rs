@@ -14,9 +14,7 @@
 //!
 //! [1] Jiang, Zhang: *LIRS: An Efficient Low Inter-reference Recency Set Replacement Policy*, SIGMETRICS 2002.
 
-use crate::engine::entry::layout::Aside;
-use crate::engine::entry::{Entry, Hash, Usage};
-use crate::engine::index::bounded::Instant;
+use crate::engine::entry::{Aside, Entry, Hash, Usage};
 use crate::engine::policy::ghosts::{Dates, Ghost, Ghosts, REACH, Stamp};
 use crate::engine::policy::small_queue::Ring;
 use crate::engine::policy::sweep_order::Tour;
@@ -29,6 +27,7 @@ use crate::sync::{CachePadded, Ordering};
 
 mod epoch;
 mod ghosts;
+mod instant;
 mod per_thread;
 mod prefetch;
 mod queue;
@@ -40,6 +39,7 @@ mod victim;
 pub(crate) use crate::engine::entry::queue_flags::LEASED;
 use crate::engine::entry::queue_flags::{self, GRACE, IN_M, OLD};
 pub(crate) use epoch::{Era, EraWord, Since};
+pub(crate) use instant::Instant;
 pub(crate) use per_thread::Part;
 
 /// Misses per epoch are capacity / 16.

@@ -2,7 +2,8 @@
 
 use super::LANES;
 use super::word::Word;
-use crate::engine::arch::zeros::{Zeroed, prefetch};
+use crate::engine::arch::prefetch::prefetch;
+use crate::engine::arch::zeros::Zeroed;
 use crate::engine::entry::{Entry, Hash};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 

@@ -12,7 +12,8 @@
 //!
 //! Lanes number twice the capacity, seven entries to two buckets when full. What bounds the cache is not lanes but rooms (see `capacity`).
 
-use crate::engine::arch::zeros::{Zeros, prefetch};
+use crate::engine::arch::prefetch::prefetch;
+use crate::engine::arch::zeros::Zeros;
 use crate::engine::entry::{Entry, Hash};
 use crate::engine::table::word::{Kind, Word};
 use crate::sync::{AtomicU8, Ordering};
@@ -26,7 +27,7 @@ pub(crate) mod word;
 
 pub(crate) use bucket::Home;
 use bucket::{Bucket, Place};
-pub(super) use hints::matching;
+use hints::matching;
 pub(crate) use probe::Near;
 use size::buckets_for;
 pub(crate) use size::{LANES, MAX_CAPACITY};

@@ -1,7 +1,7 @@
 //! The word by which a table lane names an entry.
 
+use crate::engine::entry::layout::ADDRESS_BITS;
 use crate::engine::entry::{Entry, Hash};
-use std::ptr::NonNull;
 
 /// What a table lane holds: an address in the high 48 bits and, in the low 16, what it means: the odd tag of the hash of an
 /// entry whose place this is, or another, even code.
@@ -33,7 +33,7 @@ pub(crate) enum Kind {
 }
 
 /// Where the address begins.
-const ADDRESS: u32 = 16;
+const ADDRESS: u32 = usize::BITS - ADDRESS_BITS;
 const TAG: usize = (1 << ADDRESS) - 1;
 /// The bit that all tags have, and no code.
 const ENTRY: usize = 0b001;
@@ -46,20 +46,8 @@ compile_error!("tux-cache packs 16 tag bits into 64-bit lane words and needs a 6
 impl<K, V> Word<K, V> {
     pub(crate) const EMPTY: Self = Self(std::ptr::null_mut());
 
-    /// Asked of all memory for entries when it is allocated.
-    ///
-    /// # Panics
-    /// If a word has no room for the address: user addresses above 48 bits appear only where a program asks the kernel for
-    /// them.
-    pub(crate) fn assert_fits(memory: NonNull<u8>) {
-        assert!(
-            memory.addr().get() >> (usize::BITS - ADDRESS) == 0,
-            "entry allocated outside the 48-bit address space"
-        );
-    }
-
     fn pack(entry: *mut Entry<K, V>, low: usize) -> Self {
-        debug_assert!(entry.addr() >> (usize::BITS - ADDRESS) == 0);
+        debug_assert!(entry.addr() >> ADDRESS_BITS == 0);
         // As numbers: an address that is shifted through the pointer is one that the compiler computes twice.
         let address = entry.expose_provenance();
         Self(std::ptr::with_exposed_provenance_mut(

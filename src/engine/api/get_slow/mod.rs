@@ -1,8 +1,8 @@
 //! Look-ups that the short way does not answer.
 
 use crate::engine::api::cache::TtlCache;
-use crate::engine::entry::Hash;
-use crate::engine::index::{Index, hash_of};
+use crate::engine::entry::{Hash, hash_of};
+use crate::engine::index::Index;
 use crate::engine::reclaim::TurnGuard;
 use crate::engine::table::Near;
 use crate::engine::threads::current::{here, own_turn};

@@ -16,10 +16,9 @@
 //! - **P2** Whoever gets a slot from a chain sees all that was done in it before (Release of the push, Acquire of the take).
 //! - **P3** Nobody waits: who finds no slot, since a stopped thread has all the spares in hand, asks the allocator.
 
-use super::layout::Blocks;
+use super::layout::{Blocks, assert_fits};
 use crate::engine::arch::zeros::prefer_huge_pages;
 use crate::engine::entry::Entry;
-use crate::engine::table::word::Word;
 use crate::sync::{AtomicPtr, AtomicUsize, CachePadded, Ordering};
 use std::alloc::handle_alloc_error;
 use std::ptr::{NonNull, null_mut};
@@ -62,14 +61,14 @@ impl<K, V> Slab<K, V> {
         const { assert!(align_of::<Entry<K, V>>() >= align_of::<Spare>()) };
         // Under a sanitizer the allocator must see each entry come and go.
         let slots = if cfg!(tux_sanitize) { 0 } else { slots };
-        let array = Blocks::<K, V>::layout(slots).and_then(|layout| {
+        let array = Blocks::<Entry<K, V>>::layout(slots).and_then(|layout| {
             // SAFETY: the layout has a size.
             let start = NonNull::new(unsafe { std::alloc::alloc(layout) })?;
             prefer_huge_pages(start.as_ptr(), layout.size());
             // Exposed: see `Blocks::aside`.
             start.as_ptr().expose_provenance();
             // SAFETY: the end of what was allocated.
-            Word::<K, V>::assert_fits(unsafe { start.add(layout.size()) });
+            assert_fits(unsafe { start.add(layout.size()) });
             Some((start.cast(), layout.size()))
         });
         let (start, size) = array.unwrap_or((NonNull::dangling(), 0));
@@ -87,7 +86,7 @@ impl<K, V> Slab<K, V> {
     fn at(&self, slot: usize) -> Memory<K, V> {
         debug_assert!(slot < self.slots);
         // SAFETY: within the array, which has room for so many.
-        unsafe { self.start.byte_add(Blocks::<K, V>::offset(slot)) }
+        unsafe { self.start.byte_add(Blocks::<Entry<K, V>>::offset(slot)) }
     }
 
     /// Whether slots that pools gave up lie idle. A guess.
@@ -126,7 +125,7 @@ impl<K, V> Slab<K, V> {
     /// The number of the slot, if the memory is one of the array.
     #[inline]
     pub(crate) fn slot(&self, memory: Memory<K, V>) -> Option<usize> {
-        let slot = || Blocks::<K, V>::number(self.offset(memory));
+        let slot = || Blocks::<Entry<K, V>>::number(self.offset(memory));
         self.is_slot(memory)
             .then(slot)
             .filter(|slot| *slot < self.slots)
@@ -176,12 +175,12 @@ impl<K, V> Slab<K, V> {
 
     /// Memory for one entry, from the allocator.
     fn alone() -> Memory<K, V> {
-        let (layout, start) = Blocks::<K, V>::alone();
+        let (layout, start) = Blocks::<Entry<K, V>>::alone();
         // SAFETY: the layout has a size.
         let Some(memory) = NonNull::new(unsafe { std::alloc::alloc(layout) }) else {
             handle_alloc_error(layout)
         };
-        Word::<K, V>::assert_fits(memory);
+        assert_fits(memory);
         // Exposed: see `Blocks::aside`.
         memory.as_ptr().expose_provenance();
         // SAFETY: within what was allocated.
@@ -222,7 +221,7 @@ impl<K, V> Slab<K, V> {
     /// The memory came from [`alone`](Self::alone) and nobody uses it any more.
     #[cold]
     unsafe fn free_alone(memory: Memory<K, V>) {
-        let (layout, start) = Blocks::<K, V>::alone();
+        let (layout, start) = Blocks::<Entry<K, V>>::alone();
         // SAFETY: by the contract there begins what was allocated, with this layout.
         unsafe { std::alloc::dealloc(memory.cast::<u8>().sub(start).as_ptr(), layout) };
     }
@@ -324,7 +323,7 @@ impl<K, V> Drop for Lone<K, V> {
 
 impl<K, V> Drop for Slab<K, V> {
     fn drop(&mut self) {
-        if let Some(layout) = Blocks::<K, V>::layout(self.slots) {
+        if let Some(layout) = Blocks::<Entry<K, V>>::layout(self.slots) {
             // SAFETY: made with this layout; entries keep their slab alive, so none is left in it.
             unsafe { std::alloc::dealloc(self.start.as_ptr().cast(), layout) };
         }

@@ -1,8 +1,9 @@
 //! Finding a room for a published entry: from the ledger, from the dead, from the clock's victim.
 
-use super::{Bounded, Instant};
+use super::Bounded;
 use crate::engine::capacity::Admission;
 use crate::engine::entry::{Entry, Hash, Phase};
+use crate::engine::policy::Instant;
 use crate::engine::policy::{Arrival, Choice};
 use crate::engine::reclaim::bag::Retired;
 use crate::engine::table::Lane;

@@ -1,8 +1,9 @@
 //! Look-ups and walks.
 
-use super::{Bounded, Instant};
+use super::Bounded;
 use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::expiry::Expiry;
+use crate::engine::policy::Instant;
 use crate::engine::table::Near;
 use crate::engine::table::word::Kind;
 use crate::time::Line;

@@ -1,9 +1,10 @@
 //! A new entry: publish, look for rivals, find a room, go live.
 
+use super::Bounded;
 use super::remove::CLEARS_PER_SWEEP;
-use super::{Bounded, Instant};
 use crate::engine::entry::{Entry, Hash, Newcomer, Phase, Standing};
 use crate::engine::lease::Lease;
+use crate::engine::policy::Instant;
 use crate::engine::policy::{Choice, LEASED};
 use crate::engine::reclaim::bag::Retired;
 use crate::engine::table::word::Word;

@@ -29,10 +29,10 @@
 
 use crate::engine::capacity::Ledger;
 use crate::engine::entry::slab::{Memory, Slab};
-use crate::engine::entry::{Due, Entry, Phase};
+use crate::engine::entry::{Entry, Phase};
 use crate::engine::expiry::Expiry;
 use crate::engine::lease::Board;
-use crate::engine::policy::{Clock, Era, Since};
+use crate::engine::policy::{Clock, Instant, Since};
 use crate::engine::reclaim::bag::Retired;
 use crate::engine::table::word::{Kind, Word};
 use crate::engine::table::{Lane, Table};
@@ -71,30 +71,6 @@ pub(crate) struct Bounded<K, V> {
     swept: CachePadded<AtomicU64>,
     /// Since when all of them have been, as far as anybody has noticed.
     all_swept: Since,
-}
-
-/// The instant an operation works at: the tick, and the era that a clear ends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Instant {
-    pub(crate) tick: u64,
-    pub(crate) era: Era,
-}
-
-impl Instant {
-    /// Whether the entry has neither expired nor been cleared.
-    #[inline(always)]
-    pub(crate) fn sees<K, V>(self, entry: &Entry<K, V>) -> bool {
-        entry.is_of(self.era.generation()) && !entry.deadline.has_passed(self.tick)
-    }
-
-    /// How an entry ends that is born now.
-    #[inline(always)]
-    fn due(self, deadline: Deadline) -> Due {
-        Due {
-            deadline,
-            generation: self.era.generation(),
-        }
-    }
 }
 
 impl<K, V> Bounded<K, V> {

@@ -1,11 +1,12 @@
 //! Invalidation, clear and the sweeping of what has expired or was cleared.
 
-use super::{Bounded, Instant};
+use super::Bounded;
 use crate::engine::capacity::Leaving;
 use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::expiry::Expiry;
 use crate::engine::lease::{Lease, Reached};
 use crate::engine::policy::Era;
+use crate::engine::policy::Instant;
 use crate::engine::reclaim::bag::Retired;
 use crate::engine::table::Lane;
 use crate::engine::table::word::{Kind, Word};

@@ -1,9 +1,10 @@
 //! `set`: overwrite in place, or insert.
 
+use super::Bounded;
 use super::insert::End;
-use super::{Bounded, Instant};
 use crate::engine::entry::{Hash, Newcomer, Phase, Standing};
 use crate::engine::lease::Lease;
+use crate::engine::policy::Instant;
 use crate::engine::table::word::Word;
 use crate::engine::table::{Found, Home};
 use crate::engine::threads::local::Local;

@@ -3,7 +3,7 @@
 //! Values live in a [`Slot`] with the phase word of the bounded cache: a leased write goes in as PENDING, re-checks its lease
 //! and only then goes live, while an invalidation bumps the generation first and then kills PENDING too (I8).
 
-use crate::engine::entry::{Hash, Phase, PhaseWord};
+use crate::engine::entry::{Hash, Phase, PhaseWord, hash_of};
 use crate::engine::lease::{Board, Lease, Reached};
 use crate::engine::threads::current::Here;
 use crate::engine::threads::local::Local;
@@ -97,7 +97,7 @@ where
     }
 
     pub(crate) fn hash<Q: StdHash + ?Sized>(&self, key: &Q) -> Hash {
-        crate::engine::index::hash_of(&*self.hasher.0, key)
+        hash_of(&*self.hasher.0, key)
     }
 
     pub(crate) fn clears(&self) -> u64 {

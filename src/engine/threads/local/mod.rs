@@ -4,7 +4,7 @@
 //! so nothing here is a shared write on a hit; other threads read the counters. What it has unlinked it alone adds to, and
 //! any thread may take ([`bag`](crate::engine::reclaim::bag), where the invariants are).
 
-use crate::engine::entry::layout::Aside;
+use crate::engine::entry::Aside;
 use crate::engine::entry::slab::Memory;
 use crate::engine::entry::{Entry, Newcomer};
 use crate::engine::policy::Part;
