@@ -308,5 +308,7 @@ fn sources(dir: &Path) -> Vec<PathBuf> {
 
 #[path = "layering/circles.rs"]
 mod circles;
+#[path = "layering/engine.rs"]
+mod engine;
 #[path = "layering/the_checker.rs"]
 mod the_checker;

@@ -7,20 +7,17 @@ use super::ttl::Life;
 use crate::engine::entry::{Hash, hash_of};
 use crate::engine::index::Index;
 use crate::engine::lease::{Board, Lease};
-use crate::engine::threads::current::{Here, here};
+use crate::engine::reclaim::TurnGuard;
+use crate::engine::threads::current::{Here, far, here, quick};
 use crate::engine::threads::local::Local;
 use crate::engine::threads::registry::Locals;
 use crate::single_flight::Group;
 use crate::sync::Arc;
-use crate::time::{Deadline, Stamp, Ticking, TimeSource};
+use crate::time::{Ticking, TimeSource};
 use papaya::Equivalent;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
-
-/// Writes between two looks at the real time.
-const WRITES_PER_CORRECTION: u32 = 64;
 
 /// A concurrent map whose entries expire and whose size is bounded.
 ///
@@ -115,19 +112,28 @@ impl<K, V, S> TtlCache<K, V, S> {
         Stats::sum(&self.locals)
     }
 
-    /// What the deadline of a write is reckoned from, and the tick at which it finds others expired. Corrects a late ticker
-    /// now and then.
+    /// Enters the calling thread's turn, if this cache is bounded, the thread is not new to it, and outside its turn.
     #[inline(always)]
-    pub(super) fn time_of_write(&self, local: &Local<K, V>) -> (Stamp, u64) {
-        let writes = local.writes.get();
-        if writes.is_multiple_of(WRITES_PER_CORRECTION) {
-            let lag = self.time.correct();
-            if lag > local.counters.ticker_lag.get() {
-                local.counters.ticker_lag.set(lag);
-            }
-        }
-        local.writes.set(writes.wrapping_add(1));
-        (self.time.stamp(), self.time.tick())
+    pub(in crate::engine) fn enter_turn(&self) -> Option<Short<'_, K, V, S>> {
+        let slot = quick();
+        let (local, guard) = self.locals.enter_turn(slot)?;
+        // SAFETY: only the parts of bounded caches are quick (see `build`).
+        let (hasher, bounded) = unsafe { self.index.bounded() };
+        Some(Short {
+            slot,
+            local,
+            hasher,
+            bounded,
+            guard,
+        })
+    }
+
+    /// [`enter_turn`](Self::enter_turn) for threads beyond those that it is for.
+    #[inline(always)]
+    pub(in crate::engine) fn enter_far_turn(&self) -> Option<(&Local<K, V>, TurnGuard<'static>)> {
+        let (far, place) = far()?;
+        let local = self.locals.made_far(place)?;
+        Some((local, far.enter_turn()?))
     }
 
     /// The calling thread's part of this cache.
@@ -214,172 +220,6 @@ where
             }
             Index::Nothing(_) => None,
         }
-    }
-
-    /// Stores a value for the cache's time to live. Never refused; at capacity another entry leaves. O(1) amortised.
-    ///
-    /// Drops of earlier values may run here, also those of other keys, once no reader can hold them any more.
-    #[inline]
-    pub fn set(&self, key: K, value: V) {
-        self.store_now(key, value, self.ttl);
-    }
-
-    /// Stores a value for `ttl`, rounded up to whole milliseconds. `Duration::ZERO`: do not keep it, and drop what was
-    /// there. More than 8,900 years is for ever.
-    pub fn set_with_ttl(&self, key: K, value: V, ttl: Duration) {
-        self.store_now(key, value, Some(ttl).into());
-    }
-
-    /// Stores a value without expiry. It can still be evicted.
-    pub fn set_forever(&self, key: K, value: V) {
-        self.store_now(key, value, Life::Forever);
-    }
-
-    /// Takes a lease on a key, to be taken before its value is loaded from elsewhere.
-    pub fn lease<Q>(&self, key: &Q) -> Lease
-    where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
-    {
-        self.lease_in(key, None)
-    }
-
-    /// [`lease`](Self::lease) on a key that belongs to a group, for [`invalidate_reached`](Self::invalidate_reached).
-    pub(crate) fn lease_in<Q>(&self, key: &Q, group: Option<u64>) -> Lease
-    where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
-    {
-        self.board.lease_in(self.hash(key), group, || self.clears())
-    }
-
-    /// Whether the key has not been set, invalidated or cleared since. The answer may be old at once: it can spare a
-    /// load, [`set_leased`](Self::set_leased) decides.
-    #[must_use]
-    pub fn lease_is_valid(&self, lease: &Lease) -> bool {
-        lease.is_of(&self.board) && lease.is_valid(self.clears())
-    }
-
-    /// [`set`](Self::set), if nothing has set, invalidated or cleared the key since the lease was taken; check and
-    /// publication are one step to other threads. False: nothing was stored. (With more than 50,000 leases out at once it
-    /// may also be false because another key changed.) A lease of another cache, or on another key, publishes nothing.
-    pub fn set_leased(&self, lease: Lease, key: K, value: V) -> bool {
-        self.store(key, value, self.ttl, Some(&lease))
-    }
-
-    /// [`set_leased`](Self::set_leased) with a time to live of its own; `None` is for ever.
-    pub fn set_leased_with_ttl(
-        &self,
-        lease: Lease,
-        key: K,
-        value: V,
-        ttl: Option<Duration>,
-    ) -> bool {
-        self.store(key, value, ttl.into(), Some(&lease))
-    }
-
-    /// [`store`](Self::store) without a lease. Most writes are of entries that expire, to bounded caches, by threads that have
-    /// written before: they take one frame of the stack, and no turn that depends on the rest.
-    #[inline(never)]
-    pub(in crate::engine) fn store_now(&self, key: K, value: V, life: Life) {
-        if let Life::For(ticks) = life
-            && self.ticking.is_on()
-            && let Some(short) = self.enter_turn()
-        {
-            let Short {
-                slot,
-                local,
-                hasher,
-                bounded,
-                guard,
-            } = short;
-            if local.is_due() {
-                drop(guard);
-                return self.store_behind_collecting(&slot.into(), local, key, value, life);
-            }
-            let home = bounded.home_of(hash_of(hasher, &key));
-            let (stamp, tick) = self.time_of_write(local);
-            let deadline = Deadline::after(stamp, ticks);
-            bounded.set_now(local, home, key, value, deadline, tick);
-        } else {
-            self.store(key, value, life, None);
-        }
-    }
-
-    /// What is due is freed before the entry is published, not behind it: a heavy fence takes longer than many inserts of another
-    /// thread, and a newcomer to a small cache lives only for so many. A panic of a drop does not keep the entry out.
-    #[cold]
-    #[inline(never)]
-    fn store_behind_collecting(
-        &self,
-        here: &Here,
-        local: &Local<K, V>,
-        key: K,
-        value: V,
-        life: Life,
-    ) {
-        let freed = catch_unwind(AssertUnwindSafe(|| self.collect(here, local)));
-        self.store(key, value, life, None);
-        if let Err(panic) = freed {
-            resume_unwind(panic);
-        }
-    }
-
-    #[inline(never)]
-    pub(in crate::engine) fn store(
-        &self,
-        key: K,
-        value: V,
-        life: Life,
-        lease: Option<&Lease>,
-    ) -> bool {
-        if life == Life::None {
-            return match lease {
-                None => {
-                    self.invalidate(&key);
-                    true
-                }
-                Some(lease) => self.invalidate_leased(&key, lease),
-            };
-        }
-        let here = here();
-        let local = self.local(&here);
-        let hash = self.hash(&key);
-        if lease.is_some_and(|lease| !lease.is_of(&self.board) || !self.board.covers(lease, hash)) {
-            return false;
-        }
-        let Some(_claim) = lease.map_or(Some(None), |lease| lease.claim(self.clears()).map(Some))
-        else {
-            local.counters.voided.add(1);
-            return false;
-        };
-        let (deadline, tick) = match life {
-            Life::For(ticks) => {
-                self.ticking.turn_on();
-                let (stamp, tick) = self.time_of_write(local);
-                (Deadline::after(stamp, ticks), tick)
-            }
-            _ => (Deadline::NEVER, self.time.tick()),
-        };
-        let stored = match &self.index {
-            Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
-                bounded.set(local, hash, key, value, deadline, tick, lease)
-            }
-            Index::Unbounded(map) => map.set(&here, local, hash, key, value, deadline, tick, lease),
-            Index::Nothing(_) => {
-                // Nothing is kept, but loads under way are overtaken all the same: nobody may join them any more.
-                let valid = lease.is_none_or(|lease| lease.is_valid(0));
-                if valid {
-                    self.board.void(hash);
-                } else {
-                    local.counters.voided.add(1);
-                }
-                valid
-            }
-        };
-        self.collect(&here, local);
-        stored
     }
 }
 

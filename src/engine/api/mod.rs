@@ -6,6 +6,7 @@ mod fetch;
 mod get_slow;
 mod iter;
 mod maintain;
+mod set;
 mod short;
 mod stats;
 mod ttl;

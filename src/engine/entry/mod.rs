@@ -23,7 +23,7 @@ mod state;
 mod usage;
 
 #[cfg(not(tux_loom))]
-pub(crate) use self::hash::hash_of;
+pub(in crate::engine) use self::hash::hash_of;
 pub(crate) use self::{
     cold::Aside,
     hash::Hash,

@@ -1,8 +1,9 @@
 //! A small bounded cache for the models, with values that watch over their own life.
 
 use crate::engine::entry::Hash;
-use crate::engine::index::bounded::{Bounded, Instant, model::Stop};
+use crate::engine::index::bounded::{Bounded, model::Stop};
 use crate::engine::lease::{Board, Lease, Reached};
+use crate::engine::policy::Instant;
 use crate::engine::reclaim::supply::{Batches, Budget, Supply};
 use crate::engine::reclaim::{Domain, Guard, Slot};
 use crate::engine::table::Near;

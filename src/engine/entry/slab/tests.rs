@@ -79,7 +79,7 @@ fn without_slots_there_is_the_allocator() {
 fn memory_behind_the_array_is_not_its_own() {
     let slab = Slab::<u64, u64>::new(3);
     let at = |slot: usize| {
-        let offset = Blocks::<u64, u64>::offset(slot);
+        let offset = Blocks::<Entry<u64, u64>>::offset(slot);
         let address = slab.start.as_ptr().wrapping_byte_add(offset);
         slab.slot(NonNull::new(address).unwrap())
     };

@@ -38,7 +38,6 @@ use crate::engine::table::word::{Kind, Word};
 use crate::engine::table::{Lane, Table};
 use crate::engine::threads::local::Local;
 use crate::sync::{AtomicU64, CachePadded, Ordering, StdArc as Arc};
-use crate::time::Deadline;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 mod admit;

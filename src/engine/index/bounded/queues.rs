@@ -4,6 +4,7 @@ use super::*;
 use crate::engine::entry::Hash;
 use crate::engine::reclaim::Domain;
 use crate::engine::reclaim::supply::{Batches, Budget, Supply};
+use crate::time::Deadline;
 
 struct World {
     cache: Bounded<u64, u64>,
