@@ -261,7 +261,7 @@ fn i7_stopped_in_a_loader_of_another_key() {
     });
 }
 
-/// I1, I3 and I7 together: every one of 64 threads has an entry on its way in, and there is one room.
+/// I1, I3 and I7 together: every one of 64 threads has an entry on its way in, and there is one permit.
 #[test]
 fn i1_i3_i7_sixty_four_threads_stopped_mid_set_at_capacity_one() {
     let _alone = alone();
@@ -324,7 +324,7 @@ fn i5_a_set_stopped_across_a_clear_costs_at_most_one_entry() {
         gate.open();
         stopped.join().unwrap();
         assert!(count() >= CAPACITY - 1, "only {} stayed", count());
-        // What it published in the generation of before is gone, not only hidden: it holds no room.
+        // What it published in the generation of before is gone, not only hidden: it holds no permit.
         assert_eq!(bench.cache.resident(), bench.cache.len(), "I6");
         Arc::into_inner(bench).unwrap().at_rest();
     }

@@ -2,19 +2,19 @@
 
 use super::key_owned::Key;
 use super::value::{CacheValue, Value};
-use crate::engine::Lent;
+use crate::engine::ValueRef;
 
 /// A value that is lent from its entry for a moment: it must not live across a wait.
 pub(crate) struct AtHand<'c, T> {
     /// Only for as long as `lent` lives, whatever its lifetime says.
     value: &'c T,
-    lent: Lent<'c, Key, Value>,
+    lent: ValueRef<'c, Key, Value>,
 }
 
 impl<'c, T: CacheValue> AtHand<'c, T> {
     /// `None` when the entry holds another type.
     #[inline(always)]
-    pub(super) fn of(lent: Lent<'c, Key, Value>) -> Option<Self> {
+    pub(super) fn of(lent: ValueRef<'c, Key, Value>) -> Option<Self> {
         let value: *const T = lent.value().typed()?;
         // SAFETY: it lies in the entry or in what the entry owns, and both stay for as long as the guard in `lent` is
         // open; `value` below hands it out for as long as `self`, and so `lent`, lives.

@@ -1,16 +1,16 @@
-//! Where expired entries are: the earliest deadline of each group of two buckets (14 lanes), in a tree.
+//! Where expired entries are: the earliest deadline of each group of two buckets (14 slots), in a tree.
 //!
 //! Writers ask [`Expiry::is_due`] (one load of the root). Only when some deadline may have passed does a writer search:
-//! eight words on each level down to the group that is due first, then that group's lanes. So expired entries make room
+//! eight words on each level down to the group that is due first, then that group's slots. So expired entries make room
 //! before live ones (I6) without a scan of the table. Groups are small: where short times to live are scattered among long
 //! ones, a search frees one entry, and what it costs are the lines of the others that it looks at.
 //!
 //! Words hold the deadline inverted (`NEVER - deadline`), so that zero means "none" and earliest is greatest: a word is at
-//! least as great as each of those below it. All accesses are `SeqCst` (those of lanes too), so one may think of them as
+//! least as great as each of those below it. All accesses are `SeqCst` (those of slots too), so one may think of them as
 //! interleaved.
 //!
-//! - **X1** *A group's word is not less than that of a live entry in its lanes.* The writer notes the deadline after the
-//!   entry lives; a sweep takes the word to zero before it looks at the lanes, and notes what stays. If the sweep does not
+//! - **X1** *A group's word is not less than that of a live entry in its slots.* The writer notes the deadline after the
+//!   entry lives; a sweep takes the word to zero before it looks at the slots, and notes what stays. If the sweep does not
 //!   see the entry, the writer's note comes after the zero.
 //! - **X2** *A word is not less than one below it.* Whoever raises a word goes on to the one above; a word that is great
 //!   enough is left to whoever raised it. A word is lowered only to the greatest below it, and then those are looked at
@@ -24,7 +24,7 @@
 
 use crate::engine::arch::prefetch::prefetch;
 use crate::engine::arch::zeros::{Zeroed, Zeros};
-use crate::engine::table::{LANES, Lane};
+use crate::engine::table::{SLOTS, Slot};
 use crate::sync::{AtomicU64, CachePadded, Ordering, dekker_fence};
 use crate::time::Deadline;
 
@@ -36,17 +36,17 @@ const MAX_LEVELS: usize = if cfg!(tux_loom) { 30 } else { 10 };
 
 /// Words below one word: one cache line.
 #[repr(C, align(64))]
-struct Node([AtomicU64; FANOUT]);
+struct TreeNode([AtomicU64; FANOUT]);
 
 // SAFETY: zero words are valid: no deadline.
-unsafe impl Zeroed for Node {
+unsafe impl Zeroed for TreeNode {
     #[cfg(tux_loom)]
     fn zero() -> Self {
         Self(std::array::from_fn(|_| AtomicU64::new(0)))
     }
 }
 
-impl Node {
+impl TreeNode {
     /// The greatest word, which stands for the earliest deadline, and where it is (the last one of equals).
     #[inline]
     fn earliest(&self) -> (usize, u64) {
@@ -73,7 +73,7 @@ impl Node {
 pub(crate) struct Expiry {
     root: CachePadded<AtomicU64>,
     /// The groups' words, then on each level a word for each node of the level before; the last level is one node.
-    levels: Vec<Zeros<Node>>,
+    levels: Vec<Zeros<TreeNode>>,
     groups: usize,
 }
 
@@ -89,8 +89,8 @@ fn is_due(inverted: u64, now: u64) -> bool {
 }
 
 impl Expiry {
-    /// Lanes of a group, at most.
-    pub(crate) const LANES: usize = BUCKETS * LANES;
+    /// Slots of a group, at most.
+    pub(crate) const SLOTS: usize = BUCKETS * SLOTS;
 
     /// `None` if the memory is not to be had.
     pub(crate) fn new(buckets: usize) -> Option<Self> {
@@ -133,10 +133,10 @@ impl Expiry {
         is_due(self.root.load(Ordering::Relaxed), now)
     }
 
-    /// Notes the deadline of an entry that has just come to life in `lane` (X1).
+    /// Notes the deadline of an entry that has just come to life in `slot` (X1).
     #[inline(always)]
-    pub(crate) fn record(&self, lane: Lane, deadline: Deadline) {
-        self.keep(lane.bucket() / BUCKETS, deadline);
+    pub(crate) fn record(&self, slot: Slot, deadline: Deadline) {
+        self.keep(slot.bucket() / BUCKETS, deadline);
     }
 
     /// Notes the earliest deadline that stays in a group after a sweep (X1).
@@ -147,7 +147,7 @@ impl Expiry {
             dekker_fence();
             let inverted = invert(deadline);
             debug_assert!(group < self.groups);
-            // SAFETY: lanes and groups are those of this cache's table, for which there are as many words (`new`).
+            // SAFETY: slots and groups are those of this cache's table, for which there are as many words (`new`).
             let word = unsafe { self.group(group) };
             // Mostly something in the group expires earlier.
             if word.load(Ordering::SeqCst) < inverted {
@@ -166,7 +166,7 @@ impl Expiry {
         // SAFETY: there is a first level, and it has a word for each group (`new`).
         unsafe {
             let nodes = self.levels.get_unchecked(0);
-            if const { size_of::<Node>() == FANOUT * size_of::<AtomicU64>() } {
+            if const { size_of::<TreeNode>() == FANOUT * size_of::<AtomicU64>() } {
                 // One word after the other: no node to find first.
                 &*nodes.as_ptr().cast::<AtomicU64>().add(group)
             } else {
@@ -200,10 +200,10 @@ impl Expiry {
     }
 
     /// Takes the group with the earliest deadline, if that may have passed, and forgets its deadlines: the caller then looks
-    /// at its lanes and [`keep`](Self::keep)s what stays. `None`: nothing is due where the search came to; if the index
+    /// at its slots and [`keep`](Self::keep)s what stays. `None`: nothing is due where the search came to; if the index
     /// [is due](Self::is_due) still, elsewhere.
     ///
-    /// The earliest, not the first one: were always the low groups swept, room would come back everywhere but lanes only
+    /// The earliest, not the first one: were always the low groups swept, room would come back everywhere but slots only
     /// there, and the buckets of the others would fill up.
     pub(crate) fn take_due(&self, now: u64) -> Option<usize> {
         // The words on the way: of each level the one above the node that was looked at.
@@ -254,11 +254,11 @@ impl Expiry {
         true
     }
 
-    /// Forgets a group's deadlines; the caller then looks at its lanes and [`keep`](Self::keep)s what stays. False if there
+    /// Forgets a group's deadlines; the caller then looks at its slots and [`keep`](Self::keep)s what stays. False if there
     /// were none: they were never noted, or somebody else has taken them.
     pub(crate) fn take(&self, group: usize) -> bool {
         let word = self.word(0, group).swap(0, Ordering::SeqCst);
-        // Before the lanes are read.
+        // Before the slots are read.
         dekker_fence();
         word != 0
     }
@@ -268,8 +268,8 @@ impl Expiry {
 mod tests {
     use super::*;
 
-    fn lane(group: usize) -> Lane {
-        Lane::new(group * BUCKETS, 3)
+    fn slot(group: usize) -> Slot {
+        Slot::new(group * BUCKETS, 3)
     }
 
     /// All groups that are taken at `now`; what is found in vain is put right on the way.
@@ -291,10 +291,10 @@ mod tests {
     fn the_due_group_is_found_and_others_are_not() {
         let index = Expiry::new(20_000).unwrap();
         for group in 0..index.groups() {
-            index.record(lane(group), Deadline::at(1_000));
+            index.record(slot(group), Deadline::at(1_000));
         }
-        index.record(lane(777), Deadline::at(50));
-        index.record(lane(5), Deadline::NEVER);
+        index.record(slot(777), Deadline::at(50));
+        index.record(slot(5), Deadline::NEVER);
         assert!(!index.is_due(49));
         assert!(index.is_due(50));
         assert_eq!(index.take_due(50), Some(777));
@@ -315,7 +315,7 @@ mod tests {
     fn a_node_that_is_too_great_is_put_right() {
         let index = Expiry::new(20_000).unwrap();
         for (group, tick) in [(3, 10), (8_000, 20), (9_000, 2_000)] {
-            index.record(lane(group), Deadline::at(tick));
+            index.record(slot(group), Deadline::at(tick));
         }
         assert!(index.take(3), "as a sweep of all groups does");
         assert!(!is_exact(&index));
@@ -333,7 +333,7 @@ mod tests {
             let index = Expiry::new(buckets).unwrap();
             let tick = |group: usize| (group as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44;
             for group in 0..index.groups() {
-                index.record(lane(group), Deadline::at(tick(group)));
+                index.record(slot(group), Deadline::at(tick(group)));
             }
             assert!(is_exact(&index));
             let found = due(&index, 1 << 20);

@@ -8,10 +8,10 @@
 //! | [`index`] | what a cache keeps its entries in: [`bounded`](index::bounded) (invariants I1–I9) or [`unbounded`](index::unbounded) |
 //! | [`threads`] | what each thread keeps |
 //! | [`policy`] | who leaves |
-//! | [`capacity`] | how many rooms are in use, exactly |
+//! | [`capacity`] | how many permits are in use, exactly |
 //! | [`expiry`] | where expired entries are |
 //! | [`lease`] | whether a load may still publish |
-//! | [`table`] | where an entry stands: buckets, lanes, the words in them |
+//! | [`table`] | where an entry stands: buckets, slots, the words in them |
 //! | [`entry`] | what an entry is, and where it lies |
 //! | [`reclaim`] | when memory may be freed |
 //! | [`arch`] | what names a processor or an allocator |
@@ -32,7 +32,7 @@ mod api;
 
 #[cfg(all(not(tux_loom), feature = "backend"))]
 pub(crate) use self::{
-    api::Lent,
+    api::ValueRef,
     entry::Hash,
     lease::{Board, Reached},
 };

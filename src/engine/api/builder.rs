@@ -173,8 +173,8 @@ where
                 Index::Unbounded(Unbounded::new(self.hasher, Arc::clone(&board)))
             }
         };
-        let (slab, hands) = match &index {
-            Index::Bounded(_, bounded) => (bounded.slab(), bounded.hands()),
+        let (slab, holders) = match &index {
+            Index::Bounded(_, bounded) => (bounded.slab(), bounded.holders()),
             Index::Unbounded(..) | Index::Nothing(..) => (Arc::new(Slab::new(0)), 0),
         };
         let (batches, budget) = match self.bound {
@@ -183,7 +183,7 @@ where
         };
         // Hits take it for certain that parts found at once are a bounded cache's (`Index::bounded`).
         let is_bounded = matches!(index, Index::Bounded(..));
-        let supply = Supply::new(slab, hands, batches, budget);
+        let supply = Supply::new(slab, holders, batches, budget);
         let locals = Locals::new(supply, is_bounded);
         Ok(TtlCache {
             index,

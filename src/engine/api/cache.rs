@@ -3,12 +3,12 @@
 use super::builder::TtlCacheBuilder;
 use super::short::Short;
 use super::stats::Stats;
-use super::ttl::Life;
+use super::ttl::EntryTtl;
 use crate::engine::entry::{Hash, hash_of};
 use crate::engine::index::Index;
 use crate::engine::lease::{Board, Lease};
-use crate::engine::reclaim::TurnGuard;
-use crate::engine::threads::current::{Here, far, here, quick};
+use crate::engine::reclaim::PinGuard;
+use crate::engine::threads::current::{Current, current, far, fast};
 use crate::engine::threads::local::Local;
 use crate::engine::threads::registry::Locals;
 use crate::single_flight::Group;
@@ -54,7 +54,7 @@ pub struct TtlCache<K, V, S = ahash::RandomState> {
     pub(in crate::engine) time: TimeSource,
     /// Keeps the process-wide ticker going from the first deadline on.
     pub(in crate::engine) ticking: Ticking,
-    pub(in crate::engine) ttl: Life,
+    pub(in crate::engine) ttl: EntryTtl,
     pub(in crate::engine) board: Arc<Board>,
     pub(in crate::engine) loads: Group<K, V, Lease>,
 }
@@ -107,20 +107,20 @@ impl<K, V, S> TtlCache<K, V, S> {
     /// What has been counted so far. O(threads).
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let here = here();
-        let _guard = here.slot().enter();
+        let current = current();
+        let _guard = current.participant().enter();
         Stats::sum(&self.locals)
     }
 
-    /// Enters the calling thread's turn, if this cache is bounded, the thread is not new to it, and outside its turn.
+    /// Enters the calling thread's short guard, if this cache is bounded, the thread is not new to it, and outside its short guard.
     #[inline(always)]
-    pub(in crate::engine) fn enter_turn(&self) -> Option<Short<'_, K, V, S>> {
-        let slot = quick();
-        let (local, guard) = self.locals.enter_turn(slot)?;
-        // SAFETY: only the parts of bounded caches are quick (see `build`).
+    pub(in crate::engine) fn try_pin(&self) -> Option<Short<'_, K, V, S>> {
+        let participant = fast();
+        let (local, guard) = self.locals.try_pin(participant)?;
+        // SAFETY: only the parts of bounded caches are fast (see `build`).
         let (hasher, bounded) = unsafe { self.index.bounded() };
         Some(Short {
-            slot,
+            participant,
             local,
             hasher,
             bounded,
@@ -128,18 +128,18 @@ impl<K, V, S> TtlCache<K, V, S> {
         })
     }
 
-    /// [`enter_turn`](Self::enter_turn) for threads beyond those that it is for.
+    /// [`try_pin`](Self::try_pin) for threads beyond those that it is for.
     #[inline(always)]
-    pub(in crate::engine) fn enter_far_turn(&self) -> Option<(&Local<K, V>, TurnGuard<'static>)> {
+    pub(in crate::engine) fn try_pin_far(&self) -> Option<(&Local<K, V>, PinGuard<'static>)> {
         let (far, place) = far()?;
         let local = self.locals.made_far(place)?;
-        Some((local, far.enter_turn()?))
+        Some((local, far.try_pin()?))
     }
 
     /// The calling thread's part of this cache.
     #[inline(always)]
-    pub(in crate::engine) fn local(&self, here: &Here) -> &Local<K, V> {
-        self.locals.of(here.slot())
+    pub(in crate::engine) fn local(&self, current: &Current) -> &Local<K, V> {
+        self.locals.of(current.participant())
     }
 }
 
@@ -176,9 +176,9 @@ where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
         match self.get_at_home(key) {
-            Ok(lent) => {
-                let value = read(lent.value());
-                lent.count();
+            Ok(value_ref) => {
+                let value = read(value_ref.value());
+                value_ref.count();
                 Some(value)
             }
             // The guard goes with the call, so that nothing of the above need be kept.
@@ -206,17 +206,17 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        let here = here();
+        let current = current();
         match &self.index {
             Index::Bounded(hasher, bounded) => {
                 let hash = hash_of(hasher, key);
-                let _guard = here.slot().enter();
+                let _guard = current.participant().enter();
                 let now = bounded.at(self.time.tick());
                 // SAFETY: the guard is open for as long as the entry is used.
                 unsafe { bounded.peek(hash, now, |k| k.borrow() == key) }.map(|e| read(&e.value))
             }
             Index::Unbounded(map) => {
-                map.peek_with(&here, self.local(&here), key, self.time.tick(), read)
+                map.peek_with(&current, self.local(&current), key, self.time.tick(), read)
             }
             Index::Nothing(_) => None,
         }
@@ -234,7 +234,7 @@ impl<K, V, S> std::fmt::Debug for TtlCache<K, V, S> {
 }
 
 // SAFETY: the index and the locals hold raw pointers to entries that the cache owns; they may move to and be used from any
-// thread if keys and values may. Locals are touched by the owner of their slot only.
+// thread if keys and values may. Locals are touched by the owner of their participant only.
 unsafe impl<K: Send + Sync, V: Send + Sync, S: Send> Send for TtlCache<K, V, S> {}
 // SAFETY: as above.
 unsafe impl<K: Send + Sync, V: Send + Sync, S: Sync> Sync for TtlCache<K, V, S> {}

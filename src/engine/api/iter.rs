@@ -2,7 +2,7 @@
 
 use super::cache::TtlCache;
 use crate::engine::index::Index;
-use crate::engine::threads::current::here;
+use crate::engine::threads::current::current;
 use std::hash::{BuildHasher, Hash};
 
 impl<K, V, S> TtlCache<K, V, S>
@@ -15,11 +15,11 @@ where
     /// be seen; nothing is seen twice unless it is removed and set again. Counts as no use. `visit` may call the cache.
     pub fn for_each(&self, mut visit: impl FnMut(&K, &V)) {
         let tick = self.time.tick();
-        let here = here();
+        let current = current();
         match &self.index {
             Index::Bounded(_, bounded) => {
                 for bucket in 0..bounded.buckets() {
-                    let _guard = here.slot().enter();
+                    let _guard = current.participant().enter();
                     // SAFETY: the guard is open while the bucket is visited.
                     unsafe {
                         bounded
@@ -27,7 +27,7 @@ where
                     }
                 }
             }
-            Index::Unbounded(map) => map.for_each(&here, self.local(&here), tick, visit),
+            Index::Unbounded(map) => map.for_each(&current, self.local(&current), tick, visit),
             Index::Nothing(_) => {}
         }
     }
@@ -63,8 +63,8 @@ where
             let tick = self.cache.time.tick();
             match &self.cache.index {
                 Index::Bounded(_, bounded) if self.bucket < bounded.buckets() => {
-                    let here = here();
-                    let _guard = here.slot().enter();
+                    let current = current();
+                    let _guard = current.participant().enter();
                     let ready = &mut self.ready;
                     // SAFETY: the guard is open while the bucket is visited.
                     unsafe {
@@ -74,10 +74,10 @@ where
                     }
                 }
                 Index::Unbounded(map) if self.bucket == 0 => {
-                    let here = here();
+                    let current = current();
                     let ready = &mut self.ready;
                     let copy = |k: &K, v: &V| ready.push((k.clone(), v.clone()));
-                    map.for_each(&here, self.cache.local(&here), tick, copy);
+                    map.for_each(&current, self.cache.local(&current), tick, copy);
                 }
                 _ => return None,
             }

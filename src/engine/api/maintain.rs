@@ -5,7 +5,7 @@ use crate::engine::index::Index;
 use crate::engine::index::bounded::Bounded;
 use crate::engine::lease::Lease;
 use crate::engine::lease::Reached;
-use crate::engine::threads::current::{DOMAIN, Here, here};
+use crate::engine::threads::current::{Current, DOMAIN, current};
 use crate::engine::threads::local::Local;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
@@ -23,29 +23,29 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        let here = here();
-        let local = self.local(&here);
+        let current = current();
+        let local = self.local(&current);
         let hash = self.hash(key);
         let tick = self.time.tick();
         let went = match &self.index {
             Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
+                let _guard = current.participant().enter();
                 bounded.invalidate(local, hash, tick, |k| k.borrow() == key)
             }
-            Index::Unbounded(map) => map.invalidate(&here, local, hash, key, tick),
+            Index::Unbounded(map) => map.invalidate(&current, local, hash, key, tick),
             Index::Nothing(_) => {
                 self.board.void(hash);
                 false
             }
         };
-        self.collect(&here, local);
+        self.collect(&current, local);
         went
     }
 
     /// Removes the key if the lease holds.
     pub(super) fn invalidate_leased(&self, key: &K, lease: &Lease) -> bool {
-        let here = here();
-        let local = self.local(&here);
+        let current = current();
+        let local = self.local(&current);
         let hash = self.hash(key);
         if !lease.is_of(&self.board) || !self.board.covers(lease, hash) {
             return false;
@@ -56,13 +56,13 @@ where
         let tick = self.time.tick();
         let held = match &self.index {
             Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
+                let _guard = current.participant().enter();
                 bounded.remove_leased(local, hash, tick, lease, |k| k == key)
             }
-            Index::Unbounded(map) => map.remove_leased(&here, local, key, tick, lease),
+            Index::Unbounded(map) => map.remove_leased(&current, local, key, tick, lease),
             Index::Nothing(_) => lease.is_valid(0),
         };
-        self.collect(&here, local);
+        self.collect(&current, local);
         held
     }
 
@@ -79,8 +79,8 @@ where
         reached: Reached,
         mut matches: impl FnMut(&K) -> bool,
     ) -> usize {
-        let here = here();
-        let local = self.local(&here);
+        let current = current();
+        let local = self.local(&current);
         let tick = self.time.tick();
         let count = match &self.index {
             Index::Bounded(_, bounded) => {
@@ -88,21 +88,23 @@ where
                 let mut count = 0;
                 for group in 0..bounded.groups() {
                     // A guard a group, so that a long walk holds nothing back.
-                    let guard = here.slot().enter();
+                    let guard = current.participant().enter();
                     count += bounded.invalidate_matching(local, group, tick, &mut matches);
                     drop(guard);
-                    self.collect(&here, local);
+                    self.collect(&current, local);
                 }
                 bounded.void_reached(reached);
                 count
             }
-            Index::Unbounded(map) => map.invalidate_matching(&here, local, tick, reached, matches),
+            Index::Unbounded(map) => {
+                map.invalidate_matching(&current, local, tick, reached, matches)
+            }
             Index::Nothing(_) => {
                 self.board.void_reached(reached);
                 0
             }
         };
-        self.collect(&here, local);
+        self.collect(&current, local);
         count
     }
 
@@ -110,33 +112,33 @@ where
     /// when it returns. The values are dropped by later writes of any kind, a few at each, or by [`sweep`](Self::sweep), all at once.
     /// On an unbounded cache O(n).
     pub fn clear(&self) {
-        let here = here();
-        let local = self.local(&here);
+        let current = current();
+        let local = self.local(&current);
         match &self.index {
-            Index::Bounded(_, bounded) => self.clear_bounded(&here, local, bounded),
-            Index::Unbounded(map) => map.clear(&here, local),
+            Index::Bounded(_, bounded) => self.clear_bounded(&current, local, bounded),
+            Index::Unbounded(map) => map.clear(&current, local),
             Index::Nothing(_) => self.board.void_all(),
         }
-        self.collect(&here, local);
+        self.collect(&current, local);
     }
 
-    fn clear_bounded(&self, here: &Here, local: &Local<K, V>, bounded: &Bounded<K, V>) {
+    fn clear_bounded(&self, current: &Current, local: &Local<K, V>, bounded: &Bounded<K, V>) {
         let mut panicked = None;
         loop {
-            let guard = here.slot().enter();
+            let guard = current.participant().enter();
             let now = bounded.at(0);
             drop(guard);
             if Bounded::<K, V>::is_last_of_its_round(now) {
                 for group in 0..bounded.groups() {
                     // A guard a group, so that what goes is freed on the way. A panic of a drop does not keep the rest in.
-                    let guard = here.slot().enter();
+                    let guard = current.participant().enter();
                     bounded.end_generations(local, group);
                     drop(guard);
-                    let freed = catch_unwind(AssertUnwindSafe(|| self.collect(here, local)));
+                    let freed = catch_unwind(AssertUnwindSafe(|| self.collect(current, local)));
                     panicked = panicked.or(freed.err());
                 }
             }
-            let guard = here.slot().enter();
+            let guard = current.participant().enter();
             let is_done = bounded.clear_at(now);
             drop(guard);
             if is_done {
@@ -159,13 +161,13 @@ where
     /// Live entries. O(capacity); exact while nobody writes.
     #[must_use]
     pub fn len(&self) -> usize {
-        let here = here();
+        let current = current();
         match &self.index {
             Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
+                let _guard = current.participant().enter();
                 bounded.len(bounded.at(self.time.tick()))
             }
-            Index::Unbounded(map) => map.len(&here, self.local(&here), self.time.tick()),
+            Index::Unbounded(map) => map.len(&current, self.local(&current), self.time.tick()),
             Index::Nothing(_) => 0,
         }
     }
@@ -173,25 +175,25 @@ where
     /// Whether there is no live entry. O(1) while there are many, O(capacity) at worst.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let here = here();
+        let current = current();
         match &self.index {
             Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
+                let _guard = current.participant().enter();
                 bounded.is_empty(bounded.at(self.time.tick()))
             }
-            Index::Unbounded(map) => map.len(&here, self.local(&here), self.time.tick()) == 0,
+            Index::Unbounded(map) => map.len(&current, self.local(&current), self.time.tick()) == 0,
             Index::Nothing(_) => true,
         }
     }
 
-    /// Entries that hold a room, expired ones that have not been reclaimed yet included. O(1), and at every instant
+    /// Entries that hold a permit, expired ones that have not been reclaimed yet included. O(1), and at every instant
     /// `len() <= resident() <= max_size()`.
     #[must_use]
     pub fn resident(&self) -> usize {
-        let here = here();
+        let current = current();
         match &self.index {
             Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
+                let _guard = current.participant().enter();
                 bounded.resident()
             }
             Index::Unbounded(map) => map.resident(),
@@ -203,33 +205,34 @@ where
     /// are dropped as well, all but those that a reader inside a view or a call may still hold. O(capacity + threads). For
     /// caches that nobody writes to: writers do the same, a little at a time.
     pub fn sweep(&self) -> usize {
-        let here = here();
-        let local = self.local(&here);
+        let current = current();
+        let local = self.local(&current);
         self.time.correct();
         let tick = self.time.tick();
         let count = match &self.index {
             Index::Bounded(_, bounded) => (0..bounded.groups())
                 .map(|group| {
                     // A guard a group, so that a long sweep holds nothing back.
-                    let guard = here.slot().enter();
+                    let guard = current.participant().enter();
                     let count = bounded.sweep_group(local, group, tick);
                     drop(guard);
-                    self.collect(&here, local);
+                    self.collect(&current, local);
                     count
                 })
                 .sum(),
-            Index::Unbounded(map) => map.sweep(&here, local, tick),
+            Index::Unbounded(map) => map.sweep(&current, local, tick),
             Index::Nothing(_) => 0,
         };
-        self.locals.collect_all(&DOMAIN, here.slot(), local);
+        self.locals
+            .collect_all(&DOMAIN, current.participant(), local);
         count
     }
 
     /// Frees what is due, at the end of an operation and outside its guard.
     #[inline(always)]
-    pub(super) fn collect(&self, here: &Here, local: &Local<K, V>) {
+    pub(super) fn collect(&self, current: &Current, local: &Local<K, V>) {
         if local.is_due() {
-            self.locals.collect(&DOMAIN, here.slot(), local);
+            self.locals.collect(&DOMAIN, current.participant(), local);
         }
     }
 }

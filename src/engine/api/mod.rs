@@ -14,5 +14,5 @@ mod value_ref;
 mod view;
 
 #[cfg(feature = "backend")]
-pub(crate) use self::value_ref::Lent;
+pub(crate) use self::value_ref::ValueRef;
 pub use self::{builder::TtlCacheBuilder, cache::TtlCache, iter::Iter, stats::Stats, view::View};

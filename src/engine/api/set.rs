@@ -2,11 +2,11 @@
 
 use super::cache::TtlCache;
 use super::short::Short;
-use super::ttl::Life;
+use super::ttl::EntryTtl;
 use crate::engine::entry::hash_of;
 use crate::engine::index::Index;
 use crate::engine::lease::Lease;
-use crate::engine::threads::current::{Here, here};
+use crate::engine::threads::current::{Current, current};
 use crate::engine::threads::local::Local;
 use crate::time::{Deadline, Stamp};
 use std::borrow::Borrow;
@@ -56,7 +56,7 @@ where
 
     /// Stores a value without expiry. It can still be evicted.
     pub fn set_forever(&self, key: K, value: V) {
-        self.store_now(key, value, Life::Forever);
+        self.store_now(key, value, EntryTtl::Forever);
     }
 
     /// Takes a lease on a key, to be taken before its value is loaded from elsewhere.
@@ -105,13 +105,13 @@ where
     /// [`store`](Self::store) without a lease. Most writes are of entries that expire, to bounded caches, by threads that have
     /// written before: they take one frame of the stack, and no turn that depends on the rest.
     #[inline(never)]
-    pub(in crate::engine) fn store_now(&self, key: K, value: V, life: Life) {
-        if let Life::For(ticks) = life
+    pub(in crate::engine) fn store_now(&self, key: K, value: V, ttl: EntryTtl) {
+        if let EntryTtl::For(ticks) = ttl
             && self.ticking.is_on()
-            && let Some(short) = self.enter_turn()
+            && let Some(short) = self.try_pin()
         {
             let Short {
-                slot,
+                participant,
                 local,
                 hasher,
                 bounded,
@@ -119,14 +119,14 @@ where
             } = short;
             if local.is_due() {
                 drop(guard);
-                return self.store_behind_collecting(&slot.into(), local, key, value, life);
+                return self.store_behind_collecting(&participant.into(), local, key, value, ttl);
             }
             let home = bounded.home_of(hash_of(hasher, &key));
             let (stamp, tick) = self.time_of_write(local);
             let deadline = Deadline::after(stamp, ticks);
             bounded.set_now(local, home, key, value, deadline, tick);
         } else {
-            self.store(key, value, life, None);
+            self.store(key, value, ttl, None);
         }
     }
 
@@ -136,14 +136,14 @@ where
     #[inline(never)]
     fn store_behind_collecting(
         &self,
-        here: &Here,
+        current: &Current,
         local: &Local<K, V>,
         key: K,
         value: V,
-        life: Life,
+        ttl: EntryTtl,
     ) {
-        let freed = catch_unwind(AssertUnwindSafe(|| self.collect(here, local)));
-        self.store(key, value, life, None);
+        let freed = catch_unwind(AssertUnwindSafe(|| self.collect(current, local)));
+        self.store(key, value, ttl, None);
         if let Err(panic) = freed {
             resume_unwind(panic);
         }
@@ -154,10 +154,10 @@ where
         &self,
         key: K,
         value: V,
-        life: Life,
+        ttl: EntryTtl,
         lease: Option<&Lease>,
     ) -> bool {
-        if life == Life::None {
+        if ttl == EntryTtl::None {
             return match lease {
                 None => {
                     self.invalidate(&key);
@@ -166,8 +166,8 @@ where
                 Some(lease) => self.invalidate_leased(&key, lease),
             };
         }
-        let here = here();
-        let local = self.local(&here);
+        let current = current();
+        let local = self.local(&current);
         let hash = self.hash(&key);
         if lease.is_some_and(|lease| !lease.is_of(&self.board) || !self.board.covers(lease, hash)) {
             return false;
@@ -177,8 +177,8 @@ where
             local.counters.voided.add(1);
             return false;
         };
-        let (deadline, tick) = match life {
-            Life::For(ticks) => {
+        let (deadline, tick) = match ttl {
+            EntryTtl::For(ticks) => {
                 self.ticking.turn_on();
                 let (stamp, tick) = self.time_of_write(local);
                 (Deadline::after(stamp, ticks), tick)
@@ -187,10 +187,12 @@ where
         };
         let stored = match &self.index {
             Index::Bounded(_, bounded) => {
-                let _guard = here.slot().enter();
+                let _guard = current.participant().enter();
                 bounded.set(local, hash, key, value, deadline, tick, lease)
             }
-            Index::Unbounded(map) => map.set(&here, local, hash, key, value, deadline, tick, lease),
+            Index::Unbounded(map) => {
+                map.set(&current, local, hash, key, value, deadline, tick, lease)
+            }
             Index::Nothing(_) => {
                 // Nothing is kept, but loads under way are overtaken all the same: nobody may join them any more.
                 let valid = lease.is_none_or(|lease| lease.is_valid(0));
@@ -202,7 +204,7 @@ where
                 valid
             }
         };
-        self.collect(&here, local);
+        self.collect(&current, local);
         stored
     }
 }

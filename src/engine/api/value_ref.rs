@@ -1,23 +1,23 @@
 //! Hits that lend the value: what is read often and copied by its reader straight to where it is wanted.
 
 use super::cache::TtlCache;
-use super::get_slow::Inside;
+use super::get_slow::Pinned;
 use super::short::Short;
 use crate::engine::entry::hash_of;
-use crate::engine::reclaim::TurnGuard;
+use crate::engine::reclaim::PinGuard;
 use crate::engine::threads::local::Local;
 use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash as StdHash};
 
 /// A value lent inside an open guard: it must not live across a wait.
-pub(crate) struct Lent<'c, K, V> {
+pub(crate) struct ValueRef<'c, K, V> {
     /// Only for as long as the guard is open, whatever its lifetime says.
     value: &'c V,
     local: &'c Local<K, V>,
-    _guard: TurnGuard<'static>,
+    _guard: PinGuard<'static>,
 }
 
-impl<K, V> Lent<'_, K, V> {
+impl<K, V> ValueRef<'_, K, V> {
     /// The value. (Borrowed from `self`, which keeps the guard open.)
     #[inline(always)]
     pub(crate) fn value(&self) -> &V {
@@ -37,14 +37,17 @@ where
     V: Send + Sync + 'static,
     S: BuildHasher + Send + Sync + 'static,
 {
-    /// The value, if it stands where it is looked for first. A use, but counted as a hit only by [`Lent::count`]. Otherwise what
+    /// The value, if it stands where it is looked for first. A use, but counted as a hit only by [`ValueRef::count`]. Otherwise what
     /// [`get_elsewhere`](TtlCache::get_elsewhere) needs to go on, if the look-up has come so far.
     #[inline(always)]
-    pub(crate) fn get_at_home<Q>(&self, key: &Q) -> Result<Lent<'_, K, V>, Option<Inside<'_, K, V>>>
+    pub(crate) fn get_at_home<Q>(
+        &self,
+        key: &Q,
+    ) -> Result<ValueRef<'_, K, V>, Option<Pinned<'_, K, V>>>
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        let Some(short) = self.enter_turn() else {
+        let Some(short) = self.try_pin() else {
             return Err(None);
         };
         let Short { local, guard, .. } = short;
@@ -53,12 +56,12 @@ where
         // SAFETY: the guard goes with the entry, which is lent only for as long as it is open.
         let entry = unsafe { short.bounded.get_at_home(hash, line, |k| key.equivalent(k)) };
         match entry {
-            Some(entry) => Ok(Lent {
+            Some(entry) => Ok(ValueRef {
                 value: &entry.value,
                 local,
                 _guard: guard,
             }),
-            None => Err(Some(Inside { local, guard, hash })),
+            None => Err(Some(Pinned { local, guard, hash })),
         }
     }
 }

@@ -4,10 +4,10 @@ use super::cache::TtlCache;
 use crate::engine::entry::{Hash, hash_of};
 use crate::engine::index::Index;
 use crate::engine::index::bounded::Bounded;
-use crate::engine::index::unbounded::MapGuard;
+use crate::engine::index::unbounded::UnboundedGuard;
 use crate::engine::reclaim::Guard;
 use crate::engine::table::Near;
-use crate::engine::threads::current::{Here, here, quick};
+use crate::engine::threads::current::{Current, current, fast};
 use crate::engine::threads::local::Local;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
@@ -22,17 +22,17 @@ use std::ptr::NonNull;
 pub struct View<'c, K, V, S> {
     cache: &'c TtlCache<K, V, S>,
     local: &'c Local<K, V>,
-    /// Before `rare`: the guard is left before a borrowed slot is given back.
+    /// Before `rare`: the guard is left before a borrowed participant is given back.
     _guard: Guard<'static>,
     /// `None` only for a bounded cache. Behind a pointer, so that the views of most calls fit into registers: that is also why
     /// no function which is not inlined takes a view by reference.
-    rare: Rarely<'c, K, V>,
+    rare: ViewExtraBox<'c, K, V>,
 }
 
 /// What only some views have.
-struct Rare<'c, K, V> {
-    unbounded: Option<MapGuard<'c, K, V>>,
-    here: Here,
+struct ViewExtra<'c, K, V> {
+    unbounded: Option<UnboundedGuard<'c, K, V>>,
+    current: Current,
 }
 
 impl<K, V, S> TtlCache<K, V, S>
@@ -53,36 +53,36 @@ where
     /// ```
     #[inline]
     pub fn pin(&self) -> View<'_, K, V, S> {
-        let slot = quick();
-        if let Some(local) = self.locals.made(slot) {
+        let participant = fast();
+        if let Some(local) = self.locals.made(participant) {
             return View {
                 cache: self,
                 local,
-                _guard: slot.enter(),
-                rare: Rarely(None),
+                _guard: participant.enter(),
+                rare: ViewExtraBox(None),
             };
         }
         let (local, rare) = self.pin_rarely();
         View {
             cache: self,
             local,
-            _guard: rare.here.slot().enter(),
+            _guard: rare.current.participant().enter(),
             rare: rare.into(),
         }
     }
 
-    /// What the view has of a thread that is new to this cache or inside its turn, and of caches that are not bounded. (Not
+    /// What the view has of a thread that is new to this cache or inside its short guard, and of caches that are not bounded. (Not
     /// the view itself: that would come back in memory.)
     #[cold]
     #[inline(never)]
-    fn pin_rarely(&self) -> (&Local<K, V>, Box<Rare<'_, K, V>>) {
-        let here = here();
-        let local = self.local(&here);
+    fn pin_rarely(&self) -> (&Local<K, V>, Box<ViewExtra<'_, K, V>>) {
+        let current = current();
+        let local = self.local(&current);
         let unbounded = match &self.index {
-            Index::Unbounded(map) => Some(map.guard(&here, local)),
+            Index::Unbounded(map) => Some(map.guard(&current, local)),
             _ => None,
         };
-        (local, Box::new(Rare { unbounded, here }))
+        (local, Box::new(ViewExtra { unbounded, current }))
     }
 
     /// The values of several keys, in their order; `None` where there is no live entry. Faster than as many `get`s when
@@ -221,7 +221,7 @@ where
     unsafe fn view<'v, Q>(
         &'v self,
         local: &Local<K, V>,
-        rare: Option<&'v Rare<'_, K, V>>,
+        rare: Option<&'v ViewExtra<'_, K, V>>,
         key: &Q,
     ) -> Option<&'v V>
     where
@@ -245,24 +245,24 @@ where
     }
 }
 
-/// What a view has of [`Rare`], as a box. (A `Box` would be dropped by a function that takes the view by reference.)
-struct Rarely<'c, K, V>(Option<NonNull<Rare<'c, K, V>>>);
+/// What a view has of [`ViewExtra`], as a box. (A `Box` would be dropped by a function that takes the view by reference.)
+struct ViewExtraBox<'c, K, V>(Option<NonNull<ViewExtra<'c, K, V>>>);
 
-impl<'c, K, V> Rarely<'c, K, V> {
+impl<'c, K, V> ViewExtraBox<'c, K, V> {
     #[inline(always)]
-    fn get(&self) -> Option<&Rare<'c, K, V>> {
+    fn get(&self) -> Option<&ViewExtra<'c, K, V>> {
         // SAFETY: from a box, and freed only with `self`.
         self.0.map(|rare| unsafe { rare.as_ref() })
     }
 }
 
-impl<'c, K, V> From<Box<Rare<'c, K, V>>> for Rarely<'c, K, V> {
-    fn from(rare: Box<Rare<'c, K, V>>) -> Self {
+impl<'c, K, V> From<Box<ViewExtra<'c, K, V>>> for ViewExtraBox<'c, K, V> {
+    fn from(rare: Box<ViewExtra<'c, K, V>>) -> Self {
         Self(Some(NonNull::from(Box::leak(rare))))
     }
 }
 
-impl<K, V> Drop for Rarely<'_, K, V> {
+impl<K, V> Drop for ViewExtraBox<'_, K, V> {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(rare) = self.0 {
@@ -276,7 +276,7 @@ impl<K, V> Drop for Rarely<'_, K, V> {
 ///
 /// It is from a box, and not used afterwards.
 #[cold]
-unsafe fn drop_rare<K, V>(rare: NonNull<Rare<'_, K, V>>) {
+unsafe fn drop_rare<K, V>(rare: NonNull<ViewExtra<'_, K, V>>) {
     // SAFETY: by the contract.
     drop(unsafe { Box::from_raw(rare.as_ptr()) });
 }

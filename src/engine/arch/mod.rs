@@ -73,7 +73,7 @@ mod tests {
         const HASH: u64 = 0x0706_0504_0302_0101;
         let of = |word, next| {
             let line = Line([AtomicU64::new(word), AtomicU64::new(next)]);
-            // SAFETY: two words, aligned so. The eighth byte is no lane's, and may be left out.
+            // SAFETY: two words, aligned so. The eighth byte is no slot's, and may be left out.
             unsafe { super::equal_bytes(line.0.as_ptr(), HASH) & 0x7f }
         };
         for next in [0, u64::MAX, HASH] {

@@ -6,15 +6,15 @@ use crate::sync::AtomicU32;
 /// What the clock and the table know of an entry that hits do not ask for.
 #[derive(Debug)]
 #[repr(C)]
-pub(crate) struct Aside {
-    /// Until the entry is settled: the lane the room comes from, if it comes by way of a lane. Afterwards: the position in the ring of
+pub(crate) struct Cold {
+    /// Until the entry is settled: the slot the permit comes from, if it comes by way of a slot. Afterwards: the position in the ring of
     /// new entries.
     pub(crate) aux: AtomicU32,
     /// In bytes, which need no alignment.
     hash: [u8; 8],
 }
 
-impl Aside {
+impl Cold {
     #[inline(always)]
     pub(crate) fn new(hash: Hash, aux: u32) -> Self {
         Self {

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::hash::{BuildHasher, Hash as StdHash};
 
-/// A hash: the top bits choose the home bucket, the low ones are the lane tag. Always odd, as tags are (see
+/// A hash: the top bits choose the home bucket, the low ones are the slot tag. Always odd, as tags are (see
 /// [`Word`](crate::engine::table::word::Word)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hash(u64);
@@ -25,7 +25,7 @@ impl Hash {
         ((u128::from(self.0) * all as u128) >> 64) as usize
     }
 
-    /// The 16 bits that stand beside the address in a lane word.
+    /// The 16 bits that stand beside the address in a slot word.
     #[inline(always)]
     pub(crate) fn tag(self) -> u16 {
         (self.0 & 0xffff) as u16
@@ -37,8 +37,8 @@ impl Hash {
         (self.0 >> 16 & 0xffff) as u16
     }
 
-    /// A hint byte for each lane: a bucket's hint word has that of the lane the entry stands in. Of the bytes for the last
-    /// lanes large tables know a part already, by the bucket.
+    /// A hint byte for each slot: a bucket's hint word has that of the slot the entry stands in. Of the bytes for the last
+    /// slots large tables know a part already, by the bucket.
     #[inline(always)]
     pub(crate) fn hints(self) -> u64 {
         self.0

@@ -1,31 +1,31 @@
 //! Where entries lie in memory, and where the part of them lies that hits do not read.
 //!
-//! Of an entry a hit reads generation and use, deadline, key and value: with small ones 32 bytes, in blocks never across two cache lines. The rest
-//! ([`Aside`], 12 bytes) lies elsewhere, so that more entries fit into each level of the processor's cache; its place
-//! follows from the entry's address:
+//! Of an entry a hit reads generation and use, deadline, key and value: with small ones 32 bytes, in blocks never across two
+//! cache lines. The rest ([`Cold`], 12 bytes) lies elsewhere, so that more entries fit into each level of the processor's cache;
+//! its place follows from the entry's address:
 //!
 //! ```text
-//! a block, aligned to its size   │ aside │ … │ aside │ aside │ entry │ entry │ … │ entry │
-//! an entry alone                                   │  │ aside │ entry │
+//! a block, aligned to its size   │ cold  │ … │ cold  │ cold  │ entry │ entry │ … │ entry │
+//! an entry alone                                   │  │ cold  │ entry │
 //! ```
 //!
 //! Entries of a block are aligned to twice what they need, an entry alone to an odd multiple of what it needs: so the address
 //! tells which it is. Large entries are never in blocks: their cache lines are their own anyway.
 
-use super::cold::Aside;
+use super::cold::Cold;
 #[cfg(not(tux_loom))]
 use crate::engine::arch::prefetch::prefetch;
 use std::alloc::Layout;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-/// How many bits of an address a lane's word has room for.
+/// How many bits of an address a slot's word has room for.
 pub(crate) const ADDRESS_BITS: u32 = 48;
 
 /// Asked of all memory for entries when it is allocated.
 ///
 /// # Panics
-/// If a lane's word has no room for the address: user addresses above 48 bits appear only where a program asks the kernel for
+/// If a slot's word has no room for the address: user addresses above 48 bits appear only where a program asks the kernel for
 /// them.
 pub(crate) fn assert_fits(memory: NonNull<u8>) {
     assert!(
@@ -38,15 +38,15 @@ pub(crate) fn assert_fits(memory: NonNull<u8>) {
 const LARGE: usize = 256;
 
 /// The arithmetic of all this, for one type of entry. Sizes and offsets in bytes.
-pub(crate) struct Blocks<E>(PhantomData<E>);
+pub(crate) struct EntryLayout<E>(PhantomData<E>);
 
-impl<E> Blocks<E> {
+impl<E> EntryLayout<E> {
     const ALIGN: usize = align_of::<E>();
     const ENTRY: usize = size_of::<E>();
-    const ASIDE: usize = size_of::<Aside>();
+    const COLD: usize = size_of::<Cold>();
     /// From one entry of a block to the next.
     const STEP: usize = Self::ENTRY.next_multiple_of(2 * Self::ALIGN);
-    /// Whether entries lie in blocks. (In the model checker asides are part of their entries.)
+    /// Whether entries lie in blocks. (In the model checker cold parts are part of their entries.)
     const IN_BLOCKS: bool = Self::STEP <= LARGE && !cfg!(tux_loom);
     /// The smallest block of which no more than a 32nd is left over, or a page.
     const BLOCK: usize = {
@@ -61,9 +61,9 @@ impl<E> Blocks<E> {
     } else {
         1
     };
-    /// Where the first entry of several begins: in a block, behind the asides.
+    /// Where the first entry of several begins: in a block, behind the cold parts.
     const FIRST: usize = if Self::IN_BLOCKS {
-        Self::asides(Self::PER_BLOCK)
+        Self::colds(Self::PER_BLOCK)
     } else {
         Self::START
     };
@@ -72,7 +72,7 @@ impl<E> Blocks<E> {
     /// Where an entry alone begins.
     const START: usize = {
         let mut start = Self::ALIGN;
-        while start < Self::ASIDE && !cfg!(tux_loom) {
+        while start < Self::COLD && !cfg!(tux_loom) {
             start += Self::PARITY;
         }
         start
@@ -80,23 +80,23 @@ impl<E> Blocks<E> {
     /// What an entry alone takes.
     const ALONE: usize = (Self::START + Self::ENTRY).next_multiple_of(Self::PARITY);
 
-    /// What so many asides take before the entries. These begin where a step that is a power of two, or a multiple of one, stays
+    /// What so many cold parts take before the entries. These begin where a step that is a power of two, or a multiple of one, stays
     /// aligned to that: so 32 bytes never lie across two cache lines.
-    const fn asides(n: usize) -> usize {
-        (n * Self::ASIDE).next_multiple_of(1 << Self::STEP.trailing_zeros())
+    const fn colds(n: usize) -> usize {
+        (n * Self::COLD).next_multiple_of(1 << Self::STEP.trailing_zeros())
     }
 
-    /// How many entries fit into a block. Their asides fill up to where the entries begin: what steps leave of a block is
-    /// a multiple of what asides are rounded up to, as block and step are.
+    /// How many entries fit into a block. Their cold parts fill up to where the entries begin: what steps leave of a block is
+    /// a multiple of what cold parts are rounded up to, as block and step are.
     const fn fit(block: usize) -> usize {
-        let most = block / (Self::STEP + Self::ASIDE);
-        assert!(Self::asides(most) + most * Self::STEP <= block);
+        let most = block / (Self::STEP + Self::COLD);
+        assert!(Self::colds(most) + most * Self::STEP <= block);
         most
     }
 
-    /// How much of a block entries and asides take.
+    /// How much of a block entries and cold parts take.
     const fn used(block: usize) -> usize {
-        Self::fit(block) * (Self::STEP + Self::ASIDE)
+        Self::fit(block) * (Self::STEP + Self::COLD)
     }
 
     /// For one entry alone, and where it begins in it.
@@ -135,12 +135,12 @@ impl<E> Blocks<E> {
         block * Self::PER_BLOCK + within / Self::STEP
     }
 
-    /// Where the aside of an entry lies.
+    /// Where the cold part of an entry lies.
     #[cfg(not(tux_loom))]
     #[inline(always)]
-    pub(crate) fn aside(entry: *const E) -> *const Aside {
+    pub(crate) fn cold(entry: *const E) -> *const Cold {
         let address = entry.addr();
-        let mut before = Self::ASIDE;
+        let mut before = Self::COLD;
         if Self::IN_BLOCKS && address & Self::ALIGN == 0 {
             let within = address % Self::BLOCK;
             // The first is the second in fewer instructions.
@@ -149,7 +149,7 @@ impl<E> Blocks<E> {
             } else {
                 within.wrapping_sub(Self::FIRST) / Self::STEP
             };
-            before = before.wrapping_add(number.wrapping_mul(Self::STEP + Self::ASIDE));
+            before = before.wrapping_add(number.wrapping_mul(Self::STEP + Self::COLD));
         }
         // All memory for entries is exposed when it is allocated (`slab`): a reference to an entry reaches no further than it.
         std::ptr::with_exposed_provenance(address.wrapping_sub(before))
@@ -159,7 +159,7 @@ impl<E> Blocks<E> {
     #[cfg(not(tux_loom))]
     #[inline(always)]
     pub(crate) fn prefetch(entry: *const E) {
-        prefetch(Self::aside(entry));
+        prefetch(Self::cold(entry));
     }
 }
 
@@ -168,9 +168,9 @@ mod tests {
     use super::*;
     use crate::engine::entry::Entry;
 
-    /// Entries and asides of a layout, none of which overlap, all of them within it and in order.
+    /// Entries and cold parts of a layout, none of which overlap, all of them within it and in order.
     fn check<K, V>() {
-        type B<K, V> = Blocks<Entry<K, V>>;
+        type B<K, V> = EntryLayout<Entry<K, V>>;
         const ENTRIES: usize = 1_000;
         let layout = B::<K, V>::layout(ENTRIES).unwrap();
         let base = 1 << 40;
@@ -182,12 +182,12 @@ mod tests {
             assert!(entry.is_aligned());
             assert_eq!(B::<K, V>::number(entry.addr() - base), number);
             parts.push((entry.addr(), size_of::<Entry<K, V>>()));
-            let aside = B::aside(entry);
-            assert!(aside.is_aligned());
-            parts.push((aside.addr(), size_of::<Aside>()));
+            let cold = B::cold(entry);
+            assert!(cold.is_aligned());
+            parts.push((cold.addr(), size_of::<Cold>()));
         }
         if B::<K, V>::IN_BLOCKS {
-            let fair = (B::<K, V>::STEP + B::<K, V>::ASIDE) * 17 / 16;
+            let fair = (B::<K, V>::STEP + B::<K, V>::COLD) * 17 / 16;
             assert!(B::<K, V>::BLOCK / B::<K, V>::PER_BLOCK <= fair + 8);
         }
         let (alone, start) = B::<K, V>::alone();
@@ -196,8 +196,8 @@ mod tests {
         let entry = std::ptr::without_provenance::<Entry<K, V>>(base + (1 << 30) + start);
         assert!(entry.is_aligned());
         assert!(start + size_of::<Entry<K, V>>() <= alone.size());
-        assert_eq!(B::aside(entry).addr(), entry.addr() - size_of::<Aside>());
-        assert!(start >= size_of::<Aside>() && B::aside(entry).is_aligned());
+        assert_eq!(B::cold(entry).addr(), entry.addr() - size_of::<Cold>());
+        assert!(start >= size_of::<Cold>() && B::cold(entry).is_aligned());
         parts.sort_unstable();
         for two in parts.windows(2) {
             assert!(two[0].0 + two[0].1 <= two[1].0, "{two:?}");
@@ -235,14 +235,14 @@ mod tests {
     /// What the memory goal and a hit's one line rest on.
     #[test]
     fn small_entries_are_32_bytes_and_take_less_than_45() {
-        type Small = Blocks<Entry<u64, u64>>;
+        type Small = EntryLayout<Entry<u64, u64>>;
         assert_eq!((Small::ENTRY, Small::STEP), (32, 32));
         assert_eq!((Small::BLOCK, Small::PER_BLOCK), (1_024, 23));
     }
 
     #[test]
     fn nothing_and_too_much_have_no_layout() {
-        assert!(Blocks::<Entry<u64, u64>>::layout(0).is_none());
-        assert!(Blocks::<Entry<u64, u64>>::layout(usize::MAX).is_none());
+        assert!(EntryLayout::<Entry<u64, u64>>::layout(0).is_none());
+        assert!(EntryLayout::<Entry<u64, u64>>::layout(usize::MAX).is_none());
     }
 }

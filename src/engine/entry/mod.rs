@@ -3,16 +3,16 @@
 //! # Life of an entry
 //!
 //! ```text
-//!            publish in a lane           a room is its own               the lane moves on
+//!            publish in a slot           a permit is its own             the slot moves on
 //!  private ───────────────────▶ PENDING ───────────────────▶ LIVE ─────────────────────────▶ retired
-//!                                  │                                   (by whoever changed the lane)
+//!                                  │                                   (by whoever changed the slot)
 //!                                  └──▶ OVERTAKEN | CANCELLED ───────────────────────────────▶ retired
 //!                                       (by any thread)                             (by its owner alone)
 //! ```
 //!
 //! The phase decides between PENDING → LIVE and PENDING → dead with one exchange, by whichever thread. Readers see
-//! LIVE entries only. A LIVE entry stays LIVE for ever; it dies when its lane word changes. LIVE is in two parts: an entry is
-//! *settled* as soon as the source of its room does not name it any longer (see `bounded::settle`).
+//! LIVE entries only. A LIVE entry stays LIVE for ever; it dies when its slot word changes. LIVE is in two parts: an entry is
+//! *settled* as soon as the source of its permit does not name it any longer (see `bounded::settle`).
 
 mod cold;
 mod hash;
@@ -25,14 +25,14 @@ mod usage;
 #[cfg(not(tux_loom))]
 pub(in crate::engine) use self::hash::hash_of;
 pub(crate) use self::{
-    cold::Aside,
+    cold::Cold,
     hash::Hash,
     state::{Phase, PhaseWord},
     usage::Usage,
 };
 
-use self::layout::Blocks;
-use self::queue_flags::{IN_M, inherited};
+use self::layout::EntryLayout;
+use self::queue_flags::{IN_MAIN, inherited};
 use crate::engine::arch::holds;
 use crate::engine::arch::prefetch::prefetch;
 use crate::sync::{Ordering, Witness, advice};
@@ -41,14 +41,14 @@ use std::mem::ManuallyDrop;
 
 /// What the clock knows of an entry.
 #[derive(Debug)]
-pub(crate) struct Standing {
+pub(crate) struct PolicyMeta {
     pub(crate) queue: u8,
     recent: u16,
     mark: u16,
     aux: u32,
 }
 
-impl Standing {
+impl PolicyMeta {
     /// A new entry's.
     #[inline(always)]
     pub(crate) fn new(queue: u8, epoch: u32) -> Self {
@@ -60,16 +60,16 @@ impl Standing {
         }
     }
 
-    /// Whether the entry belongs to M.
+    /// Whether the entry belongs to main.
     #[inline(always)]
-    pub(crate) fn is_in_m(&self) -> bool {
-        self.queue & IN_M != 0
+    pub(crate) fn is_in_main(&self) -> bool {
+        self.queue & IN_MAIN != 0
     }
 
-    /// Whether the entry belongs to M, and its position in the ring if not.
+    /// Whether the entry belongs to main, and its position in the ring if not.
     #[inline(always)]
     pub(crate) fn queue(&self) -> (bool, u32) {
-        (self.is_in_m(), self.aux)
+        (self.is_in_main(), self.aux)
     }
 
     /// That of the entry that another one overwrites.
@@ -80,9 +80,9 @@ impl Standing {
             queue,
             recent: old.usage.get_recent(),
             mark: old.mark.load(Ordering::Relaxed),
-            // An entry of M has no place in the ring; and an unsettled entry's number is that of the lane its room came from.
-            aux: if queue & IN_M == 0 && old.phase.is_settled() {
-                old.aside().aux.load(Ordering::Acquire)
+            // An entry of main has no place in the ring; and an unsettled entry's number is that of the slot its permit came from.
+            aux: if queue & IN_MAIN == 0 && old.phase.is_settled() {
+                old.cold().aux.load(Ordering::Acquire)
             } else {
                 u32::MAX
             },
@@ -92,12 +92,12 @@ impl Standing {
 
 /// How an entry ends by itself: at its deadline, or with its clear generation.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Due {
+pub(crate) struct Lifetime {
     pub(crate) deadline: Deadline,
     pub(crate) generation: u16,
 }
 
-/// A key and its value, with what a hit asks of them and what the clock asks most (16 bytes). The rest is its [`Aside`].
+/// A key and its value, with what a hit asks of them and what the clock asks most (16 bytes). The rest is its [`Cold`].
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Entry<K, V> {
@@ -113,14 +113,14 @@ pub(crate) struct Entry<K, V> {
     pub(crate) value: ManuallyDrop<V>,
     pub(crate) witness: Witness,
     #[cfg(tux_loom)]
-    aside: Aside,
+    cold: Cold,
 }
 
 /// An entry that has no place yet.
 pub(crate) struct Newcomer<K, V> {
     entry: Entry<K, V>,
     #[cfg(not(tux_loom))]
-    aside: Aside,
+    cold: Cold,
 }
 
 impl<K, V> Newcomer<K, V> {
@@ -130,48 +130,48 @@ impl<K, V> Newcomer<K, V> {
     pub(crate) fn new(
         phase: Phase,
         hash: Hash,
-        due: Due,
-        standing: Standing,
+        lifetime: Lifetime,
+        meta: PolicyMeta,
         key: K,
         value: V,
     ) -> Self {
-        let aside = Aside::new(hash, standing.aux);
+        let cold = Cold::new(hash, meta.aux);
         let entry = Entry {
             phase: PhaseWord::new(phase),
-            queue: advice::AtomicU8::new(standing.queue),
-            mark: advice::AtomicU16::new(standing.mark),
-            usage: Usage::new(standing.recent, due.generation),
-            deadline: due.deadline,
+            queue: advice::AtomicU8::new(meta.queue),
+            mark: advice::AtomicU16::new(meta.mark),
+            usage: Usage::new(meta.recent, lifetime.generation),
+            deadline: lifetime.deadline,
             key,
             value: ManuallyDrop::new(value),
             witness: Witness::new(),
             #[cfg(tux_loom)]
-            aside,
+            cold,
         };
         Self {
             entry,
             #[cfg(not(tux_loom))]
-            aside,
+            cold,
         }
     }
 
-    /// Puts it there; where its aside is.
+    /// Puts it there; where its cold part is.
     ///
     /// # Safety
     ///
-    /// It is memory for an entry, from the [slab](self::slab) or of [`Blocks::alone`], and the caller's alone.
+    /// It is memory for an entry, from the [slab](self::slab) or of [`EntryLayout::alone`], and the caller's alone.
     #[inline(always)]
-    pub(crate) unsafe fn write(self, memory: *mut Entry<K, V>) -> *const Aside {
-        // SAFETY: by the contract; such memory has room for the aside, too.
+    pub(crate) unsafe fn write(self, memory: *mut Entry<K, V>) -> *const Cold {
+        // SAFETY: by the contract; such memory has room for the cold part, too.
         unsafe {
             #[cfg(not(tux_loom))]
-            let aside = Blocks::aside(memory);
+            let cold = EntryLayout::cold(memory);
             #[cfg(not(tux_loom))]
-            aside.cast_mut().write(self.aside);
+            cold.cast_mut().write(self.cold);
             memory.write(self.entry);
             #[cfg(tux_loom)]
-            let aside = &raw const (*memory).aside;
-            aside
+            let cold = &raw const (*memory).cold;
+            cold
         }
     }
 }
@@ -182,19 +182,19 @@ const USAGE: usize = std::mem::offset_of!(Entry<(), ()>, usage);
 impl<K, V> Entry<K, V> {
     /// The rest of the entry. (No entry is ever shared that lies elsewhere than where [`Newcomer::write`] has put it.)
     #[inline(always)]
-    pub(crate) fn aside(&self) -> &Aside {
+    pub(crate) fn cold(&self) -> &Cold {
         #[cfg(tux_loom)]
-        return &self.aside;
+        return &self.cold;
         // SAFETY: written before the entry could be shared, and there as long as it is.
         #[cfg(not(tux_loom))]
         unsafe {
-            &*Blocks::aside(self)
+            &*EntryLayout::cold(self)
         }
     }
 
     #[inline(always)]
     pub(crate) fn hash(&self) -> Hash {
-        self.aside().hash()
+        self.cold().hash()
     }
 
     #[inline(always)]
@@ -214,7 +214,7 @@ impl<K, V> Entry<K, V> {
     pub(crate) fn prefetch_all(entry: *const Self) {
         Self::prefetch(entry);
         #[cfg(not(tux_loom))]
-        Blocks::prefetch(entry);
+        EntryLayout::prefetch(entry);
     }
 
     /// Whether no clear has ended the entry.

@@ -6,13 +6,13 @@ use crate::sync::{AtomicU8, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
-    /// In a lane, without a room of its own; any thread may kill it.
+    /// In a slot, without a permit of its own; any thread may kill it.
     Pending = 0,
     /// Readers may return it.
     Live = 1,
     /// Killed by another insert of the same key, which may itself not have come through.
     Overtaken = 2,
-    /// Killed by an invalidation, for its lane, or by its owner.
+    /// Killed by an invalidation, for its slot, or by its owner.
     Cancelled = 4,
 }
 
@@ -54,7 +54,7 @@ impl PhaseWord {
         self.0.load(Ordering::Acquire) & 1 != 0
     }
 
-    /// Whether it is LIVE, and the source of its room does not name it any longer. Acquire: pairs with the Release of whoever saw to
+    /// Whether it is LIVE, and the source of its permit does not name it any longer. Acquire: pairs with the Release of whoever saw to
     /// that.
     #[inline(always)]
     pub(crate) fn is_settled(&self) -> bool {

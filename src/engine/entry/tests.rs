@@ -54,13 +54,13 @@ fn what_is_settled_is_live_and_stays_so() {
 #[test]
 fn a_small_entry_is_32_bytes() {
     assert_eq!(size_of::<Entry<u64, u64>>(), 32);
-    assert_eq!(size_of::<Aside>(), 12);
+    assert_eq!(size_of::<Cold>(), 12);
 }
 
-/// An entry of M has no place in the ring, and an unsettled one has the number of a lane there: neither is handed on.
+/// An entry of main has no place in the ring, and an unsettled one has the number of a slot there: neither is handed on.
 #[test]
-fn only_a_settled_entry_of_s_hands_its_place_on() {
-    let due = Due {
+fn only_a_settled_entry_of_small_hands_its_place_on() {
+    let lifetime = Lifetime {
         deadline: Deadline::NEVER,
         generation: 0,
     };
@@ -69,23 +69,23 @@ fn only_a_settled_entry_of_s_hands_its_place_on() {
         Lone::new(Newcomer::new(
             Phase::Live,
             hash,
-            due,
-            Standing::new(0, 0),
+            lifetime,
+            PolicyMeta::new(0, 0),
             1_u64,
             1_u64,
         ))
     };
-    for (in_m, settled) in [(false, true), (false, false), (true, true), (true, false)] {
+    for (in_main, settled) in [(false, true), (false, false), (true, true), (true, false)] {
         let entry = make();
-        entry.aside().aux.store(7, Ordering::Relaxed);
-        if in_m {
-            entry.queue.store(IN_M, Ordering::Relaxed);
+        entry.cold().aux.store(7, Ordering::Relaxed);
+        if in_main {
+            entry.queue.store(IN_MAIN, Ordering::Relaxed);
         }
         if !settled {
             entry.phase.unsettle();
         }
-        let standing = Standing::of(&entry);
-        assert_eq!(standing.aux, if in_m || !settled { u32::MAX } else { 7 });
-        assert_eq!(standing.is_in_m(), in_m);
+        let meta = PolicyMeta::of(&entry);
+        assert_eq!(meta.aux, if in_main || !settled { u32::MAX } else { 7 });
+        assert_eq!(meta.is_in_main(), in_main);
     }
 }

@@ -19,7 +19,7 @@ const WAYS: usize = 10;
 pub(crate) const REACH: u64 = 3;
 
 const SEQ: u32 = 23;
-const S_SEQ: u32 = 15;
+const SMALL_SEQ: u32 = 15;
 const EPOCH: u32 = Usage::MAX_EPOCH;
 
 /// Ten ghosts in one cache line.
@@ -27,7 +27,7 @@ const EPOCH: u32 = Usage::MAX_EPOCH;
 struct Set {
     /// Sixteen bits each: ten fingerprints (0: no ghost), then the way to be written next.
     fingerprints: [AtomicU64; 3],
-    /// Origin (1 bit), eviction number (8), S eviction number (8), epoch of the last access (15, of which 14 are used).
+    /// Origin (1 bit), eviction number (8), small eviction number (8), epoch of the last access (15, of which 14 are used).
     dates: [AtomicU32; WAYS],
 }
 
@@ -88,31 +88,31 @@ pub(crate) struct Ghosts {
     sets: Zeros<Set>,
     /// Evictions per unit of the eviction number, as a power of two: a thirty-second of the capacity or a little more.
     unit: u32,
-    /// Evictions from S per unit of the S eviction number: a fortieth of the capacity or a little more.
-    s_unit: u32,
+    /// Evictions from small per unit of the small eviction number: a fortieth of the capacity or a little more.
+    small_unit: u32,
 }
 
 /// What is known of a key that was here before. Ages in evictions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ghost {
     pub(crate) age: u64,
-    /// It was evicted from S.
-    pub(crate) from_s: bool,
-    /// Evictions from S since.
-    pub(crate) s_age: u64,
+    /// It was evicted from small.
+    pub(crate) from_small: bool,
+    /// Evictions from small since.
+    pub(crate) small_age: u64,
     /// Epochs since its last access.
     pub(crate) idle: u32,
 }
 
 /// The evictions of a [`Ghosts::remember`], as its date has them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stamp(pub(crate) u32);
+pub(crate) struct GhostStamp(pub(crate) u32);
 
 /// The clock's counters that ghosts are dated with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dates {
     pub(crate) evictions: u64,
-    pub(crate) s_evictions: u64,
+    pub(crate) small_evictions: u64,
     pub(crate) epoch: u32,
 }
 
@@ -131,7 +131,7 @@ impl Ghosts {
         Some(Self {
             sets: Zeros::new((5 * capacity).div_ceil(24))?,
             unit: (capacity / 32).max(1).next_power_of_two().trailing_zeros(),
-            s_unit: (capacity / 40).max(1).next_power_of_two().trailing_zeros(),
+            small_unit: (capacity / 40).max(1).next_power_of_two().trailing_zeros(),
         })
     }
 
@@ -167,30 +167,31 @@ impl Ghosts {
         set.set_fingerprint(way, 0);
         let date = set.dates[way].load(Ordering::Relaxed);
         let now = now();
-        let s_units = low(now.s_evictions >> self.s_unit).wrapping_sub(date >> S_SEQ) & 0xff;
+        let small_units =
+            low(now.small_evictions >> self.small_unit).wrapping_sub(date >> SMALL_SEQ) & 0xff;
         Some(Ghost {
             age: u64::from(self.units(date, now)) << self.unit,
-            from_s: date >> 31 == 1,
-            s_age: u64::from(s_units) << self.s_unit,
+            from_small: date >> 31 == 1,
+            small_age: u64::from(small_units) << self.small_unit,
             idle: now.epoch.wrapping_sub(date) & EPOCH,
         })
     }
 
     /// The part of a date that all ghosts have in common that are remembered after so many evictions.
-    pub(crate) fn stamp(&self, evictions: u64, s_evictions: u64) -> Stamp {
-        Stamp(
+    pub(crate) fn stamp(&self, evictions: u64, small_evictions: u64) -> GhostStamp {
+        GhostStamp(
             (low(evictions >> self.unit) & 0xff) << SEQ
-                | (low(s_evictions >> self.s_unit) & 0xff) << S_SEQ,
+                | (low(small_evictions >> self.small_unit) & 0xff) << SMALL_SEQ,
         )
     }
 
     /// Remembers a key that was last used in the epoch `last_access`.
     #[inline(always)]
-    pub(crate) fn remember(&self, hash: Hash, from_s: bool, last_access: u32, now: Stamp) {
+    pub(crate) fn remember(&self, hash: Hash, from_small: bool, last_access: u32, now: GhostStamp) {
         debug_assert!(last_access <= EPOCH);
         let set = self.set(hash);
         let way = set.next_way();
-        let date = u32::from(from_s) << 31 | now.0 | last_access;
+        let date = u32::from(from_small) << 31 | now.0 | last_access;
         set.dates[way].store(date, Ordering::Relaxed);
         set.set_fingerprint(way, Self::fingerprint(hash));
     }
@@ -218,22 +219,22 @@ mod tests {
         let hash = Hash::new(0x1234_5678_abcd_0000);
         let then = Dates {
             evictions: 1_000_000,
-            s_evictions: 500_000,
+            small_evictions: 500_000,
             epoch: 70_000,
         };
         let remember = |hash, last_access, then: Dates| {
-            let stamp = ghosts.stamp(then.evictions, then.s_evictions);
+            let stamp = ghosts.stamp(then.evictions, then.small_evictions);
             ghosts.remember(hash, true, last_access & EPOCH, stamp);
         };
         remember(hash, then.epoch - 10, then);
         let now = Dates {
             evictions: 1_000_060,
-            s_evictions: 500_002,
+            small_evictions: 500_002,
             epoch: 70_001,
         };
         let ghost = ghosts.take(hash, || now).unwrap();
         assert_eq!(
-            (ghost.age, ghost.from_s, ghost.s_age, ghost.idle),
+            (ghost.age, ghost.from_small, ghost.small_age, ghost.idle),
             (60, true, 2, 11)
         );
         assert!(ghosts.take(hash, || now).is_none());
@@ -243,11 +244,11 @@ mod tests {
     #[test]
     fn ages_are_counted_in_units() {
         let ghosts = Ghosts::new(100_000).unwrap();
-        let (unit, s_unit) = (1 << ghosts.unit, 1 << ghosts.s_unit);
-        assert!(unit > 1_000 && s_unit > 1_000);
-        let at = |units: u64, s_units: u64| Dates {
+        let (unit, small_unit) = (1 << ghosts.unit, 1 << ghosts.small_unit);
+        assert!(unit > 1_000 && small_unit > 1_000);
+        let at = |units: u64, small_units: u64| Dates {
             evictions: units * unit,
-            s_evictions: s_units * s_unit,
+            small_evictions: small_units * small_unit,
             epoch: 0,
         };
         let hash = Hash::new(1 << 32 | 7 << 16);
@@ -256,10 +257,10 @@ mod tests {
             hash,
             true,
             0,
-            ghosts.stamp(then.evictions, then.s_evictions),
+            ghosts.stamp(then.evictions, then.small_evictions),
         );
         let ghost = ghosts.take(hash, || at(305, 703)).unwrap();
-        assert_eq!((ghost.age, ghost.s_age), (5 * unit, 3 * s_unit));
+        assert_eq!((ghost.age, ghost.small_age), (5 * unit, 3 * small_unit));
     }
 
     #[test]
@@ -268,7 +269,7 @@ mod tests {
         let hash = |n: u64| Hash::new((n + 1) << 16);
         let at = |n: u64| Dates {
             evictions: n,
-            s_evictions: 0,
+            small_evictions: 0,
             epoch: 0,
         };
         for n in 0..11 {

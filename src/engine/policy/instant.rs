@@ -1,7 +1,7 @@
 //! The time an operation works at.
 
 use super::Era;
-use crate::engine::entry::{Due, Entry};
+use crate::engine::entry::{Entry, Lifetime};
 use crate::time::Deadline;
 
 /// The instant an operation works at: the tick, and the era that a clear ends.
@@ -20,8 +20,8 @@ impl Instant {
 
     /// How an entry ends that is born now.
     #[inline(always)]
-    pub(crate) fn due(self, deadline: Deadline) -> Due {
-        Due {
+    pub(crate) fn lifetime(self, deadline: Deadline) -> Lifetime {
+        Lifetime {
             deadline,
             generation: self.era.generation(),
         }

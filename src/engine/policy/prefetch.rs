@@ -2,22 +2,22 @@
 
 use super::*;
 
-impl Clock {
+impl Policy {
     /// Asks the processor for what an insert of `hash` will need.
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: Hash) {
         self.ghosts.prefetch(hash);
     }
 
-    /// Asks the processor, when somebody has been chosen, for what the next evictions will need: first the bucket of an entry of S, then the
-    /// entry, then the set of its ghost. Without it a large cache waits for these one after the other.
+    /// Asks the processor, when somebody has been chosen, for what the next evictions will need: first the bucket of an entry of
+    /// small, then the entry, then the set of its ghost. Without it a large cache waits for these one after the other.
     #[inline(always)]
-    pub(crate) fn look_ahead<K, V>(&self, table: &Table<K, V>, part: &Part) {
+    pub(crate) fn look_ahead<K, V>(&self, table: &Table<K, V>, local: &PolicyLocal) {
         if !self.is_large || cfg!(tux_loom) {
             return;
         }
-        let ahead = |others| part.taken.ahead(others);
-        table.prefetch_lane(ahead(5));
+        let ahead = |others| local.taken.ahead(others);
+        table.prefetch_slot(ahead(5));
         // SAFETY: eviction happens inside a guard, and nothing is kept.
         unsafe {
             if let Some(entry) = table.occupant(ahead(2)) {
@@ -31,12 +31,12 @@ impl Clock {
 
     /// The same for the hand, which comes to a new bucket: the entries of the next one, and the one after that.
     #[inline]
-    pub(super) fn look_ahead_of_hand<K, V>(&self, table: &Table<K, V>, at: Lane) {
+    pub(super) fn look_ahead_of_hand<K, V>(&self, table: &Table<K, V>, at: Slot) {
         if cfg!(tux_loom) {
             return;
         }
-        let next = self.tour.after(at.bucket());
+        let next = self.sweep_order.after(at.bucket());
         table.prefetch_entries(next);
-        table.prefetch_lane(Lane::new(self.tour.after(next), 0));
+        table.prefetch_slot(Slot::new(self.sweep_order.after(next), 0));
     }
 }

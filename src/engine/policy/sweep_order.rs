@@ -2,17 +2,17 @@
 //!
 //! Swept in the order of the table, the stretch behind the hand would be empty and the one ahead of it crowded, since
 //! newcomers fall everywhere and victims leave at the hand; keys of the crowded stretch then stand hundreds of buckets
-//! from home (seen on a disk trace: 3 µs a miss). So the tour jumps by a stride that gives neighbouring buckets phases a
+//! from home (seen on a disk trace: 3 µs a miss). So the sweep jumps by a stride that gives neighbouring buckets phases a
 //! golden section of a lap apart, and every short stretch holds buckets of all phases.
 
-use crate::engine::table::{LANES, Lane};
+use crate::engine::table::{SLOTS, Slot};
 
 #[derive(Debug)]
-pub(crate) struct Tour {
+pub(crate) struct SweepOrder {
     pub(crate) buckets: u64,
-    /// From one bucket to the next on the tour.
+    /// From one bucket to the next on the sweep.
     stride: u64,
-    /// The inverse of the stride: bucket × phase mod buckets is its place on the tour.
+    /// The inverse of the stride: bucket × phase mod buckets is its place on the sweep.
     phase: u64,
 }
 
@@ -32,7 +32,7 @@ fn inverse(a: u64, n: u64) -> u64 {
     t.rem_euclid(n.cast_signed()).cast_unsigned()
 }
 
-impl Tour {
+impl SweepOrder {
     pub(crate) fn new(buckets: usize) -> Self {
         let buckets = buckets as u64;
         // The nearest number to the golden section of the table that is coprime to it.
@@ -49,17 +49,17 @@ impl Tour {
 
     #[inline]
     /// Steps of one lap.
-    pub(crate) fn lanes(&self) -> u32 {
-        u32::try_from(self.buckets * LANES as u64).unwrap_or(u32::MAX)
+    pub(crate) fn slots(&self) -> u32 {
+        u32::try_from(self.buckets * SLOTS as u64).unwrap_or(u32::MAX)
     }
 
-    /// The lane after `at`: within the bucket, then in the next bucket of the tour.
+    /// The slot after `at`: within the bucket, then in the next bucket of the sweep.
     #[inline]
-    pub(crate) fn next(&self, at: Lane) -> Lane {
-        if at.position() + 1 == LANES {
-            Lane::new(self.after(at.bucket()), 0)
+    pub(crate) fn next(&self, at: Slot) -> Slot {
+        if at.position() + 1 == SLOTS {
+            Slot::new(self.after(at.bucket()), 0)
         } else {
-            Lane(at.0 + 1)
+            Slot(at.0 + 1)
         }
     }
 
@@ -80,13 +80,13 @@ impl Tour {
         next
     }
 
-    /// How many buckets the tour visits from `hand` until it comes to `lane`.
+    /// How many buckets the sweep visits from `hand` until it comes to `slot`.
     #[inline]
-    pub(crate) fn buckets_ahead(&self, hand: Lane, lane: Lane) -> u64 {
-        let (lane, hand) = (lane.bucket() as u64, hand.bucket() as u64);
+    pub(crate) fn buckets_ahead(&self, hand: Slot, slot: Slot) -> u64 {
+        let (slot, hand) = (slot.bucket() as u64, hand.bucket() as u64);
         // Both are below the number of buckets.
-        let around = if lane < hand { self.buckets } else { 0 };
-        (lane + around - hand) * self.phase % self.buckets
+        let around = if slot < hand { self.buckets } else { 0 };
+        (slot + around - hand) * self.phase % self.buckets
     }
 }
 
@@ -96,19 +96,19 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn a_lap_visits_every_lane_once_and_knows_how_far_ahead_each_is() {
+    fn a_lap_visits_every_slot_once_and_knows_how_far_ahead_each_is() {
         for buckets in (1..200).chain([4096, 5003]) {
-            let tour = Tour::new(buckets);
-            let (mut at, mut seen) = (Lane(0), HashSet::new());
-            for step in 0..tour.lanes() {
-                assert!(seen.insert(at.0), "{buckets} buckets: lane {} twice", at.0);
+            let order = SweepOrder::new(buckets);
+            let (mut at, mut seen) = (Slot(0), HashSet::new());
+            for step in 0..order.slots() {
+                assert!(seen.insert(at.0), "{buckets} buckets: slot {} twice", at.0);
                 assert_eq!(
-                    tour.buckets_ahead(Lane(0), at),
-                    u64::from(step) / LANES as u64
+                    order.buckets_ahead(Slot(0), at),
+                    u64::from(step) / SLOTS as u64
                 );
-                at = tour.next(at);
+                at = order.next(at);
             }
-            assert_eq!(at, Lane(0));
+            assert_eq!(at, Slot(0));
         }
     }
 }

@@ -6,57 +6,57 @@ use std::ptr;
 
 /// One thread's place in the domain.
 #[derive(Debug)]
-pub(crate) struct Slot {
+pub(crate) struct Participant {
     activity: CachePadded<Activity>,
     /// Reclaimers run `membarrier`, so entering needs no fence instruction.
     light: bool,
-    /// Small, dense and unique among the slots: indexes per-thread tables.
+    /// Small, dense and unique among the participants: indexes per-thread tables.
     id: usize,
     pub(super) owned: AtomicBool,
-    pub(super) next: *mut Slot,
+    pub(super) next: *mut Participant,
 }
 
 /// What a thread tells the reclaimers; written by that thread only.
 #[derive(Debug)]
 struct Activity {
-    turn: Turn,
-    open: AtomicUsize,
-    laps: AtomicUsize,
+    pin: PinWord,
+    pin_depth: AtomicUsize,
+    unpins: AtomicUsize,
 }
 
 /// A thread's short guard, and the number by which it finds what it keeps for a cache.
 ///
-/// The low seven bits are the slot's number if that is quick, the next one is set inside the guard, and the rest count how
+/// The low seven bits are the participant's number if that is fast, the next one is set inside the guard, and the rest count how
 /// often it was left: entering and leaving are one addition each. The low eight together tell the number and whether the
 /// guard is free, so that a look-up asks once for both.
 #[derive(Debug)]
-struct Turn(AtomicUsize);
+struct PinWord(AtomicUsize);
 
 impl Activity {
     #[cfg(not(tux_loom))]
-    const fn new(turn: usize) -> Self {
+    const fn new(pin: usize) -> Self {
         Self {
-            turn: Turn(AtomicUsize::new(turn)),
-            open: AtomicUsize::new(0),
-            laps: AtomicUsize::new(0),
+            pin: PinWord(AtomicUsize::new(pin)),
+            pin_depth: AtomicUsize::new(0),
+            unpins: AtomicUsize::new(0),
         }
     }
 
     #[cfg(tux_loom)]
-    fn new(turn: usize) -> Self {
+    fn new(pin: usize) -> Self {
         Self {
-            turn: Turn(AtomicUsize::new(turn)),
-            open: AtomicUsize::new(0),
-            laps: AtomicUsize::new(0),
+            pin: PinWord(AtomicUsize::new(pin)),
+            pin_depth: AtomicUsize::new(0),
+            unpins: AtomicUsize::new(0),
         }
     }
 }
 
-impl Turn {
+impl PinWord {
     /// Set inside the guard.
-    const INSIDE: usize = QUICK_SLOTS;
+    const INSIDE: usize = FAST_PARTICIPANTS;
 
-    /// The number of its slot, and [`INSIDE`](Self::INSIDE). Only the slot's owner may call it.
+    /// The number of its participant, and [`INSIDE`](Self::INSIDE). Only the participant's owner may call it.
     #[inline(always)]
     fn own(&self) -> usize {
         #[cfg(not(any(tux_loom, tux_count)))]
@@ -66,27 +66,27 @@ impl Turn {
         return self.0.load(Ordering::Relaxed) % PLACES;
     }
 
-    /// Enters or leaves. Only the slot's owner may call it.
+    /// Enters or leaves. Only the participant's owner may call it.
     #[inline(always)]
     fn step(&self, order: Ordering) {
-        let turn = self.0.load(Ordering::Relaxed);
-        self.0.store(turn.wrapping_add(Self::INSIDE), order);
+        let pin = self.0.load(Ordering::Relaxed);
+        self.0.store(pin.wrapping_add(Self::INSIDE), order);
     }
 }
 
-// SAFETY: `light`, `id` and `next` never change after the slot is published; the rest is atomic.
-unsafe impl Sync for Slot {}
-// SAFETY: as above; nothing in a slot is tied to a thread.
-unsafe impl Send for Slot {}
+// SAFETY: `light`, `id` and `next` never change after the participant is published; the rest is atomic.
+unsafe impl Sync for Participant {}
+// SAFETY: as above; nothing in a participant is tied to a thread.
+unsafe impl Send for Participant {}
 
-/// What a seal saw of a thread that was inside: this turn, or so many laps and a guard open.
+/// What a seal saw of a thread that was inside: this pin word, or so many unpins and a guard open.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Inside {
-    Turn(usize),
-    Lap(usize),
+pub(super) enum SeenPin {
+    Word(usize),
+    Unpins(usize),
 }
 
-impl Slot {
+impl Participant {
     /// One that has an owner and is to be put into a list.
     pub(super) fn new(light: bool) -> Self {
         Self {
@@ -98,9 +98,9 @@ impl Slot {
         }
     }
 
-    pub(super) fn put_before(&mut self, next: *mut Slot, id: usize) {
+    pub(super) fn put_before(&mut self, next: *mut Participant, id: usize) {
         (self.next, self.id) = (next, id);
-        self.activity = CachePadded::new(Activity::new(id % QUICK_SLOTS));
+        self.activity = CachePadded::new(Activity::new(id % FAST_PARTICIPANTS));
     }
 
     /// Makes the caller the owner, if there is none. Acquire: what the former one did with it comes before.
@@ -112,32 +112,40 @@ impl Slot {
                 .is_ok()
     }
 
-    /// Whether a guard is open. Only the slot's owner may call it.
+    /// Whether a guard is open. Only the participant's owner may call it.
     pub(super) fn is_inside(&self) -> bool {
-        let Activity { turn, open, .. } = &*self.activity;
-        open.load(Ordering::Relaxed) != 0 || turn.own() & Turn::INSIDE != 0
+        let Activity { pin, pin_depth, .. } = &*self.activity;
+        pin_depth.load(Ordering::Relaxed) != 0 || pin.own() & PinWord::INSIDE != 0
     }
 
     /// What a reclaimer sees of open guards.
-    pub(super) fn seen_inside(&self) -> [Option<Inside>; 2] {
-        let Activity { turn, open, laps } = &*self.activity;
-        let turn = turn.0.load(Ordering::Acquire);
-        let in_turn = turn & Turn::INSIDE != 0 && !cfg!(tux_fault = "reclaim-turn-unseen");
-        let is_open = open.load(Ordering::Acquire) != 0;
+    pub(super) fn seen_inside(&self) -> [Option<SeenPin>; 2] {
+        let Activity {
+            pin,
+            pin_depth,
+            unpins,
+        } = &*self.activity;
+        let pin = pin.0.load(Ordering::Acquire);
+        let in_pin = pin & PinWord::INSIDE != 0 && !cfg!(tux_fault = "reclaim-pin-unseen");
+        let is_pinned = pin_depth.load(Ordering::Acquire) != 0;
         [
-            in_turn.then_some(Inside::Turn(turn)),
-            is_open.then(|| Inside::Lap(laps.load(Ordering::Acquire))),
+            in_pin.then_some(SeenPin::Word(pin)),
+            is_pinned.then(|| SeenPin::Unpins(unpins.load(Ordering::Acquire))),
         ]
     }
 
     /// Whether the thread may still be in the guards that were seen. Acquire pairs with the Release of who leaves: what the
     /// reader did inside happens before the free.
-    pub(super) fn is_still(&self, then: Inside) -> bool {
-        let Activity { turn, open, laps } = &*self.activity;
+    pub(super) fn is_still(&self, then: SeenPin) -> bool {
+        let Activity {
+            pin,
+            pin_depth,
+            unpins,
+        } = &*self.activity;
         match then {
-            Inside::Turn(then) => turn.0.load(Ordering::Acquire) == then,
-            Inside::Lap(then) => {
-                open.load(Ordering::Acquire) != 0 && laps.load(Ordering::Acquire) == then
+            SeenPin::Word(then) => pin.0.load(Ordering::Acquire) == then,
+            SeenPin::Unpins(then) => {
+                pin_depth.load(Ordering::Acquire) != 0 && unpins.load(Ordering::Acquire) == then
             }
         }
     }
@@ -145,14 +153,18 @@ impl Slot {
     /// Leaves every guard, for an owner that does not exist in this process (R4).
     #[cfg(not(tux_loom))]
     pub(super) fn leave_all(&self) {
-        let Activity { turn, open, laps } = &*self.activity;
-        if turn.own() & Turn::INSIDE != 0 {
-            turn.step(Ordering::Release);
+        let Activity {
+            pin,
+            pin_depth,
+            unpins,
+        } = &*self.activity;
+        if pin.own() & PinWord::INSIDE != 0 {
+            pin.step(Ordering::Release);
         }
-        if open.load(Ordering::Relaxed) != 0 {
-            open.store(0, Ordering::Release);
-            laps.store(
-                laps.load(Ordering::Relaxed).wrapping_add(1),
+        if pin_depth.load(Ordering::Relaxed) != 0 {
+            pin_depth.store(0, Ordering::Release);
+            unpins.store(
+                unpins.load(Ordering::Relaxed).wrapping_add(1),
                 Ordering::Release,
             );
         }
@@ -162,19 +174,19 @@ impl Slot {
         self.id
     }
 
-    /// Enters a guard. Only the slot's owner may call it. Guards nest, and may be left in any order.
+    /// Enters a guard. Only the participant's owner may call it. Guards nest, and may be left in any order.
     #[inline(always)]
     pub(crate) fn enter(&self) -> Guard<'_> {
-        let guard = self.open();
+        let guard = self.pin();
         self.fence();
         guard
     }
 
-    /// Enters the short guard; `None` inside it. Only the slot's owner may call it.
+    /// Enters the short guard; `None` inside it. Only the participant's owner may call it.
     #[cfg(any(test, tux_loom))]
-    pub(crate) fn enter_turn(&self) -> Option<TurnGuard<'_>> {
-        let is_free = self.activity.turn.own() & Turn::INSIDE == 0;
-        (is_free || cfg!(tux_fault = "reclaim-turn-nested")).then(|| {
+    pub(crate) fn try_pin(&self) -> Option<PinGuard<'_>> {
+        let is_free = self.activity.pin.own() & PinWord::INSIDE == 0;
+        (is_free || cfg!(tux_fault = "reclaim-pin-nested")).then(|| {
             let guard = self.step_in();
             self.fence();
             guard
@@ -195,32 +207,32 @@ impl Slot {
     ///
     /// # Safety
     ///
-    /// It was [handed over](TurnGuard::hand_over), and is taken over once.
+    /// It was [handed over](PinGuard::keep_pinned), and is taken over once.
     #[inline(always)]
-    pub(crate) unsafe fn take_over_turn(&self) -> TurnGuard<'_> {
+    pub(crate) unsafe fn resume_pin(&self) -> PinGuard<'_> {
         // No assertion counts as an access.
-        debug_assert!(cfg!(tux_count) || self.activity.turn.own() & Turn::INSIDE != 0);
-        TurnGuard {
-            turn: &self.activity.turn,
+        debug_assert!(cfg!(tux_count) || self.activity.pin.own() & PinWord::INSIDE != 0);
+        PinGuard {
+            pin: &self.activity.pin,
             not_send: PhantomData,
         }
     }
 
     #[inline(always)]
-    fn step_in(&self) -> TurnGuard<'_> {
-        // Release, and ordered before the reads that follow, as in `open`.
-        self.activity.turn.step(Ordering::Release);
-        TurnGuard {
-            turn: &self.activity.turn,
+    fn step_in(&self) -> PinGuard<'_> {
+        // Release, and ordered before the reads that follow, as in `pin_depth`.
+        self.activity.pin.step(Ordering::Release);
+        PinGuard {
+            pin: &self.activity.pin,
             not_send: PhantomData,
         }
     }
 
-    /// The slot of a thread that has none: always inside its turn.
+    /// The participant of a thread that has none: always inside its short guard.
     #[cfg(not(tux_loom))]
-    pub(crate) const fn nobody() -> Self {
+    pub(crate) const fn unregistered() -> Self {
         Self {
-            activity: CachePadded::new(Activity::new(Turn::INSIDE)),
+            activity: CachePadded::new(Activity::new(PinWord::INSIDE)),
             light: true,
             id: usize::MAX,
             owned: AtomicBool::new(true),
@@ -229,43 +241,44 @@ impl Slot {
     }
 
     #[inline(always)]
-    fn open(&self) -> Guard<'_> {
-        let open = &self.activity.open;
-        // Release is more than is needed: who reads this number and frees nevertheless has read a new lap too, which
+    fn pin(&self) -> Guard<'_> {
+        let pin_depth = &self.activity.pin_depth;
+        // Release is more than is needed: who reads this number and frees nevertheless has read a new count of unpins too, which
         // carries what the guards before have read. The caller's fence orders it before the reads that follow.
-        open.store(
-            open.load(Ordering::Relaxed).wrapping_add(1),
+        pin_depth.store(
+            pin_depth.load(Ordering::Relaxed).wrapping_add(1),
             Ordering::Release,
         );
         Guard {
-            slot: self,
+            participant: self,
             not_send: PhantomData,
         }
     }
 }
 
-/// A slot that needs no fence and whose number is below [`QUICK_SLOTS`], or [nobody's](Slot::nobody): known once, so that
-/// hits need not look.
+/// A participant that needs no fence and whose number is below [`FAST_PARTICIPANTS`], or [nobody's](Participant::nobody): known
+/// once, so that hits need not look.
 #[derive(Clone, Copy)]
-pub(crate) struct Quick(&'static Slot, PhantomData<*const ()>);
+pub(crate) struct Fast(&'static Participant, PhantomData<*const ()>);
 
-/// How many slots can be quick.
-pub(crate) const QUICK_SLOTS: usize = 128;
-/// How many [places](Quick::place) there are.
-pub(crate) const PLACES: usize = 2 * QUICK_SLOTS;
+/// How many participants can be fast.
+pub(crate) const FAST_PARTICIPANTS: usize = 128;
+/// How many [places](Fast::place) there are.
+pub(crate) const PLACES: usize = 2 * FAST_PARTICIPANTS;
 
-impl Quick {
-    pub(crate) fn of(slot: &'static Slot) -> Option<Self> {
-        (slot.light && slot.id < QUICK_SLOTS).then_some(Self(slot, PhantomData))
+impl Fast {
+    pub(crate) fn of(participant: &'static Participant) -> Option<Self> {
+        (participant.light && participant.id < FAST_PARTICIPANTS)
+            .then_some(Self(participant, PhantomData))
     }
 
-    /// The quick slot of a thread that has none.
+    /// The fast participant of a thread that has none.
     #[cfg(not(tux_loom))]
-    pub(crate) const fn nobody(nobody: &'static Slot) -> Self {
-        Self(nobody, PhantomData)
+    pub(crate) const fn unregistered(unregistered: &'static Participant) -> Self {
+        Self(unregistered, PhantomData)
     }
 
-    pub(crate) fn slot(self) -> &'static Slot {
+    pub(crate) fn participant(self) -> &'static Participant {
         self.0
     }
 
@@ -273,25 +286,25 @@ impl Quick {
     #[inline(always)]
     pub(crate) fn enter(self) -> Guard<'static> {
         debug_assert!(self.0.light);
-        let guard = self.0.open();
+        let guard = self.0.pin();
         compiler_fence(Ordering::SeqCst);
         guard
     }
 
-    /// The slot's number, which is below [`QUICK_SLOTS`], while it is outside its turn; inside, and for nobody's slot, one
-    /// from there on, but below [`PLACES`].
+    /// The participant's number, which is below [`FAST_PARTICIPANTS`], while it is outside its short guard; inside, and for
+    /// nobody's participant, one from there on, but below [`PLACES`].
     #[inline(always)]
     pub(crate) fn place(self) -> usize {
-        self.0.activity.turn.own()
+        self.0.activity.pin.own()
     }
 
-    /// Enters the short guard, if its [`place`](Self::place) is below [`QUICK_SLOTS`].
+    /// Enters the short guard, if its [`place`](Self::place) is below [`FAST_PARTICIPANTS`].
     ///
     /// # Safety
     ///
     /// That is so.
     #[inline(always)]
-    pub(crate) unsafe fn enter_turn(self) -> TurnGuard<'static> {
+    pub(crate) unsafe fn try_pin(self) -> PinGuard<'static> {
         debug_assert!(self.0.light);
         let guard = self.0.step_in();
         compiler_fence(Ordering::SeqCst);
@@ -299,24 +312,25 @@ impl Quick {
     }
 }
 
-/// A slot that needs no fence and whose number is not below [`QUICK_SLOTS`].
+/// A participant that needs no fence and whose number is not below [`FAST_PARTICIPANTS`].
 #[derive(Clone, Copy)]
-pub(crate) struct Far(&'static Slot, PhantomData<*const ()>);
+pub(crate) struct Far(&'static Participant, PhantomData<*const ()>);
 
 impl Far {
-    pub(crate) fn of(slot: &'static Slot) -> Option<Self> {
-        (slot.light && slot.id >= QUICK_SLOTS).then_some(Self(slot, PhantomData))
+    pub(crate) fn of(participant: &'static Participant) -> Option<Self> {
+        (participant.light && participant.id >= FAST_PARTICIPANTS)
+            .then_some(Self(participant, PhantomData))
     }
 
     #[inline(always)]
-    pub(crate) fn slot(self) -> &'static Slot {
+    pub(crate) fn participant(self) -> &'static Participant {
         self.0
     }
 
     /// Enters the short guard; `None` inside it.
     #[inline(always)]
-    pub(crate) fn enter_turn(self) -> Option<TurnGuard<'static>> {
-        if self.0.activity.turn.own() & Turn::INSIDE != 0 {
+    pub(crate) fn try_pin(self) -> Option<PinGuard<'static>> {
+        if self.0.activity.pin.own() & PinWord::INSIDE != 0 {
             return None;
         }
         let guard = self.0.step_in();
@@ -327,25 +341,25 @@ impl Far {
 
 /// A [`Guard`] of which there is only one at a time. Not `Send`.
 #[derive(Debug)]
-pub(crate) struct TurnGuard<'s> {
-    turn: &'s Turn,
+pub(crate) struct PinGuard<'s> {
+    pin: &'s PinWord,
     not_send: PhantomData<*const ()>,
 }
 
-impl TurnGuard<'_> {
-    /// Stays inside, for who [takes it over](Slot::take_over_turn).
+impl PinGuard<'_> {
+    /// Stays inside, for who [takes it over](Participant::resume_pin).
     #[inline(always)]
-    pub(crate) fn hand_over(self) {
-        if !cfg!(tux_fault = "reclaim-turn-dropped") {
+    pub(crate) fn keep_pinned(self) {
+        if !cfg!(tux_fault = "reclaim-pin-dropped") {
             std::mem::forget(self);
         }
     }
 }
 
-impl Drop for TurnGuard<'_> {
+impl Drop for PinGuard<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.turn.step(leaving());
+        self.pin.step(leaving());
     }
 }
 
@@ -362,19 +376,21 @@ fn leaving() -> Ordering {
 /// Entries loaded while it lives stay allocated. Not `Send`.
 #[derive(Debug)]
 pub(crate) struct Guard<'s> {
-    slot: &'s Slot,
+    participant: &'s Participant,
     not_send: PhantomData<*const ()>,
 }
 
 impl Drop for Guard<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        let Activity { open, laps, .. } = &*self.slot.activity;
+        let Activity {
+            pin_depth, unpins, ..
+        } = &*self.participant.activity;
         let order = leaving();
-        let left = open.load(Ordering::Relaxed).wrapping_sub(1);
-        open.store(left, order);
-        if left == 0 || cfg!(tux_fault = "reclaim-lap-nested") {
-            laps.store(laps.load(Ordering::Relaxed).wrapping_add(1), order);
+        let left = pin_depth.load(Ordering::Relaxed).wrapping_sub(1);
+        pin_depth.store(left, order);
+        if left == 0 || cfg!(tux_fault = "reclaim-unpin-nested") {
+            unpins.store(unpins.load(Ordering::Relaxed).wrapping_add(1), order);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::sync::{AtomicI64, AtomicU64, CachePadded, Ordering, StdArc as Arc};
 pub(crate) struct Batches {
     /// Those of a thread among many.
     least: usize,
-    /// Those of the first slot's thread; the second one has half as many, the third one a third.
+    /// Those of the first participant's thread; the second one has half as many, the third one a third.
     first: usize,
 }
 
@@ -29,8 +29,8 @@ impl Batches {
         }
     }
 
-    pub(in crate::engine) fn of(self, slot: usize) -> usize {
-        self.least.max(self.first / (slot + 1))
+    pub(in crate::engine) fn of(self, participant: usize) -> usize {
+        self.least.max(self.first / (participant + 1))
     }
 }
 
@@ -131,8 +131,8 @@ impl Budget {
 /// What a thread's part is made with.
 pub(crate) struct Supply<K, V> {
     pub(crate) batches: Batches,
-    /// How many threads may have a victim's room in hand (see `bounded::admit`).
-    pub(crate) hands: usize,
+    /// How many threads may hold a victim's permit (see `bounded::admit`).
+    pub(crate) holders: usize,
     /// Where the memory of entries comes from.
     pub(crate) slab: Arc<Slab<K, V>>,
     pub(crate) budget: Budget,
@@ -143,13 +143,13 @@ pub(crate) struct Supply<K, V> {
 impl<K, V> Supply<K, V> {
     pub(crate) fn new(
         slab: Arc<Slab<K, V>>,
-        hands: usize,
+        holders: usize,
         batches: Batches,
         budget: Budget,
     ) -> Arc<Self> {
         Arc::new(Self {
             batches,
-            hands,
+            holders,
             slab,
             budget,
             none: Bag::with_room(0),

@@ -47,7 +47,7 @@ fn nested_guards_leave_with_the_outermost() {
 }
 
 #[test]
-fn slots_are_reused_unless_a_guard_was_leaked() {
+fn participants_are_reused_unless_a_guard_was_leaked() {
     both_forms(|domain| {
         let a = domain.acquire();
         domain.release(a);
@@ -64,17 +64,17 @@ fn slots_are_reused_unless_a_guard_was_leaked() {
 fn r3_a_batch_waits_for_turns_and_for_nesting_guards() {
     both_forms(|domain| {
         let a = domain.acquire();
-        let turn = a.enter_turn();
-        assert!(turn.is_some() && a.enter_turn().is_none());
-        let mut of_turn = domain.seal();
+        let pin = a.try_pin();
+        assert!(pin.is_some() && a.try_pin().is_none());
+        let mut of_pin = domain.seal();
         let nested = a.enter();
         let mut of_both = domain.seal();
-        drop(turn);
-        assert!(of_turn.has_elapsed() && !of_both.has_elapsed());
-        let again = a.enter_turn();
+        drop(pin);
+        assert!(of_pin.has_elapsed() && !of_both.has_elapsed());
+        let again = a.try_pin();
         assert!(again.is_some());
         drop(nested);
-        assert!(of_both.has_elapsed(), "this turn is another one");
+        assert!(of_both.has_elapsed(), "this pin is another one");
         domain.release(a);
         assert!(!ptr::eq(a, domain.acquire()), "a guard is open");
         drop(again);
@@ -85,26 +85,29 @@ fn r3_a_batch_waits_for_turns_and_for_nesting_guards() {
 
 /// The owner-only tables are indexed by it.
 #[test]
-fn slots_have_numbers_of_their_own() {
+fn participants_have_numbers_of_their_own() {
     both_forms(|domain| {
-        let slots = [domain.acquire(), domain.acquire(), domain.acquire()];
-        assert_eq!(slots.map(Slot::id), [0, 1, 2]);
-        domain.release(slots[1]);
-        assert!(ptr::eq(domain.acquire(), slots[1]));
+        let participants = [domain.acquire(), domain.acquire(), domain.acquire()];
+        assert_eq!(participants.map(Participant::id), [0, 1, 2]);
+        domain.release(participants[1]);
+        assert!(ptr::eq(domain.acquire(), participants[1]));
         assert_eq!(domain.acquire().id(), 3);
     });
 }
 
-/// The hit path indexes by a quick slot's number without a look, and enters it without a fence.
+/// The hit path indexes by a fast participant's number without a look, and enters it without a fence.
 #[test]
-fn quick_slots_are_light_and_their_numbers_bounded() {
+fn fast_participants_are_light_and_their_numbers_bounded() {
     static LIGHT: Domain = Domain::new(|| true);
     static FENCED: Domain = Domain::new(|| false);
-    for id in 0..QUICK_SLOTS + 2 {
-        let quick = Quick::of(LIGHT.acquire());
-        assert_eq!(quick.map(Quick::place), (id < QUICK_SLOTS).then_some(id));
+    for id in 0..FAST_PARTICIPANTS + 2 {
+        let fast = Fast::of(LIGHT.acquire());
+        assert_eq!(
+            fast.map(Fast::place),
+            (id < FAST_PARTICIPANTS).then_some(id)
+        );
     }
-    assert!(Quick::of(FENCED.acquire()).is_none());
+    assert!(Fast::of(FENCED.acquire()).is_none());
 }
 
 #[cfg(target_os = "linux")]

@@ -1,16 +1,16 @@
 //! One cache line of the table.
 
-use super::LANES;
+use super::SLOTS;
 use super::word::Word;
 use crate::engine::arch::prefetch::prefetch;
 use crate::engine::arch::zeros::Zeroed;
 use crate::engine::entry::{Entry, Hash};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
-/// What stands in a lane.
-pub(super) struct Place<K, V>(AtomicPtr<Entry<K, V>>);
+/// What stands in a slot.
+pub(super) struct SlotWord<K, V>(AtomicPtr<Entry<K, V>>);
 
-impl<K, V> Place<K, V> {
+impl<K, V> SlotWord<K, V> {
     #[inline(always)]
     pub(super) fn load(&self, order: Ordering) -> Word<K, V> {
         Word(self.0.load(order))
@@ -35,11 +35,11 @@ impl<K, V> Place<K, V> {
 #[repr(C, align(64))]
 pub(super) struct Bucket<K, V> {
     pub(super) hints: AtomicU64,
-    pub(super) lanes: [Place<K, V>; LANES],
+    pub(super) slots: [SlotWord<K, V>; SLOTS],
 }
 
 impl<K, V> Bucket<K, V> {
-    /// Writes the hint byte of a lane. Plain load and store: a lost hint only costs a slower hit or insert.
+    /// Writes the hint byte of a slot. Plain load and store: a lost hint only costs a slower hit or insert.
     #[inline(always)]
     pub(super) fn set_hint(&self, position: usize, of: u64) {
         let byte = 0xff << (position * 8);
@@ -55,10 +55,10 @@ impl<K, V> Bucket<K, V> {
 unsafe impl<K, V> Zeroed for Bucket<K, V> {
     #[cfg(tux_loom)]
     fn zero() -> Self {
-        let empty = |_| Place(AtomicPtr::new(std::ptr::null_mut()));
+        let empty = |_| SlotWord(AtomicPtr::new(std::ptr::null_mut()));
         Self {
             hints: AtomicU64::new(0),
-            lanes: std::array::from_fn(empty),
+            slots: std::array::from_fn(empty),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Which of a bucket's hint bytes are those of a hash.
 
-use super::LANES;
+use super::SLOTS;
 use crate::engine::arch::matching_bytes;
 
-/// A mask with bit i set where byte i of both words is equal. The top byte is no lane.
+/// A mask with bit i set where byte i of both words is equal. The top byte is no slot.
 #[inline(always)]
 pub(crate) fn matching(hints: u64, hash: u64) -> u32 {
-    matching_bytes(hints, hash) & ((1 << LANES) - 1)
+    matching_bytes(hints, hash) & ((1 << SLOTS) - 1)
 }
 
 #[cfg(all(test, not(tux_loom)))]

@@ -1,21 +1,22 @@
-//! The fixed-capacity hash table of bounded caches: cache-line buckets of seven lanes.
+//! The fixed-capacity hash table of bounded caches: cache-line buckets of seven slots.
 //!
-//! A bucket is one cache line: seven lane words and a word of seven *hint bytes*, for each lane another byte of the hash. Lanes
-//! are the truth, changed by single exchanges; hints only say where to look first. They are written with plain
-//! stores, may be stale or lost, and are repaired by the reader that notices; zero means free, or says nothing. So a hit reads the hint word, one lane
-//! and the entry; a miss compares the seven lane tags as well (all in the same line) and looks at
-//! `passed`.
+//! A bucket is one cache line: seven slot words and a word of seven *hint bytes*, for each slot another byte of the hash. Slots
+//! are the truth, changed by single exchanges; hints only say where to look first. They are written with plain stores, may be
+//! stale or lost, and are repaired by the reader that notices; zero means free, or says nothing. So a hit reads the hint word,
+//! one slot and the entry; a miss compares the seven slot tags as well (all in the same line) and looks at
+//! `displacements`.
 //!
-//! A key whose home bucket is full goes to the next bucket with a free lane. Each bucket it passes counts it in
-//! `passed` *before* the entry is published; a search goes on behind a bucket only while that count is not zero.
+//! A key whose home bucket is full goes to the next bucket with a free slot. Each bucket it passes counts it in
+//! `displacements` *before* the entry is published; a search goes on behind a bucket only while that count is not zero.
 //! Counts stick at 255.
 //!
-//! Lanes number twice the capacity, seven entries to two buckets when full. What bounds the cache is not lanes but rooms (see `capacity`).
+//! Slots number twice the capacity, seven entries to two buckets when full. What bounds the cache is not slots but permits (see
+//! `capacity`).
 
 use crate::engine::arch::prefetch::prefetch;
 use crate::engine::arch::zeros::Zeros;
 use crate::engine::entry::{Entry, Hash};
-use crate::engine::table::word::{Kind, Word};
+use crate::engine::table::word::{Word, WordKind};
 use crate::sync::{AtomicU8, Ordering};
 
 mod bucket;
@@ -26,12 +27,12 @@ mod slot;
 pub(crate) mod word;
 
 pub(crate) use bucket::Home;
-use bucket::{Bucket, Place};
+use bucket::{Bucket, SlotWord};
 use hints::matching;
 pub(crate) use probe::Near;
 use size::buckets_for;
-pub(crate) use size::{LANES, MAX_CAPACITY};
-pub(crate) use slot::Lane;
+pub(crate) use size::{MAX_CAPACITY, SLOTS};
+pub(crate) use slot::Slot;
 
 /// How far along its path a search trusts hints before it compares the tags of all of it.
 const HINTED_BUCKETS: usize = 3;
@@ -40,11 +41,11 @@ const HINTED_BUCKETS: usize = 3;
 pub(crate) struct Table<K, V> {
     buckets: Zeros<Bucket<K, V>>,
     /// How many entries have gone past each bucket; 255 sticks.
-    passed: Zeros<AtomicU8>,
+    displacements: Zeros<AtomicU8>,
 }
 
 /// An entry and where it stands.
-pub(crate) type Found<'g, K, V> = (Lane, Word<K, V>, &'g Entry<K, V>);
+pub(crate) type Found<'g, K, V> = (Slot, Word<K, V>, &'g Entry<K, V>);
 
 impl<K, V> Table<K, V> {
     /// A table for `capacity` entries; `None` if the memory is not to be had. Untouched pages cost nothing.
@@ -53,7 +54,7 @@ impl<K, V> Table<K, V> {
         let buckets = buckets_for(capacity);
         Some(Self {
             buckets: Zeros::new(buckets)?,
-            passed: Zeros::new(buckets)?,
+            displacements: Zeros::new(buckets)?,
         })
     }
 
@@ -61,9 +62,9 @@ impl<K, V> Table<K, V> {
         self.buckets.len()
     }
 
-    /// Whether there is such a lane.
-    pub(crate) fn has(&self, lane: Lane) -> bool {
-        lane.bucket() < self.buckets.len() && lane.position() < LANES
+    /// Whether there is such a slot.
+    pub(crate) fn has(&self, slot: Slot) -> bool {
+        slot.bucket() < self.buckets.len() && slot.position() < SLOTS
     }
 
     /// Below the number of buckets.
@@ -92,8 +93,8 @@ impl<K, V> Table<K, V> {
     }
 
     #[inline]
-    fn distance(&self, hash: Hash, lane: Lane) -> usize {
-        let (home, at) = (self.home(hash), lane.bucket());
+    fn distance(&self, hash: Hash, slot: Slot) -> usize {
+        let (home, at) = (self.home(hash), slot.bucket());
         if at >= home {
             at - home
         } else {
@@ -102,45 +103,45 @@ impl<K, V> Table<K, V> {
     }
 
     #[inline(always)]
-    pub(crate) fn load(&self, lane: Lane) -> Word<K, V> {
+    pub(crate) fn load(&self, slot: Slot) -> Word<K, V> {
         // Acquire pairs with the Release of the exchange that put the word there: the entry's fields are visible.
-        self.place(lane).load(Ordering::Acquire)
+        self.place(slot).load(Ordering::Acquire)
     }
 
-    /// Numbers of lanes are those of this table: who keeps one in a shared word asks [`has`](Self::has).
+    /// Numbers of slots are those of this table: who keeps one in a shared word asks [`has`](Self::has).
     #[inline(always)]
-    fn place(&self, lane: Lane) -> &Place<K, V> {
-        debug_assert!(self.has(lane), "{lane:?} is not of this table");
+    fn place(&self, slot: Slot) -> &SlotWord<K, V> {
+        debug_assert!(self.has(slot), "{slot:?} is not of this table");
         // SAFETY: see above.
         unsafe {
-            let bucket = self.buckets.get_unchecked(lane.bucket());
-            bucket.lanes.get_unchecked(lane.position())
+            let bucket = self.buckets.get_unchecked(slot.bucket());
+            bucket.slots.get_unchecked(slot.position())
         }
     }
 
-    /// Whether a lane still holds `word`. SeqCst: after what the caller has written SeqCst.
+    /// Whether a slot still holds `word`. SeqCst: after what the caller has written SeqCst.
     #[inline]
-    pub(crate) fn holds(&self, lane: Lane, word: Word<K, V>) -> bool {
-        self.place(lane).load(Ordering::SeqCst) == word
+    pub(crate) fn holds(&self, slot: Slot, word: Word<K, V>) -> bool {
+        self.place(slot).load(Ordering::SeqCst) == word
     }
 
-    /// Changes a lane from `from` to `to`, if it still holds `from`. Words with an address are unique while the
+    /// Changes a slot from `from` to `to`, if it still holds `from`. Words with an address are unique while the
     /// caller's guard is open, so there is no ABA.
     #[inline(always)]
-    pub(crate) fn exchange(&self, lane: Lane, from: Word<K, V>, to: Word<K, V>) -> bool {
-        self.place(lane).exchange(from, to)
+    pub(crate) fn exchange(&self, slot: Slot, from: Word<K, V>, to: Word<K, V>) -> bool {
+        self.place(slot).exchange(from, to)
     }
 
-    /// Makes a lane free, if it still holds `from`.
+    /// Makes a slot free, if it still holds `from`.
     #[inline(always)]
-    pub(crate) fn free(&self, lane: Lane, from: Word<K, V>) -> bool {
-        // Inserts look for a lane without a hint first. Before it is free: afterwards the hint is somebody else's. If the
+    pub(crate) fn free(&self, slot: Slot, from: Word<K, V>) -> bool {
+        // Inserts look for a slot without a hint first. Before it is free: afterwards the hint is somebody else's. If the
         // exchange fails, an entry has lost its hint: it is found by its tag, and its hint repaired. (Models
         // have the stale hint instead: a store more would only multiply them.)
         if !cfg!(tux_loom) {
-            self.set_hints(lane, 0);
+            self.set_hints(slot, 0);
         }
-        self.exchange(lane, from, Word::EMPTY)
+        self.exchange(slot, from, Word::EMPTY)
     }
 
     /// Asks the processor for the home bucket of `hash`.
@@ -150,31 +151,31 @@ impl<K, V> Table<K, V> {
         prefetch(self.buckets.as_ptr().wrapping_add(self.home(hash)));
     }
 
-    /// Asks the processor for the bucket of `lane`.
+    /// Asks the processor for the bucket of `slot`.
     #[inline(always)]
-    pub(crate) fn prefetch_lane(&self, lane: Lane) {
-        prefetch(self.place(lane));
+    pub(crate) fn prefetch_slot(&self, slot: Slot) {
+        prefetch(self.place(slot));
     }
 
     /// Asks the processor for the entries of a bucket.
     #[inline]
     pub(crate) fn prefetch_entries(&self, bucket: usize) {
-        for lane in &self.buckets[bucket].lanes {
+        for slot in &self.buckets[bucket].slots {
             // The address is not followed, only handed to the processor, which ignores one that is none.
-            let word = lane.load(Ordering::Relaxed);
+            let word = slot.load(Ordering::Relaxed);
             Entry::prefetch(word.address());
         }
     }
 
-    /// The entry in `lane`, if one stands there.
+    /// The entry in `slot`, if one stands there.
     ///
     /// # Safety
     ///
     /// The caller is inside a guard that outlives `'g`.
     #[inline(always)]
-    pub(crate) unsafe fn occupant<'g>(&self, lane: Lane) -> Option<&'g Entry<K, V>> {
+    pub(crate) unsafe fn occupant<'g>(&self, slot: Slot) -> Option<&'g Entry<K, V>> {
         // SAFETY: the same contract.
-        unsafe { self.load(lane).occupant() }
+        unsafe { self.load(slot).occupant() }
     }
 
     /// The entry a look-up of `hash` would try first, if any; for prefetching only.
@@ -183,8 +184,8 @@ impl<K, V> Table<K, V> {
         let bucket = &self.buckets[self.home(hash)];
         let found = matching(bucket.hints.load(Ordering::Relaxed), hash.hints());
         (found != 0).then(|| {
-            let lane = &bucket.lanes[found.trailing_zeros() as usize];
-            lane.load(Ordering::Relaxed).address().cast_const()
+            let slot = &bucket.slots[found.trailing_zeros() as usize];
+            slot.load(Ordering::Relaxed).address().cast_const()
         })
     }
 
@@ -196,75 +197,75 @@ impl<K, V> Table<K, V> {
     pub(crate) unsafe fn scan<'g>(
         &self,
         hash: Hash,
-        mut visit: impl FnMut(Lane, Word<K, V>, &'g Entry<K, V>) -> bool,
+        mut visit: impl FnMut(Slot, Word<K, V>, &'g Entry<K, V>) -> bool,
     ) where
         K: 'g,
         V: 'g,
     {
         let mut at = self.home(hash);
         for _ in 0..self.buckets.len() {
-            for (position, lane) in self.buckets[at].lanes.iter().enumerate() {
+            for (position, slot) in self.buckets[at].slots.iter().enumerate() {
                 // SeqCst: the loads of the Dekker pair of two inserts of one key; plain loads on x86.
-                let word = lane.load(Ordering::SeqCst);
+                let word = slot.load(Ordering::SeqCst);
                 // SAFETY: loaded inside the caller's guard.
                 if let Some(entry) = unsafe { word.tagged(hash) }
                     && entry.hash() == hash
-                    && !visit(Lane::new(at, position), word, entry)
+                    && !visit(Slot::new(at, position), word, entry)
                 {
                     return;
                 }
             }
-            if !self.is_passed(at) {
+            if !self.has_displacements(at) {
                 return;
             }
             at = self.after(at);
         }
     }
 
-    /// Puts `word` into the first free lane of its search path, and its hint; `None` if there is none in the whole table.
+    /// Puts `word` into the first free slot of its search path, and its hint; `None` if there is none in the whole table.
     #[inline(always)]
-    pub(crate) fn claim(&self, home: Home<'_, K, V>, word: Word<K, V>) -> Option<Lane> {
+    pub(crate) fn claim(&self, home: Home<'_, K, V>, word: Word<K, V>) -> Option<Slot> {
         let Home { hash, at, bucket } = home;
         let free = matching(bucket.hints.load(Ordering::Relaxed), 0);
         if free != 0 {
             let position = free.trailing_zeros() as usize;
-            // SAFETY: `matching` sets bits of the seven lanes only.
-            let lane = unsafe { bucket.lanes.get_unchecked(position) };
-            if lane.exchange(Word::EMPTY, word) {
+            // SAFETY: `matching` sets bits of the seven slots only.
+            let slot = unsafe { bucket.slots.get_unchecked(position) };
+            if slot.exchange(Word::EMPTY, word) {
                 bucket.set_hint(position, hash.hints());
-                return Some(Lane::new(at, position));
+                return Some(Slot::new(at, position));
             }
         }
-        let lane = self.claim_anywhere(at, hash, word);
-        if let Some(lane) = lane {
-            self.hint(lane, hash);
+        let slot = self.claim_anywhere(at, hash, word);
+        if let Some(slot) = slot {
+            self.hint(slot, hash);
         }
-        lane
+        slot
     }
 
-    /// [`claim`](Self::claim) where hints show no free lane, or one that is not.
+    /// [`claim`](Self::claim) where hints show no free slot, or one that is not.
     #[inline(never)]
-    fn claim_anywhere(&self, home: usize, hash: Hash, word: Word<K, V>) -> Option<Lane> {
+    fn claim_anywhere(&self, home: usize, hash: Hash, word: Word<K, V>) -> Option<Slot> {
         match self.claim_in(home, word) {
-            Some(lane) => Some(lane),
+            Some(slot) => Some(slot),
             None => self.claim_behind(home, hash, word),
         }
     }
 
     #[inline(always)]
-    fn claim_in(&self, at: usize, word: Word<K, V>) -> Option<Lane> {
+    fn claim_in(&self, at: usize, word: Word<K, V>) -> Option<Slot> {
         debug_assert!(at < self.buckets.len());
         // SAFETY: callers pass the number of a bucket.
-        let lanes = &unsafe { self.buckets.get_unchecked(at) }.lanes;
+        let slots = &unsafe { self.buckets.get_unchecked(at) }.slots;
         let mut free = 0_u32;
-        for (position, lane) in lanes.iter().enumerate() {
-            // Relaxed: only a guess at a free lane; the exchange decides.
-            free |= u32::from(lane.load(Ordering::Relaxed).is_empty()) << position;
+        for (position, slot) in slots.iter().enumerate() {
+            // Relaxed: only a guess at a free slot; the exchange decides.
+            free |= u32::from(slot.load(Ordering::Relaxed).is_empty()) << position;
         }
         while free != 0 {
             let position = free.trailing_zeros() as usize;
-            if lanes[position].exchange(Word::EMPTY, word) {
-                return Some(Lane::new(at, position));
+            if slots[position].exchange(Word::EMPTY, word) {
+                return Some(Slot::new(at, position));
             }
             free &= free - 1;
         }
@@ -272,13 +273,13 @@ impl<K, V> Table<K, V> {
     }
 
     #[inline(never)]
-    fn claim_behind(&self, home: usize, hash: Hash, word: Word<K, V>) -> Option<Lane> {
+    fn claim_behind(&self, home: usize, hash: Hash, word: Word<K, V>) -> Option<Slot> {
         let mut at = home;
         for distance in 1..self.buckets.len() {
             self.count(at);
             at = self.after(at);
-            if let Some(lane) = self.claim_in(at, word) {
-                return Some(lane);
+            if let Some(slot) = self.claim_in(at, word) {
+                return Some(slot);
             }
             if distance + 1 == self.buckets.len() {
                 self.uncount(hash, distance);
@@ -287,26 +288,27 @@ impl<K, V> Table<K, V> {
         None
     }
 
-    /// Undoes the counting of an entry that has left `lane`. Called once, by whoever changed the lane from that
+    /// Undoes the counting of an entry that has left `slot`. Called once, by whoever changed the slot from that
     /// entry to anything but an entry of the same key.
     #[inline(always)]
-    pub(crate) fn departed(&self, hash: Hash, lane: Lane) {
-        if lane.bucket() != self.home(hash) {
-            self.uncount(hash, self.distance(hash, lane));
+    pub(crate) fn departed(&self, hash: Hash, slot: Slot) {
+        if slot.bucket() != self.home(hash) {
+            self.uncount(hash, self.distance(hash, slot));
         }
     }
 
     fn count(&self, bucket: usize) {
-        let passed = &self.passed[bucket];
+        let displacements = &self.displacements[bucket];
         // SeqCst: ordered before the publication that follows, as seen by a scan.
-        let _ = passed.fetch_update(Ordering::SeqCst, Ordering::Relaxed, |n| n.checked_add(1));
+        let _ =
+            displacements.fetch_update(Ordering::SeqCst, Ordering::Relaxed, |n| n.checked_add(1));
     }
 
     #[inline(never)]
     fn uncount(&self, hash: Hash, buckets: usize) {
         let mut at = self.home(hash);
         for _ in 0..buckets {
-            let _ = self.passed[at].fetch_update(Ordering::SeqCst, Ordering::Relaxed, |n| {
+            let _ = self.displacements[at].fetch_update(Ordering::SeqCst, Ordering::Relaxed, |n| {
                 // Zero: a key that equals another one, but whose hash does not, has taken that one's place.
                 if n == u8::MAX { None } else { n.checked_sub(1) }
             });
@@ -314,24 +316,24 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// Writes the hint byte of a lane.
+    /// Writes the hint byte of a slot.
     #[inline(always)]
-    pub(crate) fn hint(&self, lane: Lane, hash: Hash) {
-        self.set_hints(lane, hash.hints());
+    pub(crate) fn hint(&self, slot: Slot, hash: Hash) {
+        self.set_hints(slot, hash.hints());
     }
 
     #[inline(always)]
-    fn set_hints(&self, lane: Lane, of: u64) {
-        debug_assert!(self.has(lane), "{lane:?} is not of this table");
+    fn set_hints(&self, slot: Slot, of: u64) {
+        debug_assert!(self.has(slot), "{slot:?} is not of this table");
         // SAFETY: as in `place`.
-        let bucket = unsafe { self.buckets.get_unchecked(lane.bucket()) };
-        bucket.set_hint(lane.position(), of);
+        let bucket = unsafe { self.buckets.get_unchecked(slot.bucket()) };
+        bucket.set_hint(slot.position(), of);
     }
 
     /// How many buckets all entries together stand from home.
     #[cfg(test)]
-    pub(crate) fn passed(&self) -> usize {
-        self.passed
+    pub(crate) fn displacements(&self) -> usize {
+        self.displacements
             .iter()
             .map(|p| usize::from(p.load(Ordering::Relaxed)))
             .sum()
@@ -342,31 +344,31 @@ impl<K, V> Table<K, V> {
     pub(crate) fn counts_are_exact(&self) -> bool {
         let mut expected = vec![0; self.buckets.len()];
         for bucket in 0..self.buckets.len() {
-            self.each_in(bucket, |lane, word| {
-                assert_eq!(word.kind(), Kind::Entry);
+            self.each_in(bucket, |slot, word| {
+                assert_eq!(word.kind(), WordKind::Entry);
                 // SAFETY: at rest nothing is freed.
                 let hash = unsafe { word.deref() }.hash();
                 let mut at = self.home(hash);
-                for _ in 0..self.distance(hash, lane) {
+                for _ in 0..self.distance(hash, slot) {
                     expected[at] += 1;
                     at = self.after(at);
                 }
             });
         }
-        self.passed
+        self.displacements
             .iter()
             .map(|p| p.load(Ordering::Relaxed))
             .eq(expected)
     }
 
-    /// Visits the lanes of one bucket that are not empty.
-    pub(crate) fn each_in(&self, bucket: usize, mut visit: impl FnMut(Lane, Word<K, V>)) {
-        for (position, lane) in self.buckets[bucket].lanes.iter().enumerate() {
+    /// Visits the slots of one bucket that are not empty.
+    pub(crate) fn each_in(&self, bucket: usize, mut visit: impl FnMut(Slot, Word<K, V>)) {
+        for (position, slot) in self.buckets[bucket].slots.iter().enumerate() {
             // SeqCst: one half of two Dekker pairs, of a predicate invalidation with a leased publication (I8) and of a
             // sweep with the recording of a deadline (I6).
-            let word = lane.load(Ordering::SeqCst);
-            if word.kind() != Kind::Empty {
-                visit(Lane::new(bucket, position), word);
+            let word = slot.load(Ordering::SeqCst);
+            if word.kind() != WordKind::Empty {
+                visit(Slot::new(bucket, position), word);
             }
         }
     }

@@ -1,7 +1,7 @@
-//! Look-ups: where hints say, then by the tags of all lanes.
+//! Look-ups: where hints say, then by the tags of all slots.
 
 use super::hints::matching;
-use super::{Bucket, Found, HINTED_BUCKETS, Home, LANES, Lane, Place, Table};
+use super::{Bucket, Found, HINTED_BUCKETS, Home, SLOTS, Slot, SlotWord, Table};
 use crate::engine::arch::{equal_bytes, equal_tags};
 use crate::engine::entry::{Entry, Hash, Phase};
 use crate::sync::Ordering;
@@ -36,7 +36,7 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// What stands in the first lane of the home bucket that has the hash's hint, if that has its tag too and `is_it`.
+    /// What stands in the first slot of the home bucket that has the hash's hint, if that has its tag too and `is_it`.
     ///
     /// # Safety
     ///
@@ -51,16 +51,16 @@ impl<K, V> Table<K, V> {
         let bucket = unsafe { self.buckets.get_unchecked(self.home(hash)) };
         // SAFETY: a bucket is a cache line of atomic words, and its hints are the first.
         let found = unsafe { equal_bytes(std::ptr::from_ref(bucket).cast(), hash.hints()) };
-        if found & ((1 << LANES) - 1) == 0 {
+        if found & ((1 << SLOTS) - 1) == 0 {
             return None;
         }
-        // SAFETY: not zero, and the lowest bit is one of the seven lanes'.
-        let lane = unsafe {
+        // SAFETY: not zero, and the lowest bit is one of the seven slots'.
+        let slot = unsafe {
             let first = NonZeroU32::new_unchecked(found).trailing_zeros();
-            bucket.lanes.get_unchecked(first as usize)
+            bucket.slots.get_unchecked(first as usize)
         };
         // SAFETY: loaded inside the caller's guard.
-        match unsafe { lane.load(Ordering::Acquire).tagged(hash) } {
+        match unsafe { slot.load(Ordering::Acquire).tagged(hash) } {
             Some(entry) if is_it(entry) => Some(entry),
             _ => None,
         }
@@ -140,16 +140,16 @@ impl<K, V> Table<K, V> {
 
     /// Whether entries may have gone past the home bucket.
     #[inline(always)]
-    pub(crate) fn passes(&self, home: Home<'_, K, V>) -> bool {
-        self.is_passed(home.at)
+    pub(crate) fn displaces(&self, home: Home<'_, K, V>) -> bool {
+        self.has_displacements(home.at)
     }
 
     /// Whether entries may have gone past a bucket.
     #[inline(always)]
-    pub(super) fn is_passed(&self, bucket: usize) -> bool {
-        debug_assert!(bucket < self.passed.len());
+    pub(super) fn has_displacements(&self, bucket: usize) -> bool {
+        debug_assert!(bucket < self.displacements.len());
         // SAFETY: there are as many counts as buckets. SeqCst: see `scan`.
-        unsafe { self.passed.get_unchecked(bucket) }.load(Ordering::SeqCst) != 0
+        unsafe { self.displacements.get_unchecked(bucket) }.load(Ordering::SeqCst) != 0
     }
 
     /// Whether the key is not here, as can be seen in its home bucket alone: false says nothing. Asks tags, no
@@ -158,19 +158,19 @@ impl<K, V> Table<K, V> {
     pub(crate) fn lacks(&self, hash: Hash) -> bool {
         let home = self.home(hash);
         // SAFETY: `home` is below the number of buckets.
-        let lanes = &unsafe { self.buckets.get_unchecked(home) }.lanes;
-        let has_tag = |lane: &Place<_, _>| lane.load(Ordering::SeqCst).has_tag(hash);
-        !lanes.iter().any(has_tag)
-            && (!self.is_passed(home) || cfg!(tux_fault = "lacks-at-home-only"))
+        let slots = &unsafe { self.buckets.get_unchecked(home) }.slots;
+        let has_tag = |slot: &SlotWord<_, _>| slot.load(Ordering::SeqCst).has_tag(hash);
+        !slots.iter().any(has_tag)
+            && (!self.has_displacements(home) || cfg!(tux_fault = "lacks-at-home-only"))
     }
 
-    /// Whether only one lane on the path of this hash has its tag: its own entry's, if it has one there. A short form of
+    /// Whether only one slot on the path of this hash has its tag: its own entry's, if it has one there. A short form of
     /// [`scan`](Self::scan), with the same orderings.
     #[inline(always)]
     pub(crate) fn is_alone(&self, home: Home<'_, K, V>) -> bool {
         let Home { hash, at, bucket } = home;
         let tagged = Self::tagged_in(bucket, hash);
-        if self.is_passed(at) {
+        if self.has_displacements(at) {
             self.is_alone_behind(at, hash, tagged)
         } else {
             tagged.is_power_of_two()
@@ -186,7 +186,7 @@ impl<K, V> Table<K, V> {
             if Self::tagged_in(&self.buckets[at], home.hash) != 0 {
                 return true;
             }
-            if !self.is_passed(at) {
+            if !self.has_displacements(at) {
                 break;
             }
         }
@@ -199,23 +199,23 @@ impl<K, V> Table<K, V> {
         for _ in 1..self.buckets.len() {
             at = self.after(at);
             tagged += Self::tagged_in(&self.buckets[at], hash).count_ones();
-            if tagged > 1 || !self.is_passed(at) {
+            if tagged > 1 || !self.has_displacements(at) {
                 break;
             }
         }
         tagged == 1
     }
 
-    /// A bit for each lane of a bucket that has the tag of this hash.
+    /// A bit for each slot of a bucket that has the tag of this hash.
     #[inline(always)]
     fn tagged_in(bucket: &Bucket<K, V>, hash: Hash) -> u32 {
         let in_rust = || {
-            let lanes = bucket.lanes.iter().enumerate();
-            lanes.fold(0, |tagged, (position, lane)| {
-                tagged | u32::from(lane.load(Ordering::SeqCst).has_tag(hash)) << position
+            let slots = bucket.slots.iter().enumerate();
+            slots.fold(0, |tagged, (position, slot)| {
+                tagged | u32::from(slot.load(Ordering::SeqCst).has_tag(hash)) << position
             })
         };
-        // SAFETY: a bucket is a cache line of atomic words, and those of its lanes come behind its hints.
+        // SAFETY: a bucket is a cache line of atomic words, and those of its slots come behind its hints.
         unsafe { equal_tags(std::ptr::from_ref(bucket).cast(), hash.tag(), in_rust) }
     }
 
@@ -253,15 +253,15 @@ impl<K, V> Table<K, V> {
         let mut found = matching(bucket.hints.load(Ordering::Relaxed), hash.hints());
         while found != 0 {
             let position = found.trailing_zeros() as usize;
-            // SAFETY: `matching` sets bits of the seven lanes only.
-            let lane = unsafe { bucket.lanes.get_unchecked(position) };
-            let word = lane.load(Ordering::Acquire);
+            // SAFETY: `matching` sets bits of the seven slots only.
+            let slot = unsafe { bucket.slots.get_unchecked(position) };
+            let word = slot.load(Ordering::Acquire);
             // SAFETY: loaded inside the caller's guard.
             if let Some(entry) = unsafe { word.tagged(hash) }
                 && is_it(&entry.key)
                 && is_live(entry)
             {
-                return Some((Lane::new(at, position), word, entry));
+                return Some((Slot::new(at, position), word, entry));
             }
             found &= found - 1;
         }
@@ -282,7 +282,7 @@ impl<K, V> Table<K, V> {
     ) -> Option<Found<'g, K, V>> {
         let mut at = self.home(hash);
         for _ in 1..HINTED_BUCKETS {
-            if self.passed[at].load(Ordering::Relaxed) == 0 {
+            if self.displacements[at].load(Ordering::Relaxed) == 0 {
                 break;
             }
             at = self.after(at);
@@ -316,14 +316,14 @@ impl<K, V> Table<K, V> {
                 return found;
             }
             let mut result = None;
-            self.scan(hash, |lane, word, entry| {
+            self.scan(hash, |slot, word, entry| {
                 if entry.phase.load() == Phase::Live && is_it(&entry.key) {
-                    result = Some((lane, word, entry));
+                    result = Some((slot, word, entry));
                 }
                 result.is_none()
             });
-            if let Some((lane, ..)) = result {
-                self.hint(lane, hash);
+            if let Some((slot, ..)) = result {
+                self.hint(slot, hash);
             }
             result
         }

@@ -1,11 +1,11 @@
 //! Where in the table an entry stands.
 
-/// The number of a lane: bucket × 8 + position, which is below 7.
+/// The number of a slot: bucket × 8 + position, which is below 7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lane(pub(crate) u32);
+pub(crate) struct Slot(pub(crate) u32);
 
-impl Lane {
-    /// How many buckets have numbers of lanes.
+impl Slot {
+    /// How many buckets have numbers of slots.
     pub(crate) const MAX_BUCKETS: usize = (u32::MAX >> 3) as usize + 1;
 
     #[inline(always)]

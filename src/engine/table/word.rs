@@ -1,9 +1,9 @@
-//! The word by which a table lane names an entry.
+//! The word by which a table slot names an entry.
 
 use crate::engine::entry::layout::ADDRESS_BITS;
 use crate::engine::entry::{Entry, Hash};
 
-/// What a table lane holds: an address in the high 48 bits and, in the low 16, what it means: the odd tag of the hash of an
+/// What a table slot holds: an address in the high 48 bits and, in the low 16, what it means: the odd tag of the hash of an
 /// entry whose place this is, or another, even code.
 pub(crate) struct Word<K, V>(pub(crate) *mut Entry<K, V>);
 
@@ -21,14 +21,14 @@ impl<K, V> PartialEq for Word<K, V> {
 
 /// The meaning of a [`Word`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum WordKind {
     /// Free.
     Empty,
     /// The entry's place in the table.
     Entry,
-    /// The last occupant is gone; its room is on its way to this entry.
+    /// The last occupant is gone; its permit is on its way to this entry.
     Moved,
-    /// This entry is gone; its room is on its way back to the ledger.
+    /// This entry is gone; its permit is on its way back to the capacity.
     Leaving,
 }
 
@@ -41,7 +41,7 @@ const MOVED: usize = 0b010;
 const LEAVING: usize = 0b100;
 
 #[cfg(not(target_pointer_width = "64"))]
-compile_error!("tux-cache packs 16 tag bits into 64-bit lane words and needs a 64-bit target");
+compile_error!("tux-cache packs 16 tag bits into 64-bit slot words and needs a 64-bit target");
 
 impl<K, V> Word<K, V> {
     pub(crate) const EMPTY: Self = Self(std::ptr::null_mut());
@@ -73,12 +73,12 @@ impl<K, V> Word<K, V> {
     }
 
     #[inline]
-    pub(crate) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> WordKind {
         match self.0.addr() & TAG {
-            0 => Kind::Empty,
-            MOVED => Kind::Moved,
-            LEAVING => Kind::Leaving,
-            _ => Kind::Entry,
+            0 => WordKind::Empty,
+            MOVED => WordKind::Moved,
+            LEAVING => WordKind::Leaving,
+            _ => WordKind::Entry,
         }
     }
 
@@ -120,7 +120,7 @@ impl<K, V> Word<K, V> {
     ///
     /// # Safety
     ///
-    /// The word is not empty, was loaded from a lane inside a guard that is still open, and `'g` is no longer than
+    /// The word is not empty, was loaded from a slot inside a guard that is still open, and `'g` is no longer than
     /// that guard (R2).
     #[inline(always)]
     pub(crate) unsafe fn deref<'g>(self) -> &'g Entry<K, V> {

@@ -30,7 +30,7 @@ impl Counter {
 
 /// What one thread has counted.
 #[derive(Debug, Default)]
-pub(crate) struct Counters {
+pub(crate) struct LocalCounters {
     pub(crate) hits: Counter,
     pub(crate) misses: Counter,
     pub(crate) insertions: Counter,
@@ -43,7 +43,7 @@ pub(crate) struct Counters {
     pub(crate) ticker_lag: Counter,
 }
 
-impl Counters {
+impl LocalCounters {
     /// Counts a hit or a miss. Only the owner of the surrounding [`Local`] may call it.
     pub(crate) fn looked_up(&self, hit: bool) {
         if hit { &self.hits } else { &self.misses }.add(1);

@@ -101,9 +101,9 @@ fn i7_set() {
     });
 }
 
-/// Into a cache so large that the victim's room passes through the thread's hand.
+/// Into a cache so large that the thread holds the victim's permit on its way.
 #[test]
-fn i7_set_with_a_room_in_hand() {
+fn i7_set_with_a_permit_in_hand() {
     let fill = |b: &Bench| {
         for n in 0..1_030 {
             b.cache.set(Key::new(100 + n, 100 + n), b.value(1));
@@ -250,7 +250,7 @@ fn i7_unbounded() {
     }
 }
 
-/// I1, I3 and I7: 64 threads stand before the same operation of a `set`, and there is one room.
+/// I1, I3 and I7: 64 threads stand before the same operation of a `set`, and there is one permit.
 #[test]
 fn i1_i3_i7_sixty_four_threads_stopped_mid_set_at_capacity_one() {
     for nth in 0.. {

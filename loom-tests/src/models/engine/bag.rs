@@ -2,10 +2,10 @@
 
 use super::super::check;
 use crate::engine::entry::slab::Slab;
-use crate::engine::entry::{Due, Entry, Hash, Newcomer, Phase, Standing};
+use crate::engine::entry::{Entry, Hash, Lifetime, Newcomer, Phase, PolicyMeta};
 use crate::engine::reclaim::bag::{Chain, Retired};
 use crate::engine::reclaim::supply::{Batches, Budget, Supply};
-use crate::engine::reclaim::{Domain, Slot};
+use crate::engine::reclaim::{Domain, Participant};
 use crate::engine::threads::local::Local;
 use crate::sync::{AtomicPtr, Ordering, StdArc, thread};
 use crate::time::Deadline;
@@ -44,7 +44,7 @@ impl World {
             Budget::new(64),
         );
         let dropped = StdArc::default();
-        let parts = [0, 1].map(|slot| Local::new(&supply, slot));
+        let parts = [0, 1].map(|participant| Local::new(&supply, participant));
         let entry = || Self::entry(&parts[0], &dropped);
         let first = entry();
         parts[0].retire(Retired::Entry(entry()));
@@ -57,25 +57,25 @@ impl World {
     }
 
     fn entry(part: &Part, dropped: &StdArc<AtomicUsize>) -> *mut Entry<u8, Value> {
-        let due = Due {
+        let lifetime = Lifetime {
             deadline: Deadline::NEVER,
             generation: 0,
         };
         let value = Value(StdArc::clone(dropped));
-        let standing = Standing::new(0, 0);
-        part.allocate(|| Newcomer::new(Phase::Live, Hash::new(0), due, standing, 1, value))
+        let meta = PolicyMeta::new(0, 0);
+        part.allocate(|| Newcomer::new(Phase::Live, Hash::new(0), lifetime, meta, 1, value))
     }
 
     /// What the owner of the first part does.
-    fn replace(&self, slot: &Slot) {
-        let _guard = slot.enter();
+    fn replace(&self, participant: &Participant) {
+        let _guard = participant.enter();
         let new = Self::entry(&self.parts[0], &self.dropped);
         let old = self.word.swap(new, Ordering::AcqRel);
         self.parts[0].retire(Retired::Entry(old));
     }
 
-    fn read(&self, slot: &Slot) {
-        let _guard = slot.enter();
+    fn read(&self, participant: &Participant) {
+        let _guard = participant.enter();
         // SAFETY: entries are marked as freed, but their memory is not given back while a model runs; the witness tells.
         unsafe { &*self.word.load(Ordering::Acquire) }
             .witness
@@ -119,12 +119,16 @@ fn spawn(world: &StdArc<World>, run: impl FnOnce(&World) + 'static) -> thread::J
 fn a_bag_is_taken_while_its_owner_adds_and_a_reader_reads() {
     check("bag::replace/collect/read", 3, 100, || {
         let world = World::new();
-        let slots = [(); 2].map(|()| std::ptr::from_ref(world.domain.acquire()) as usize);
-        // SAFETY: slots live as long as the domain, which the world owns.
-        let slot = |n: usize| unsafe { &*(n as *const Slot) };
+        let participants = [(); 2].map(|()| std::ptr::from_ref(world.domain.acquire()) as usize);
+        // SAFETY: participants live as long as the domain, which the world owns.
+        let participant = |n: usize| unsafe { &*(n as *const Participant) };
         let threads = [
-            spawn(&world, move |world| world.replace(slot(slots[0]))),
-            spawn(&world, move |world| world.read(slot(slots[1]))),
+            spawn(&world, move |world| {
+                world.replace(participant(participants[0]))
+            }),
+            spawn(&world, move |world| {
+                world.read(participant(participants[1]))
+            }),
         ];
         world.collect(1);
         for thread in threads {
@@ -162,12 +166,12 @@ fn a_bag_is_in_one_hand() {
 fn who_leaves_last_knows_that_it_has_to_look() {
     check("bag::remind/leave", 3, 100, || {
         let world = World::new();
-        let slot = std::ptr::from_ref(world.domain.acquire()) as usize;
+        let participant = std::ptr::from_ref(world.domain.acquire()) as usize;
         let reader = spawn(&world, move |world| {
             // SAFETY: as above.
-            let slot = unsafe { &*(slot as *const Slot) };
+            let participant = unsafe { &*(participant as *const Participant) };
             for _ in 0..2 {
-                world.read(slot);
+                world.read(participant);
                 if world.parts[1].is_due() {
                     world.dropped.fetch_add(100, Ordering::Relaxed);
                 }

@@ -1,4 +1,4 @@
-//! Keys that share a bucket, and keys that overflow into the next one. Under loom a bucket has two lanes.
+//! Keys that share a bucket, and keys that overflow into the next one. Under loom a bucket has two slots.
 
 use super::super::check;
 use super::support::{KEEP, key, world};
@@ -27,7 +27,7 @@ fn two_keys_in_one_bucket() {
     });
 }
 
-/// The home bucket is full, so a key goes to the next one; meanwhile the home bucket gets a free lane and another
+/// The home bucket is full, so a key goes to the next one; meanwhile the home bucket gets a free slot and another
 /// thread sets the same key there. A lone exchange per bucket would let both live (I2).
 ///
 /// Seeded faults: `insert-no-rivals`, `lacks-at-home-only` (a look-up takes a key for missing that lives behind its home).
@@ -54,7 +54,7 @@ fn one_key_in_two_buckets() {
 
 /// A key that lives behind its full home bucket is found there until it leaves, whoever comes and goes before it (I2).
 ///
-/// Seeded fault: `passed-forgotten` (an overwrite uncounts the entry in the buckets it has passed, as if it had left).
+/// Seeded fault: `displacements-forgotten` (an overwrite uncounts the entry in the buckets it has passed, as if it had left).
 #[test]
 fn an_overflown_key_stays_reachable() {
     check("table::overflow, reachable", 3, 100, || {

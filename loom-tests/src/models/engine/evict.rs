@@ -10,7 +10,7 @@ race! {
 
     /// A newcomer is killed while its permit is on the way to it: that is given back, once (I1).
     ///
-    /// Seeded fault: `room-lost` (it is not).
+    /// Seeded fault: `permit-lost` (it is not).
     a_newcomer_killed_on_its_way: "clock::evict/invalidate the newcomer", 1, KEEP;
         before [Set(2, 0)], a [Set(1, 1)], b [Invalidate(1), Observe]; then [Get(1)];
         allowed { [[], [_], [None | Some(1)]] }

@@ -4,7 +4,7 @@
 use super::super::check;
 use super::support::{FREE, KEEP, key, world};
 use crate::engine::expiry::Expiry;
-use crate::engine::table::Lane;
+use crate::engine::table::Slot;
 use crate::sync::{StdArc, thread};
 use crate::time::Deadline;
 
@@ -15,7 +15,7 @@ fn at(tick: u64) -> Deadline {
 /// An entry has expired; one thread sweeps it, another sets the key anew. The new one stays, the old one never shows
 /// (I2, I6, T31).
 ///
-/// Seeded fault: `sweep-by-lane` (the sweep empties the lane, whatever it holds by now).
+/// Seeded fault: `sweep-by-slot` (the sweep empties the slot, whatever it holds by now).
 #[test]
 fn t31_a_sweep_against_an_overwrite() {
     check("expiry::unlink/overwrite", 3, 100, || {
@@ -37,7 +37,7 @@ fn t31_a_sweep_against_an_overwrite() {
 
 /// X1, the index never knows too late a deadline: one that is recorded while its group is swept is due when it should be.
 ///
-/// Seeded faults: `expiry-reset-late` (the sweep forgets the group's deadlines after it looked at the lanes),
+/// Seeded faults: `expiry-reset-late` (the sweep forgets the group's deadlines after it looked at the slots),
 /// `expiry-record-early` (the deadline is recorded before the entry is published).
 #[test]
 fn a_deadline_recorded_during_a_sweep_is_kept() {
@@ -78,12 +78,12 @@ fn two_sweeps_of_one_entry() {
 fn index() -> StdArc<Expiry> {
     let index = StdArc::new(Expiry::new(8).expect("memory"));
     assert_eq!(index.groups(), 4);
-    index.record(lane(0), at(5));
+    index.record(slot(0), at(5));
     index
 }
 
-fn lane(group: usize) -> Lane {
-    Lane::new(Expiry::buckets(group, 8).start, 0)
+fn slot(group: usize) -> Slot {
+    Slot::new(Expiry::buckets(group, 8).start, 0)
 }
 
 /// All groups that a single thread finds due at `tick`. X4: each search in vain puts a word right, so it comes to an end.
@@ -109,8 +109,8 @@ fn a_deadline_noted_during_a_search_is_found() {
         let other = thread::spawn({
             let index = StdArc::clone(&index);
             move || {
-                index.record(lane(1), at(20));
-                index.record(lane(2), at(21));
+                index.record(slot(1), at(20));
+                index.record(slot(2), at(21));
             }
         });
         assert_eq!(index.take_due(10), Some(0), "I6: nothing else is due");
@@ -131,7 +131,7 @@ fn two_searches_and_a_note() {
         let index = index();
         let noting = thread::spawn({
             let index = StdArc::clone(&index);
-            move || index.record(lane(1), at(20))
+            move || index.record(slot(1), at(20))
         });
         let searching = thread::spawn({
             let index = StdArc::clone(&index);

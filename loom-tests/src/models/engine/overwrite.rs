@@ -3,7 +3,7 @@
 use super::race::race;
 
 race! {
-    /// An overwrite while the clock evicts the entry: the value is in its slot, or takes a permit of its own (I1, I2, I3).
+    /// An overwrite while the clock evicts the entry: the value is in its participant, or takes a permit of its own (I1, I2, I3).
     an_overwrite_against_an_eviction: "table::overwrite/evict", 1, KEEP;
         before [Set(1, 0)], a [Set(2, 2), Resident], b [Set(1, 1), Get(1)]; then [Get(1), Len];
         allowed { [[Some(0 | 1)], [None | Some(1)], [None | Some(1..), Some(1)]] }

@@ -82,8 +82,8 @@ impl Op {
 pub(super) struct Race<const THREADS: usize> {
     pub(super) capacity: usize,
     pub(super) batch: usize,
-    /// How many threads may have a victim's room in hand.
-    pub(super) hands: usize,
+    /// How many threads may hold a victim's permit.
+    pub(super) holders: usize,
     /// By one thread, before there are others.
     pub(super) before: &'static [Op],
     /// By each thread; the first one starts the others.
@@ -104,7 +104,7 @@ impl<const THREADS: usize> Race<THREADS> {
         let preemptions = preemptions.unwrap_or(if THREADS == 2 { 3 } else { 2 });
         let halted = self.before.iter().filter(|op| op.halts()).count();
         check(name, preemptions, 100, move || {
-            let mut others = actors(THREADS + halted, self.capacity, self.batch, self.hands);
+            let mut others = actors(THREADS + halted, self.capacity, self.batch, self.holders);
             let mut halted = others.split_off(THREADS);
             let a = others.remove(0);
             for &op in self.before {
@@ -143,7 +143,7 @@ impl<const THREADS: usize> Race<THREADS> {
 macro_rules! race {
     ($(
         $(#[$doc:meta])*
-        $test:ident: $name:literal, $capacity:literal, $batch:ident $(, hands $hands:literal)? $(, preemptions $bound:literal)?;
+        $test:ident: $name:literal, $capacity:literal, $batch:ident $(, holders $holders:literal)? $(, preemptions $bound:literal)?;
         before [$($before:expr),*], $($thread:ident [$($op:expr),*]),+; then [$($then:expr),*];
         allowed { $($allowed:tt)* }
     )*) => { $(
@@ -155,7 +155,7 @@ macro_rules! race {
             let race = $crate::models::engine::race::Race {
                 capacity: $capacity,
                 batch: $crate::models::engine::support::$batch,
-                hands: 0 $(+ $hands)?,
+                holders: 0 $(+ $holders)?,
                 before: &[$($before),*],
                 ops: [$(&[$($op),*]),+],
                 then: &[$($then),*],

@@ -2,7 +2,7 @@
 //! `membarrier` is as good as a fence in every running thread is the system's promise; no model shows it.
 
 use super::super::check;
-use crate::engine::reclaim::{Domain, Slot};
+use crate::engine::reclaim::{Domain, Participant};
 use crate::sync::{AtomicPtr, Ordering, StdArc, Witness, thread};
 use loom::cell::UnsafeCell;
 
@@ -24,16 +24,16 @@ impl World {
         })
     }
 
-    fn read(&self, slot: &Slot) {
-        let _guard = slot.enter();
+    fn read(&self, participant: &Participant) {
+        let _guard = participant.enter();
         self.node().used();
     }
 
     /// [`read`](Self::read) as a hit does: in the short guard, or in one that nests if that is entered already.
-    fn read_in_turn(&self, slot: &Slot) {
-        match slot.enter_turn() {
-            Some(_turn) => self.node().used(),
-            None => self.read(slot),
+    fn read_pinned(&self, participant: &Participant) {
+        match participant.try_pin() {
+            Some(_pin) => self.node().used(),
+            None => self.read(participant),
         }
     }
 
@@ -57,15 +57,15 @@ impl World {
 }
 
 /// What a reader does on a thread of its own against two replacements; at the end a third one, which waits for nobody (R3).
-fn check_reader(name: &'static str, read: fn(&World, &Slot)) {
+fn check_reader(name: &'static str, read: fn(&World, &Participant)) {
     check(name, 3, 100, move || {
         let world = World::new();
         let other = thread::spawn({
             let world = StdArc::clone(&world);
             move || {
-                let slot = world.domain.acquire();
-                read(&world, slot);
-                world.domain.release(slot);
+                let participant = world.domain.acquire();
+                read(&world, participant);
+                world.domain.release(participant);
             }
         });
         world.replace();
@@ -78,15 +78,15 @@ fn check_reader(name: &'static str, read: fn(&World, &Slot)) {
 /// Seeded faults: `reclaim-no-wait`, `reclaim-no-fence`, `reclaim-leave-relaxed` (a reader leaves without Release).
 #[test]
 fn a_node_is_freed_behind_its_reader() {
-    check_reader("reclaim::read/replace", |world, slot| {
-        world.read(slot);
-        world.read(slot);
+    check_reader("reclaim::read/replace", |world, participant| {
+        world.read(participant);
+        world.read(participant);
     });
 }
 
 /// Two readers, one of them with nested guards: what the outer one has found is kept when the inner one is left.
 ///
-/// Seeded fault: `reclaim-lap-nested` (leaving the inner guard counts as a lap).
+/// Seeded fault: `reclaim-unpin-nested` (leaving the inner guard counts as an unpin).
 #[test]
 fn a_node_is_freed_behind_two_readers() {
     check("reclaim::read/read nested/replace", 2, 100, || {
@@ -98,10 +98,10 @@ fn a_node_is_freed_behind_two_readers() {
         let nested = thread::spawn({
             let world = StdArc::clone(&world);
             move || {
-                let slot = world.domain.acquire();
-                let _outer = slot.enter();
+                let participant = world.domain.acquire();
+                let _outer = participant.enter();
                 let node = world.node();
-                world.read(slot);
+                world.read(participant);
                 node.used();
             }
         });
@@ -112,51 +112,51 @@ fn a_node_is_freed_behind_two_readers() {
     });
 }
 
-/// The same of readers in their turns.
+/// The same of readers in their short guards.
 ///
-/// Seeded faults: `reclaim-turn-unseen` (a seal overlooks turns), `reclaim-leave-relaxed`.
+/// Seeded faults: `reclaim-pin-unseen` (a seal overlooks short guards), `reclaim-leave-relaxed`.
 #[test]
-fn a_node_is_freed_behind_a_turn() {
-    check_reader("reclaim::turn/replace", |world, slot| {
-        world.read_in_turn(slot);
-        world.read_in_turn(slot);
+fn a_node_is_freed_behind_a_pin() {
+    check_reader("reclaim::pin/replace", |world, participant| {
+        world.read_pinned(participant);
+        world.read_pinned(participant);
     });
 }
 
-/// A turn inside which there is another reader: user code that a hit calls. And a guard taken there that outlives the turn.
+/// A short guard inside which there is another reader: user code that a hit calls. And a guard taken there that outlives the short guard.
 ///
-/// Seeded fault: `reclaim-turn-nested` (the turn is entered again, which leaves it).
+/// Seeded fault: `reclaim-pin-nested` (the short guard is entered again, which leaves it).
 #[test]
-fn a_turn_is_not_entered_twice() {
-    check_reader("reclaim::turn in turn/replace", |world, slot| {
-        let turn = slot.enter_turn();
+fn a_pin_is_not_entered_twice() {
+    check_reader("reclaim::pin in pin/replace", |world, participant| {
+        let pin = participant.try_pin();
         let node = world.node();
-        world.read_in_turn(slot);
-        let longer = slot.enter();
+        world.read_pinned(participant);
+        let longer = participant.enter();
         let other = world.node();
         node.used();
-        drop(turn);
+        drop(pin);
         other.used();
         drop(longer);
     });
 }
 
-/// A turn that goes on in another function, as that of a hit which is not found at once: what was found before it was handed
+/// A short guard that goes on in another function, as that of a hit which is not found at once: what was found before it was handed
 /// over is kept until it is left there.
 ///
-/// Seeded fault: `reclaim-turn-dropped` (handing over leaves the turn).
+/// Seeded fault: `reclaim-pin-dropped` (handing over leaves the short guard).
 #[test]
-fn a_turn_goes_on_where_it_is_taken_over() {
-    check_reader("reclaim::turn handed over/replace", |world, slot| {
-        if let Some(turn) = slot.enter_turn() {
+fn a_pin_goes_on_where_it_is_taken_over() {
+    check_reader("reclaim::pin handed over/replace", |world, participant| {
+        if let Some(pin) = participant.try_pin() {
             let node = world.node();
-            turn.hand_over();
+            pin.keep_pinned();
             // SAFETY: handed over just now, and taken over once.
-            let _turn = unsafe { slot.take_over_turn() };
+            let _pin = unsafe { participant.resume_pin() };
             node.used();
             world.node().used();
         }
-        world.read_in_turn(slot);
+        world.read_pinned(participant);
     });
 }
 
@@ -169,19 +169,19 @@ unsafe impl Sync for Plain {}
 /// Slots are handed on from threads that end to threads that begin: one owner at a time, and what the former did with it
 /// is seen by the next.
 ///
-/// Seeded fault: `slot-shared` (a free slot is taken by a store: two threads own it).
+/// Seeded fault: `participant-shared` (a free participant is taken by a store: two threads own it).
 #[test]
-fn a_slot_has_one_owner() {
+fn a_participant_has_one_owner() {
     check("reclaim::acquire/release/acquire", 2, 100, || {
         let world = World::new();
         world.domain.release(world.domain.acquire());
-        // What a slot's owner keeps under its number: written without synchronisation.
+        // What a participant's owner keeps under its number: written without synchronisation.
         let owned = StdArc::new([(); 3].map(|()| Plain(UnsafeCell::new(()))));
         let own = |world: &World, owned: &[Plain; 3]| {
-            let slot = world.domain.acquire();
-            drop(slot.enter());
-            owned[slot.id()].0.with_mut(|_| ());
-            world.domain.release(slot);
+            let participant = world.domain.acquire();
+            drop(participant.enter());
+            owned[participant.id()].0.with_mut(|_| ());
+            world.domain.release(participant);
         };
         let users = [(); 2].map(|()| {
             let (world, owned) = (StdArc::clone(&world), StdArc::clone(&owned));

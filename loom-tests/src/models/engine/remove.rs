@@ -5,7 +5,7 @@ use super::race::race;
 race! {
     /// Exactly one removes it.
     ///
-    /// Seeded fault: `room-released-twice` (the ledger does not look whether the lane still waits).
+    /// Seeded fault: `permit-released-twice` (the capacity does not look whether the slot still waits).
     two_removals_of_one_entry: "table::remove/remove", 2, FREE;
         before [Set(1, 0), Set(2, 1)], a [Invalidate(1)], b [Invalidate(1), Observe]; then [Get(1), Get(2), Resident];
         allowed { [[Some(0)], [Some(1)], [None, Some(1), Some(1)]] | [[Some(1)], [Some(0)], [None, Some(1), Some(1)]] }

@@ -1,4 +1,4 @@
-//! The slab: a slot of memory is in one hand at a time, and whoever gets it sees that the one before has let go.
+//! The slab: a cell of memory is in one hand at a time, and whoever gets it sees that the one before has let go.
 
 use super::super::check;
 use crate::engine::entry::slab::{Memory, Slab};
@@ -7,10 +7,10 @@ use loom::cell::UnsafeCell;
 
 const SLOTS: usize = 3;
 
-/// The slab, and what the checker watches in place of each slot's memory.
+/// The slab, and what the checker watches in place of each cell's memory.
 struct Watched {
     slab: Slab<u8, u8>,
-    slots: [UnsafeCell<()>; SLOTS],
+    cells: [UnsafeCell<()>; SLOTS],
 }
 
 // SAFETY: nothing is stored in the cells; they are touched to have the checker object.
@@ -20,7 +20,7 @@ impl Watched {
     fn new() -> StdArc<Self> {
         StdArc::new(Self {
             slab: Slab::new(SLOTS),
-            slots: std::array::from_fn(|_| UnsafeCell::new(())),
+            cells: std::array::from_fn(|_| UnsafeCell::new(())),
         })
     }
 
@@ -33,8 +33,8 @@ impl Watched {
     }
 
     fn write(&self, pool: &[Memory<u8, u8>]) {
-        for slot in pool.iter().filter_map(|memory| self.slab.slot(*memory)) {
-            self.slots[slot].with_mut(|_| ());
+        for cell in pool.iter().filter_map(|memory| self.slab.cell(*memory)) {
+            self.cells[cell].with_mut(|_| ());
         }
     }
 
@@ -46,16 +46,16 @@ impl Watched {
     }
 }
 
-/// P1, P2: three threads take and give back, alone and in lists; never are two of them writing to one slot, and what one
+/// P1, P2: three threads take and give back, alone and in lists; never are two of them writing to one cell, and what one
 /// wrote happened before the next one's writes.
 ///
 /// Seeded faults: `slab-spares-shared` (the spares are read, then taken off: two threads have them), `slab-push-relaxed`
 /// (the next one does not see the last one's writes as over).
 #[test]
-fn a_slot_is_in_one_hand() {
+fn a_cell_is_in_one_hand() {
     check("slab::fill/give", 2, 1_000, || {
         let watched = Watched::new();
-        // Two chains among the spares, one slot fresh.
+        // Two chains among the spares, one cell fresh.
         let (a, b) = (watched.fill(), watched.fill());
         watched.give(a);
         watched.give(b);
@@ -74,13 +74,13 @@ fn a_slot_is_in_one_hand() {
             .flat_map(|user| user.join().unwrap())
             .chain(own)
             .collect();
-        // At rest every slot is to be had, once.
+        // At rest every cell is to be had, once.
         for _ in 0..SLOTS {
             all.extend(watched.fill());
         }
-        let mut slots: Vec<_> = all.iter().filter_map(|m| watched.slab.slot(*m)).collect();
-        slots.sort_unstable();
-        assert_eq!(slots, [0, 1, 2], "P1: a slot was lost or handed out twice");
+        let mut cells: Vec<_> = all.iter().filter_map(|m| watched.slab.cell(*m)).collect();
+        cells.sort_unstable();
+        assert_eq!(cells, [0, 1, 2], "P1: a cell was lost or handed out twice");
         watched.give(all);
     });
 }

@@ -1,9 +1,9 @@
 //! Threads that stop half-way and never go on: nobody waits for them, even where their entry holds, or is about to hold,
-//! the only room (I1, I3, I7). All caches have one.
+//! the only permit (I1, I3, I7). All caches have one.
 
 use super::race::race;
 
-// A thread has stopped in the middle of a `set`; two others set other keys. Everybody still finds a room, and what is set last
+// A thread has stopped in the middle of a `set`; two others set other keys. Everybody still finds a permit, and what is set last
 // is there.
 race! {
     a_published_entry_holds_nobody_up: "stopped when published", 1, KEEP;
@@ -11,25 +11,25 @@ race! {
         a [Set(4, 3)], b [Set(3, 2), Resident]; then [Set(1, 4), Get(1)];
         allowed { [[], [Some(0 | 1)], [Some(4)]] }
 
-    /// Seeded fault: `room-no-resolve` (who finds the cache full does not carry the ledger's record out): the setter spins
+    /// Seeded fault: `permit-no-help` (who finds the cache full does not carry the capacity's descriptor out): the setter spins
     /// for ever.
     an_open_record_holds_nobody_up: "stopped when admitting", 1, KEEP;
         before [HaltSetting(2, 1, Stop::Admitting)],
         a [Set(4, 3)], b [Set(3, 2), Resident]; then [Set(1, 4), Get(1)];
         allowed { [[], [Some(0 | 1)], [Some(4)]] }
 
-    /// Seeded fault: `room-no-last-resort` (an entry that its thread never gave a queue cannot be evicted).
+    /// Seeded fault: `permit-no-last-resort` (an entry that its thread never gave a queue cannot be evicted).
     a_live_entry_outside_the_clock_holds_nobody_up: "stopped when admitted", 1, KEEP;
         before [HaltSetting(2, 1, Stop::Admitted)],
         a [Set(4, 3)], b [Set(3, 2), Resident]; then [Set(1, 4), Get(1)];
         allowed { [[], [Some(0 | 1)], [Some(4)]] }
 
-    a_moved_room_holds_nobody_up: "stopped when moving", 1, KEEP;
+    a_moved_permit_holds_nobody_up: "stopped when moving", 1, KEEP;
         before [Set(1, 0), HaltSetting(2, 1, Stop::Moving)],
         a [Set(4, 3)], b [Set(3, 2), Resident]; then [Set(1, 4), Get(1)];
         allowed { [[], [Some(0 | 1)], [Some(4)]] }
 
-    a_moved_room_of_a_live_entry_holds_nobody_up: "stopped when moved", 1, KEEP;
+    a_moved_permit_of_a_live_entry_holds_nobody_up: "stopped when moved", 1, KEEP;
         before [Set(1, 0), HaltSetting(2, 1, Stop::Moved)],
         a [Set(4, 3)], b [Set(3, 2), Resident]; then [Set(1, 4), Get(1)];
         allowed { [[], [Some(0 | 1)], [Some(4)]] }
@@ -58,28 +58,28 @@ race! {
         a [Set(3, 3)], b [Invalidate(2), Resident]; then [Get(3), Get(2)];
         allowed { [[], [_, Some(0 | 1)], [Some(3), None]] }
 
-    a_moving_room_beside_a_set_and_a_sweep: "stopped when moving, set/sweep", 1, KEEP;
+    a_moving_permit_beside_a_set_and_a_sweep: "stopped when moving, set/sweep", 1, KEEP;
         before [Set(1, 0), HaltSetting(2, 1, Stop::Moving)],
         a [Set(3, 3)], b [Sweep, Resident]; then [Get(3), Get(2)];
         allowed { [[], [Some(0), Some(0 | 1)], [Some(3), None]] }
 
-    a_moving_room_beside_a_set_and_its_removal: "stopped when moving, set/remove", 1, KEEP;
+    a_moving_permit_beside_a_set_and_its_removal: "stopped when moving, set/remove", 1, KEEP;
         before [Set(1, 0), HaltSetting(2, 1, Stop::Moving)],
         a [Set(3, 3)], b [Invalidate(2), Resident]; then [Get(3), Get(2)];
         allowed { [[], [_, Some(0 | 1)], [Some(3), None]] }
 
-    a_moved_room_beside_a_set_and_a_sweep: "stopped when moved, set/sweep", 1, KEEP;
+    a_moved_permit_beside_a_set_and_a_sweep: "stopped when moved, set/sweep", 1, KEEP;
         before [Set(1, 0), HaltSetting(2, 1, Stop::Moved)],
         a [Set(3, 3)], b [Sweep, Resident]; then [Get(3), Get(2)];
         allowed { [[], [Some(0), Some(0 | 1)], [Some(3), None]] }
 
-    a_moved_room_beside_a_set_and_its_removal: "stopped when moved, set/remove", 1, KEEP;
+    a_moved_permit_beside_a_set_and_its_removal: "stopped when moved, set/remove", 1, KEEP;
         before [Set(1, 0), HaltSetting(2, 1, Stop::Moved)],
         a [Set(3, 3)], b [Invalidate(2), Resident]; then [Get(3), Get(2)];
         allowed { [[], [_, Some(0 | 1)], [Some(3), None]] }
 }
 
-// The key of a stopped inserter can be set, read and invalidated by others (I2, I3, I7). The sweep looks at what every lane names
+// The key of a stopped inserter can be set, read and invalidated by others (I2, I3, I7). The sweep looks at what every slot names
 // (R1).
 race! {
     the_key_of_a_published_entry_is_free_to_use: "stopped when published, same key", 1, FREE;
@@ -92,13 +92,13 @@ race! {
         a [Invalidate(1), Get(1)], b [Set(1, 2), Get(1)]; then [Set(1, 3), Get(1), Len, Sweep];
         allowed { [[_, None | Some(2)], [None | Some(2)], [Some(3), Some(1), _]] }
 
-    the_key_of_a_moving_room_is_free_to_use: "stopped when moving, same key", 1, FREE;
+    the_key_of_a_moving_permit_is_free_to_use: "stopped when moving, same key", 1, FREE;
         before [Set(2, 0), HaltSetting(1, 1, Stop::Moving)],
         a [Invalidate(1), Get(1)], b [Set(1, 2), Get(1)]; then [Set(1, 3), Get(1), Len, Sweep];
         allowed { [[_, None | Some(2)], [None | Some(2)], [Some(3), Some(1), _]] }
 
-    /// Seeded fault: `retire-unsettled` (an entry is retired while the lane its room came from still names it).
-    the_key_of_a_moved_room_is_free_to_use: "stopped when moved, same key", 1, FREE;
+    /// Seeded fault: `retire-unsettled` (an entry is retired while the slot its permit came from still names it).
+    the_key_of_a_moved_permit_is_free_to_use: "stopped when moved, same key", 1, FREE;
         before [Set(2, 0), HaltSetting(1, 1, Stop::Moved)],
         a [Invalidate(1), Get(1)], b [Set(1, 2), Get(1)]; then [Set(1, 3), Get(1), Len, Sweep];
         allowed { [[_, None | Some(2)], [None | Some(2)], [Some(3), Some(1), _]] }
@@ -106,31 +106,31 @@ race! {
     /// Small enough to be explored to the end.
     ///
     /// Seeded faults: `retire-unsettled`, `settled-as-live`.
-    the_key_of_a_moved_room_is_set_and_removed: "stopped when moved, same key, set/remove", 1, FREE;
+    the_key_of_a_moved_permit_is_set_and_removed: "stopped when moved, same key, set/remove", 1, FREE;
         before [Set(2, 0), HaltSetting(1, 1, Stop::Moved)],
         a [Invalidate(1)], b [Set(1, 2)]; then [Get(1), Sweep];
         allowed { [[_], [], [None | Some(2), _]] }
 }
 
-// A removal has stopped before its room is back in the ledger, or before its lane is free.
+// A removal has stopped before its permit is back in the capacity, or before its slot is free.
 race! {
-    a_leaving_lane_holds_nobody_up: "stopped when leaving", 1, KEEP;
+    a_leaving_slot_holds_nobody_up: "stopped when leaving", 1, KEEP;
         before [Set(1, 0), HaltInvalidating(1, false)],
         a [Set(1, 2), Get(1)], b [Set(2, 1), Resident]; then [Len, Resident];
         allowed { [[None | Some(1..)], [Some(0 | 1)], [Some(1), Some(1)]] }
 
-    a_counted_leaving_lane_holds_nobody_up: "stopped when leaving, counted", 1, KEEP;
+    a_counted_leaving_slot_holds_nobody_up: "stopped when leaving, counted", 1, KEEP;
         before [Set(1, 0), HaltInvalidating(1, true)],
         a [Set(1, 2), Get(1)], b [Set(2, 1), Resident]; then [Len, Resident];
         allowed { [[None | Some(1..)], [Some(0 | 1)], [Some(1), Some(1)]] }
 
     /// Beside one `set` and a thread that carries the removal out too.
-    a_leaving_lane_beside_a_set_and_a_sweep: "stopped when leaving, set/sweep", 1, KEEP;
+    a_leaving_slot_beside_a_set_and_a_sweep: "stopped when leaving, set/sweep", 1, KEEP;
         before [Set(1, 0), HaltInvalidating(1, false)],
         a [Set(2, 2)], b [Sweep, Resident]; then [Get(1), Get(2), Len, Resident];
         allowed { [[], [Some(0), Some(0 | 1)], [None, Some(2), Some(1), Some(1)]] }
 
-    a_counted_leaving_lane_beside_a_set_and_a_sweep: "stopped when leaving, counted, set/sweep", 1, KEEP;
+    a_counted_leaving_slot_beside_a_set_and_a_sweep: "stopped when leaving, counted, set/sweep", 1, KEEP;
         before [Set(1, 0), HaltInvalidating(1, true)],
         a [Set(2, 2)], b [Sweep, Resident]; then [Get(1), Get(2), Len, Resident];
         allowed { [[], [Some(0), Some(0 | 1)], [None, Some(2), Some(1), Some(1)]] }

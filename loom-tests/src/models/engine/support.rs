@@ -5,7 +5,7 @@ use crate::engine::index::bounded::{Bounded, model::Stop};
 use crate::engine::lease::{Board, Lease, Reached};
 use crate::engine::policy::Instant;
 use crate::engine::reclaim::supply::{Batches, Budget, Supply};
-use crate::engine::reclaim::{Domain, Guard, Slot};
+use crate::engine::reclaim::{Domain, Guard, Participant};
 use crate::engine::table::Near;
 use crate::engine::threads::local::Local;
 use crate::sync::{StdArc, Witness};
@@ -77,7 +77,7 @@ impl Drop for Value {
 pub(super) struct World {
     cache: Bounded<Key, Value>,
     locals: Vec<Local<Key, Value>>,
-    slots: Vec<*const Slot>,
+    participants: Vec<*const Participant>,
     board: StdArc<Board>,
     domain: Box<Domain>,
     lives: StdArc<Lives>,
@@ -101,34 +101,36 @@ pub(super) const FREE: usize = 1;
 
 /// A cache of `capacity` for as many threads as there are actors; `batch` is [`KEEP`] or [`FREE`].
 pub(super) fn world<const ACTORS: usize>(capacity: usize, batch: usize) -> [Actor; ACTORS] {
-    world_with_hands(capacity, batch, 0)
+    world_with_holders(capacity, batch, 0)
 }
 
-/// [`world`] in which the first `hands` threads may have a victim's room in hand.
-pub(super) fn world_with_hands<const ACTORS: usize>(
+/// [`world`] in which the first `holders` threads may hold a victim's permit.
+pub(super) fn world_with_holders<const ACTORS: usize>(
     capacity: usize,
     batch: usize,
-    hands: usize,
+    holders: usize,
 ) -> [Actor; ACTORS] {
-    let mut actors = actors(ACTORS, capacity, batch, hands).into_iter();
+    let mut actors = actors(ACTORS, capacity, batch, holders).into_iter();
     std::array::from_fn(|_| actors.next().expect("as many as asked for"))
 }
 
 /// The same for any number of threads.
-pub(super) fn actors(threads: usize, capacity: usize, batch: usize, hands: usize) -> Vec<Actor> {
+pub(super) fn actors(threads: usize, capacity: usize, batch: usize, holders: usize) -> Vec<Actor> {
     let board = StdArc::new(Board::sized(1, [1, 1]).expect("memory"));
     let domain = Box::new(Domain::new(|| false));
     let cache = Bounded::new(capacity, StdArc::clone(&board)).expect("memory");
     let supply = Supply::new(
         cache.slab(),
-        hands,
+        holders,
         Batches::all(batch),
         Budget::new(1_000_000),
     );
     let world = StdArc::new(World {
         cache,
-        locals: (0..threads).map(|slot| Local::new(&supply, slot)).collect(),
-        slots: (0..threads)
+        locals: (0..threads)
+            .map(|participant| Local::new(&supply, participant))
+            .collect(),
+        participants: (0..threads)
             .map(|_| std::ptr::from_ref(domain.acquire()))
             .collect(),
         board,
@@ -147,13 +149,13 @@ impl Actor {
         &self.world.locals[self.id]
     }
 
-    fn slot(&self) -> &Slot {
-        // SAFETY: slots live as long as the domain, which the world owns.
-        unsafe { &*self.world.slots[self.id] }
+    fn participant(&self) -> &Participant {
+        // SAFETY: participants live as long as the domain, which the world owns.
+        unsafe { &*self.world.participants[self.id] }
     }
 
     pub(super) fn guard(&self) -> Guard<'_> {
-        self.slot().enter()
+        self.participant().enter()
     }
 
     pub(super) fn cache(&self) -> &Bounded<Key, Value> {
@@ -353,7 +355,7 @@ impl Actor {
         if stopped.is_empty() {
             let guard = self.guard();
             let (live, resident) = self.cache().snapshot();
-            assert_eq!(live.len(), resident, "I1: a room without an entry");
+            assert_eq!(live.len(), resident, "I1: a permit without an entry");
             let lost = self.cache().in_no_queue(&[]);
             assert_eq!(lost, None, "Q1: a live entry in no queue");
             drop(guard);

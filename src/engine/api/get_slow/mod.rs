@@ -3,18 +3,18 @@
 use crate::engine::api::cache::TtlCache;
 use crate::engine::entry::{Hash, hash_of};
 use crate::engine::index::Index;
-use crate::engine::reclaim::TurnGuard;
+use crate::engine::reclaim::PinGuard;
 use crate::engine::table::Near;
-use crate::engine::threads::current::{here, own_turn};
+use crate::engine::threads::current::{current, own_pin};
 use crate::engine::threads::local::Local;
 use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash as StdHash};
 use std::mem::MaybeUninit;
 
-/// A look-up inside the turn.
-pub(crate) struct Inside<'c, K, V> {
+/// A look-up inside the short guard.
+pub(crate) struct Pinned<'c, K, V> {
     pub(in crate::engine) local: &'c Local<K, V>,
-    pub(in crate::engine) guard: TurnGuard<'static>,
+    pub(in crate::engine) guard: PinGuard<'static>,
     pub(in crate::engine) hash: Hash,
 }
 
@@ -44,7 +44,7 @@ where
     #[inline(always)]
     pub(crate) unsafe fn get_elsewhere<Q, R>(
         &self,
-        inside: Option<Inside<'_, K, V>>,
+        inside: Option<Pinned<'_, K, V>>,
         key: &Q,
         read: impl FnOnce(&V) -> R,
     ) -> Option<R>
@@ -52,7 +52,7 @@ where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
         // What is in registers stays there.
-        let Some(Inside { local, guard, hash }) = inside else {
+        let Some(Pinned { local, guard, hash }) = inside else {
             // Of what is small not an `Option` from the function that is called: then the compiler would make one of
             // what was found at home too, and ask it, where the two ways meet, whether there is something in it. (What is
             // large would be copied.)
@@ -63,8 +63,8 @@ where
             // SAFETY: found, so there is a value.
             return found.then(|| unsafe { value.assume_init() });
         };
-        guard.hand_over();
-        // SAFETY: with a part goes the turn; found, so there is a value.
+        guard.keep_pinned();
+        // SAFETY: with a part goes the short guard; found, so there is a value.
         unsafe {
             if const { size_of::<R>() > size_of::<[usize; 2]>() } {
                 return self.look_elsewhere(Some(local), hash, key, read);
@@ -84,7 +84,7 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        let Some((local, guard)) = self.enter_far_turn() else {
+        let Some((local, guard)) = self.try_pin_far() else {
             // SAFETY: there is nothing to go on with.
             return unsafe { self.look_elsewhere_apart(None, Hash::new(0), key, read) };
         };
@@ -99,8 +99,8 @@ where
             drop(guard);
             return (true, MaybeUninit::new(value));
         }
-        guard.hand_over();
-        // SAFETY: with the part goes the turn.
+        guard.keep_pinned();
+        // SAFETY: with the part goes the short guard.
         unsafe { self.look_elsewhere_apart(Some(local), hash, key, read) }
     }
 
@@ -130,7 +130,7 @@ where
 
     /// # Safety
     ///
-    /// With a part of the cache, it is the calling thread's, which hands its turn over, and the hash is the key's.
+    /// With a part of the cache, it is the calling thread's, which hands its short guard over, and the hash is the key's.
     #[inline]
     unsafe fn look_elsewhere<Q, R>(
         &self,
@@ -143,17 +143,17 @@ where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
         if let Some(local) = local {
-            // SAFETY: by the contract. The thread's slot is still the one whose turn was entered: it changes when the thread gets
-            // one, before, and when it gives it back, which does not come in between.
-            let guard = unsafe { own_turn() };
+            // SAFETY: by the contract. The thread's participant is still the one whose short guard was entered: it changes when
+            // the thread gets one, before, and when it gives it back, which does not come in between.
+            let guard = unsafe { own_pin() };
             return self.look_near(local, guard, hash, key, read);
         }
-        match self.enter_turn() {
+        match self.try_pin() {
             Some(short) => {
                 let hash = hash_of(short.hasher, key);
                 self.look_near(short.local, short.guard, hash, key, read)
             }
-            None => match self.enter_far_turn() {
+            None => match self.try_pin_far() {
                 Some((local, guard)) => {
                     // SAFETY: only the parts of bounded caches are found (`made_far`).
                     let hash = hash_of(unsafe { self.index.bounded() }.0, key);
@@ -164,13 +164,13 @@ where
         }
     }
 
-    /// For threads that are not quick: what a hit does, with the part found in a longer way.
+    /// For threads that are not fast: what a hit does, with the part found in a longer way.
     #[inline(never)]
     fn look_from_afar<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        let Some((local, guard)) = self.enter_far_turn() else {
+        let Some((local, guard)) = self.try_pin_far() else {
             // SAFETY: there is nothing to go on with.
             return unsafe { self.look_elsewhere(None, Hash::new(0), key, read) };
         };
@@ -191,7 +191,7 @@ where
     fn look_near<Q, R>(
         &self,
         local: &Local<K, V>,
-        guard: TurnGuard<'static>,
+        guard: PinGuard<'static>,
         hash: Hash,
         key: &Q,
         read: impl FnOnce(&V) -> R,
@@ -199,7 +199,7 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        // SAFETY: only the parts of bounded caches are quick (see `build`), and only with one is there a turn to enter.
+        // SAFETY: only the parts of bounded caches are fast (see `build`), and only with one is there a short guard to enter.
         let (_, bounded) = unsafe { self.index.bounded() };
         let line = || self.time.line();
         // SAFETY: the guard is open for as long as the entry is used.
@@ -228,13 +228,13 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        let here = here();
-        let local = self.local(&here);
+        let current = current();
+        let local = self.local(&current);
         let tick = self.time.tick();
         let value = match &self.index {
             Index::Nothing(_) => None,
             Index::Bounded(hasher, bounded) => {
-                let _guard = here.slot().enter();
+                let _guard = current.participant().enter();
                 let hash = hash_of(hasher, key);
                 // SAFETY: the guard is open for as long as the entry is used.
                 let entry =
@@ -244,7 +244,7 @@ where
                 }
                 entry.map(|entry| read(&entry.value))
             }
-            Index::Unbounded(map) => map.peek_with(&here, local, key, tick, read),
+            Index::Unbounded(map) => map.peek_with(&current, local, key, tick, read),
         };
         local.counters.looked_up(value.is_some());
         value

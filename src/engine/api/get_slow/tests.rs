@@ -1,8 +1,8 @@
-//! Whatever a key's comparison does, a look-up leaves the turn it was in, once, and counts once.
+//! Whatever a key's comparison does, a look-up leaves the short guard it was in, once, and counts once.
 
 use super::*;
-use crate::engine::reclaim::QUICK_SLOTS;
-use crate::engine::threads::current::quick;
+use crate::engine::reclaim::FAST_PARTICIPANTS;
+use crate::engine::threads::current::fast;
 use std::cell::Cell;
 use std::hash::Hasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,9 +60,9 @@ fn with<R>(cache: &Cache, on_eq: fn(&Cache, u64), body: impl FnOnce() -> R) -> R
     result
 }
 
-/// Nobody's slot stands for one that is not quick.
+/// Nobody's participant stands for one that is not fast.
 fn is_outside() -> bool {
-    quick().slot().id() == usize::MAX || quick().place() < QUICK_SLOTS
+    fast().participant().id() == usize::MAX || fast().place() < FAST_PARTICIPANTS
 }
 
 fn filled(keys: u64) -> Cache {
@@ -76,7 +76,7 @@ fn filled(keys: u64) -> Cache {
 const KEYS: u64 = 9;
 
 #[test]
-fn i9_a_panic_in_each_comparison_leaves_the_turn() {
+fn i9_a_panic_in_each_comparison_leaves_the_pin() {
     let cache = filled(KEYS);
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));

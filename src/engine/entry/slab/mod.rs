@@ -1,22 +1,23 @@
 //! The memory of a bounded cache's entries.
 //!
-//! Entries are of one size and there are hardly ever more of them than the cache may hold, so they live in one array:
-//! close together ([`layout`](super::layout)), in huge pages where the system has them, and without a call to the allocator per `set`. Each thread
-//! keeps a pool of free slots (`local`); this is where pools are filled from and where what they have too much of goes:
+//! Entries are of one size and there are hardly ever more of them than the cache may hold, so they live in one array: close
+//! together ([`layout`](super::layout)), in huge pages where the system has them, and without a call to the allocator per `set`.
+//! Each thread keeps a pool of free cells (`local`); this is where pools are filled from and where what they have too much of
+//! goes:
 //!
-//! - *fresh* slots, handed out in blocks, in the order of their addresses;
-//! - *spare* slots: a stack of chains, each as many slots as a pool once had too much. It is taken as a whole, by one
-//!   exchange, and what is not needed is put back; so no exchange ever rests on what a slot held before (no ABA);
+//! - *fresh* cells, handed out in blocks, in the order of their addresses;
+//! - *spare* cells: a stack of chains, each as many cells as a pool once had too much. It is taken as a whole, by one
+//!   exchange, and what is not needed is put back; so no exchange ever rests on what a cell held before (no ABA);
 //! - the allocator, when neither has any: entries that a stalled reader holds back are not bounded, and their memory
 //!   must go back to the system afterwards.
 //!
 //! # Invariants
 //!
-//! - **P1** A slot is in one place at a time: not handed out yet, in one thread's pool, in one spare chain, or one entry's.
-//! - **P2** Whoever gets a slot from a chain sees all that was done in it before (Release of the push, Acquire of the take).
-//! - **P3** Nobody waits: who finds no slot, since a stopped thread has all the spares in hand, asks the allocator.
+//! - **P1** A cell is in one place at a time: not handed out yet, in one thread's pool, in one spare chain, or one entry's.
+//! - **P2** Whoever gets a cell from a chain sees all that was done in it before (Release of the push, Acquire of the take).
+//! - **P3** Nobody waits: who finds no cell, since a stopped thread has all the spares in hand, asks the allocator.
 
-use super::layout::{Blocks, assert_fits};
+use super::layout::{EntryLayout, assert_fits};
 use crate::engine::arch::zeros::prefer_huge_pages;
 use crate::engine::entry::Entry;
 use crate::sync::{AtomicPtr, AtomicUsize, CachePadded, Ordering};
@@ -26,25 +27,25 @@ use std::ptr::{NonNull, null_mut};
 /// Memory for one entry, owned by whoever has it; what it holds is not looked at and not dropped.
 pub(crate) type Memory<K, V> = NonNull<Entry<K, V>>;
 
-/// The most slots that go to a thread at once.
+/// The most cells that go to a thread at once.
 const BLOCK: usize = 32;
 
-/// What a spare slot holds.
+/// What a spare cell holds.
 struct Spare {
-    /// The next slot of the same chain.
+    /// The next cell of the same chain.
     next: *mut Spare,
-    /// The first slot of the next chain; meaningful in the first slot of a chain.
+    /// The first cell of the next chain; meaningful in the first cell of a chain.
     more: *mut Spare,
 }
 
 pub(crate) struct Slab<K, V> {
-    /// Dangling if there are no slots.
+    /// Dangling if there are no cells.
     start: Memory<K, V>,
-    slots: usize,
+    cells: usize,
     /// How many bytes there are.
     size: usize,
     block: usize,
-    /// How many slots have been handed out for the first time; may go beyond `slots`.
+    /// How many cells have been handed out for the first time; may go beyond `cells`.
     fresh: CachePadded<AtomicUsize>,
     spare: CachePadded<AtomicPtr<Spare>>,
 }
@@ -56,16 +57,16 @@ impl<K, V> Slab<K, V> {
         Self::new(capacity + capacity / 64 + 32)
     }
 
-    pub(crate) fn new(slots: usize) -> Self {
+    pub(crate) fn new(cells: usize) -> Self {
         const { assert!(size_of::<Entry<K, V>>() >= size_of::<Spare>()) };
         const { assert!(align_of::<Entry<K, V>>() >= align_of::<Spare>()) };
         // Under a sanitizer the allocator must see each entry come and go.
-        let slots = if cfg!(tux_sanitize) { 0 } else { slots };
-        let array = Blocks::<Entry<K, V>>::layout(slots).and_then(|layout| {
+        let cells = if cfg!(tux_sanitize) { 0 } else { cells };
+        let array = EntryLayout::<Entry<K, V>>::layout(cells).and_then(|layout| {
             // SAFETY: the layout has a size.
             let start = NonNull::new(unsafe { std::alloc::alloc(layout) })?;
             prefer_huge_pages(start.as_ptr(), layout.size());
-            // Exposed: see `Blocks::aside`.
+            // Exposed: see `EntryLayout::cold`.
             start.as_ptr().expose_provenance();
             // SAFETY: the end of what was allocated.
             assert_fits(unsafe { start.add(layout.size()) });
@@ -74,28 +75,31 @@ impl<K, V> Slab<K, V> {
         let (start, size) = array.unwrap_or((NonNull::dangling(), 0));
         Self {
             start,
-            slots: if size > 0 { slots } else { 0 },
+            cells: if size > 0 { cells } else { 0 },
             size,
-            block: (slots / 8).clamp(1, BLOCK),
+            block: (cells / 8).clamp(1, BLOCK),
             fresh: CachePadded::new(AtomicUsize::new(0)),
             spare: CachePadded::new(AtomicPtr::new(null_mut())),
         }
     }
 
-    /// The memory of a slot; its number is below `slots`.
-    fn at(&self, slot: usize) -> Memory<K, V> {
-        debug_assert!(slot < self.slots);
+    /// The memory of a cell; its number is below `cells`.
+    fn at(&self, cell: usize) -> Memory<K, V> {
+        debug_assert!(cell < self.cells);
         // SAFETY: within the array, which has room for so many.
-        unsafe { self.start.byte_add(Blocks::<Entry<K, V>>::offset(slot)) }
+        unsafe {
+            self.start
+                .byte_add(EntryLayout::<Entry<K, V>>::offset(cell))
+        }
     }
 
-    /// Whether slots that pools gave up lie idle. A guess.
+    /// Whether cells that pools gave up lie idle. A guess.
     #[inline(always)]
     pub(crate) fn has_spares(&self) -> bool {
         !self.spare.load(Ordering::Relaxed).is_null()
     }
 
-    /// Takes memory back that did not come from the array, to be done while slots of the array lie idle: what came from the
+    /// Takes memory back that did not come from the array, to be done while cells of the array lie idle: what came from the
     /// allocator when a stalled reader held entries back would otherwise go round for ever. False: the caller keeps it.
     ///
     /// # Safety
@@ -103,7 +107,7 @@ impl<K, V> Slab<K, V> {
     /// As for [`take_back`](Self::take_back), if true is returned.
     #[inline(always)]
     pub(crate) unsafe fn take_back_alone(&self, memory: Memory<K, V>) -> bool {
-        let is_alone = !self.is_slot(memory);
+        let is_alone = !self.is_cell(memory);
         if is_alone {
             // SAFETY: not of the array, so it came from the allocator (see `fill`), and given up by the caller.
             unsafe { Self::free_alone(memory) };
@@ -113,7 +117,7 @@ impl<K, V> Slab<K, V> {
 
     /// Whether the memory is one of the array.
     #[inline(always)]
-    fn is_slot(&self, memory: Memory<K, V>) -> bool {
+    fn is_cell(&self, memory: Memory<K, V>) -> bool {
         self.offset(memory) < self.size
     }
 
@@ -122,19 +126,19 @@ impl<K, V> Slab<K, V> {
         memory.addr().get().wrapping_sub(self.start.addr().get())
     }
 
-    /// The number of the slot, if the memory is one of the array.
+    /// The number of the cell, if the memory is one of the array.
     #[inline]
-    pub(crate) fn slot(&self, memory: Memory<K, V>) -> Option<usize> {
-        let slot = || Blocks::<Entry<K, V>>::number(self.offset(memory));
-        self.is_slot(memory)
-            .then(slot)
-            .filter(|slot| *slot < self.slots)
+    pub(crate) fn cell(&self, memory: Memory<K, V>) -> Option<usize> {
+        let cell = || EntryLayout::<Entry<K, V>>::number(self.offset(memory));
+        self.is_cell(memory)
+            .then(cell)
+            .filter(|cell| *cell < self.cells)
     }
 
     /// Puts some memory into an empty pool.
     ///
     /// # Panics
-    /// If the allocator gives an address that lanes have no room for; aborts like any allocation if there is no memory at all.
+    /// If the allocator gives an address that slots have no room for; aborts like any allocation if there is no memory at all.
     #[cold]
     pub(crate) fn fill(&self, pool: &mut Vec<Memory<K, V>>) {
         if self.has_spares() {
@@ -146,26 +150,26 @@ impl<K, V> Slab<K, V> {
             } else {
                 self.spare.swap(null_mut(), Ordering::Acquire)
             };
-            // SAFETY: null, or the first slot of a list of chains that is now ours alone (P1).
+            // SAFETY: null, or the first cell of a list of chains that is now ours alone (P1).
             if let Some(first) = unsafe { chain.as_ref() } {
                 if !first.more.is_null() {
                     self.push(first.more);
                 }
                 let mut next = chain;
-                while let Some(slot) = NonNull::new(next) {
-                    // SAFETY: a slot of our chain; each links to the next one, or to none.
-                    next = unsafe { slot.as_ref() }.next;
-                    pool.push(slot.cast());
+                while let Some(cell) = NonNull::new(next) {
+                    // SAFETY: a cell of our chain; each links to the next one, or to none.
+                    next = unsafe { cell.as_ref() }.next;
+                    pool.push(cell.cast());
                 }
                 return;
             }
         }
-        if self.fresh.load(Ordering::Relaxed) < self.slots {
-            // Relaxed: a number that nobody else gets (P1); the slots hold nothing yet.
+        if self.fresh.load(Ordering::Relaxed) < self.cells {
+            // Relaxed: a number that nobody else gets (P1); the cells hold nothing yet.
             let from = self.fresh.fetch_add(self.block, Ordering::Relaxed);
-            let end = self.slots.min(from.saturating_add(self.block));
+            let end = self.cells.min(from.saturating_add(self.block));
             // The last is taken first.
-            pool.extend((from..end).rev().map(|slot| self.at(slot)));
+            pool.extend((from..end).rev().map(|cell| self.at(cell)));
             if from < end {
                 return;
             }
@@ -175,13 +179,13 @@ impl<K, V> Slab<K, V> {
 
     /// Memory for one entry, from the allocator.
     fn alone() -> Memory<K, V> {
-        let (layout, start) = Blocks::<Entry<K, V>>::alone();
+        let (layout, start) = EntryLayout::<Entry<K, V>>::alone();
         // SAFETY: the layout has a size.
         let Some(memory) = NonNull::new(unsafe { std::alloc::alloc(layout) }) else {
             handle_alloc_error(layout)
         };
         assert_fits(memory);
-        // Exposed: see `Blocks::aside`.
+        // Exposed: see `EntryLayout::cold`.
         memory.as_ptr().expose_provenance();
         // SAFETY: within what was allocated.
         unsafe { memory.add(start) }.cast()
@@ -196,16 +200,16 @@ impl<K, V> Slab<K, V> {
     pub(crate) unsafe fn take_back(&self, memory: impl Iterator<Item = Memory<K, V>>) {
         let mut chain = null_mut();
         for memory in memory {
-            if self.slot(memory).is_some() {
-                let slot = memory.cast::<Spare>();
+            if self.cell(memory).is_some() {
+                let cell = memory.cast::<Spare>();
                 // SAFETY: ours (P1), large enough and aligned (see `new`).
                 unsafe {
-                    slot.write(Spare {
+                    cell.write(Spare {
                         next: chain,
                         more: null_mut(),
                     })
                 };
-                chain = slot.as_ptr();
+                chain = cell.as_ptr();
             } else {
                 // SAFETY: not of the array, so it came from the allocator (see `fill`), and given up by the caller.
                 unsafe { Self::free_alone(memory) };
@@ -221,7 +225,7 @@ impl<K, V> Slab<K, V> {
     /// The memory came from [`alone`](Self::alone) and nobody uses it any more.
     #[cold]
     unsafe fn free_alone(memory: Memory<K, V>) {
-        let (layout, start) = Blocks::<Entry<K, V>>::alone();
+        let (layout, start) = EntryLayout::<Entry<K, V>>::alone();
         // SAFETY: by the contract there begins what was allocated, with this layout.
         unsafe { std::alloc::dealloc(memory.cast::<u8>().sub(start).as_ptr(), layout) };
     }
@@ -243,7 +247,7 @@ impl<K, V> Slab<K, V> {
             return;
         }
         let mut last = chains;
-        // SAFETY: the first slots of the caller's chains, owned by the caller.
+        // SAFETY: the first cells of the caller's chains, owned by the caller.
         while let Some(chain) = unsafe { last.as_ref() }
             && !chain.more.is_null()
         {
@@ -270,7 +274,7 @@ impl<K, V> Slab<K, V> {
     ///
     /// As for [`take_back`](Self::take_back).
     pub(crate) unsafe fn discard(&self, memory: Memory<K, V>) {
-        if self.slot(memory).is_none() {
+        if self.cell(memory).is_none() {
             // SAFETY: as in `take_back`.
             unsafe { Self::free_alone(memory) };
         }
@@ -323,7 +327,7 @@ impl<K, V> Drop for Lone<K, V> {
 
 impl<K, V> Drop for Slab<K, V> {
     fn drop(&mut self) {
-        if let Some(layout) = Blocks::<Entry<K, V>>::layout(self.slots) {
+        if let Some(layout) = EntryLayout::<Entry<K, V>>::layout(self.cells) {
             // SAFETY: made with this layout; entries keep their slab alive, so none is left in it.
             unsafe { std::alloc::dealloc(self.start.as_ptr().cast(), layout) };
         }

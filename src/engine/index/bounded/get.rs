@@ -5,7 +5,7 @@ use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::expiry::Expiry;
 use crate::engine::policy::Instant;
 use crate::engine::table::Near;
-use crate::engine::table::word::Kind;
+use crate::engine::table::word::WordKind;
 use crate::time::Line;
 
 impl<K, V> Bounded<K, V> {
@@ -46,12 +46,12 @@ impl<K, V> Bounded<K, V> {
         }
     }
 
-    /// [`get`](Self::get) of a key that stands in its home bucket, in the first lane that its hint says; `None` says nothing.
+    /// [`get`](Self::get) of a key that stands in its home bucket, in the first slot that its hint says; `None` says nothing.
     /// Short, calls nothing but `is_it`, and asks what time it is last: few registers are needed at a time, so that
     /// callers have none to save.
     ///
-    /// The count of clears is asked for before the lane, so an entry of a generation long gone is never taken for one of that
-    /// count's: it had left its lane by then (I5). The time may be asked for last: it does not go back.
+    /// The count of clears is asked for before the slot, so an entry of a generation long gone is never taken for one of that
+    /// count's: it had left its slot by then (I5). The time may be asked for last: it does not go back.
     ///
     /// # Safety
     ///
@@ -63,7 +63,7 @@ impl<K, V> Bounded<K, V> {
         line: impl FnOnce() -> Line,
         is_it: impl FnOnce(&K) -> bool,
     ) -> Option<&'g Entry<K, V>> {
-        let steady = self.clock.era.load().steady();
+        let steady = self.policy.era.load().steady();
         let used = |entry: &Entry<K, V>| {
             is_it(&entry.key)
                 && !entry.deadline.may_have_passed(line())
@@ -85,7 +85,7 @@ impl<K, V> Bounded<K, V> {
         line: impl Fn() -> Line + Copy,
         is_it: impl Fn(&K) -> bool + Copy,
     ) -> Near<'g, K, V> {
-        let steady = self.clock.era.load().steady();
+        let steady = self.policy.era.load().steady();
         let used = |entry: &Entry<K, V>| {
             !entry.deadline.may_have_passed(line()) && entry.use_if_live(steady)
         };
@@ -110,7 +110,7 @@ impl<K, V> Bounded<K, V> {
     /// Brings what an insert of `hash` will need on its way.
     #[inline(always)]
     pub(crate) fn prefetch_insert(&self, hash: Hash) {
-        self.clock.prefetch(hash);
+        self.policy.prefetch(hash);
     }
 
     pub(crate) fn buckets(&self) -> usize {
@@ -136,7 +136,7 @@ impl<K, V> Bounded<K, V> {
         V: 'g,
     {
         self.table.each_in(bucket, |_, word| {
-            if word.kind() == Kind::Entry {
+            if word.kind() == WordKind::Entry {
                 // SAFETY: an entry word, loaded inside the caller's guard.
                 let entry: &'g Entry<K, V> = unsafe { word.deref() };
                 if entry.phase.load() == Phase::Live && now.sees(entry) {
@@ -146,7 +146,7 @@ impl<K, V> Bounded<K, V> {
         });
     }
 
-    /// Current entries, O(lanes). Exact while nothing is written; never more than are resident (I1), though the walk
+    /// Current entries, O(slots). Exact while nothing is written; never more than are resident (I1), though the walk
     /// may have met an entry, then its eviction, then the newcomer further on.
     pub(crate) fn len(&self, now: Instant) -> usize {
         let mut len = 0;

@@ -1,14 +1,14 @@
-//! A new entry: publish, look for rivals, find a room, go live.
+//! A new entry: publish, look for rivals, find a permit, go live.
 
 use super::Bounded;
 use super::remove::CLEARS_PER_SWEEP;
-use crate::engine::entry::{Entry, Hash, Newcomer, Phase, Standing};
+use crate::engine::entry::{Entry, Hash, Newcomer, Phase, PolicyMeta};
 use crate::engine::lease::Lease;
 use crate::engine::policy::Instant;
 use crate::engine::policy::{Choice, LEASED};
 use crate::engine::reclaim::bag::Retired;
 use crate::engine::table::word::Word;
-use crate::engine::table::{Home, Lane};
+use crate::engine::table::{Home, Slot};
 use crate::engine::threads::local::Local;
 use crate::sync::{Ordering, dekker_fence, spin_hint};
 use crate::time::Deadline;
@@ -29,7 +29,7 @@ struct Published<'a, K, V> {
     cache: &'a Bounded<K, V>,
     local: &'a Local<K, V>,
     entry: *mut Entry<K, V>,
-    lane: Lane,
+    slot: Slot,
     word: Word<K, V>,
 }
 
@@ -39,9 +39,9 @@ impl<K, V> Published<'_, K, V> {
         unsafe { &*self.entry }
     }
 
-    /// Takes the dead entry out of its lane and retires it.
+    /// Takes the dead entry out of its slot and retires it.
     fn bury(self, end: End<K, V>) -> End<K, V> {
-        self.cache.unlink_dead(self.lane, self.word, self.entry());
+        self.cache.unlink_dead(self.slot, self.word, self.entry());
         self.local.retire(Retired::Entry(self.entry));
         std::mem::forget(self);
         end
@@ -57,8 +57,8 @@ impl<K, V> Published<'_, K, V> {
         // SAFETY: the entry is dead; nobody reads the value of an entry that was never live, and the husk is dropped
         // without it.
         let value = unsafe { ManuallyDrop::into_inner((&raw const (*self.entry).value).read()) };
-        self.cache.unlink_dead(self.lane, self.word, self.entry());
-        self.local.retire(Retired::Husk(self.entry));
+        self.cache.unlink_dead(self.slot, self.word, self.entry());
+        self.local.retire(Retired::KeyOnly(self.entry));
         std::mem::forget(self);
         End::Again(key, value)
     }
@@ -67,7 +67,7 @@ impl<K, V> Published<'_, K, V> {
 impl<K, V> Drop for Published<'_, K, V> {
     fn drop(&mut self) {
         if self.entry().phase.decide(Phase::Cancelled) != Phase::Live {
-            self.cache.unlink_dead(self.lane, self.word, self.entry());
+            self.cache.unlink_dead(self.slot, self.word, self.entry());
             self.local.retire(Retired::Entry(self.entry));
         }
     }
@@ -87,7 +87,7 @@ impl<K, V> Drop for Chosen<'_, K, V> {
             local,
             choice,
         } = self;
-        cache.clock.put_back(&cache.table, *choice, &local.clock);
+        cache.policy.put_back(&cache.table, *choice, &local.policy);
     }
 }
 
@@ -108,29 +108,29 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         lease: Option<&Lease>,
     ) -> End<K, V> {
         let hash = home.hash();
-        self.clock.prefetch(hash);
+        self.policy.prefetch(hash);
         self.expiry.prefetch(home.at());
         let mut now = self.at(tick);
         if let Some(lease) = lease {
             // Born in the lease's generation: if the cache was cleared since, it is dead at birth.
             now.era = now.era.after(lease.clears);
         }
-        let due = now.due(deadline);
+        let lifetime = now.lifetime(deadline);
         let queue = if lease.is_some() { LEASED } else { 0 };
-        let standing = Standing::new(queue, now.era.epoch());
+        let meta = PolicyMeta::new(queue, now.era.epoch());
         // Before the first exchange, which waits for the home bucket: this can be done meanwhile. What nothing waits for is done behind
         // it: there it takes the place of waiting, here it would keep the exchange from beginning.
-        let mut arrival = self.clock.arrive(hash, &local.clock);
+        let mut arrival = self.policy.arrive(hash, &local.policy);
         let (mut choice, gone) = self.foresee(local, &mut arrival, now);
-        let (entry, aside) =
-            local.allocate_both(|| Newcomer::new(Phase::Pending, hash, due, standing, key, value));
+        let (entry, cold) =
+            local.allocate_both(|| Newcomer::new(Phase::Pending, hash, lifetime, meta, key, value));
         let word = Word::entry(entry, hash);
         // SAFETY: retired by this thread only, once it is live or dead, and not freed while our guard is open.
-        let (newcomer, aside) = unsafe { (&*entry, &*aside) };
-        let lane = self
+        let (newcomer, cold) = unsafe { (&*entry, &*cold) };
+        let slot = self
             .table
             .claim(home, word)
-            .unwrap_or_else(|| self.force_lane(local, hash, word));
+            .unwrap_or_else(|| self.force_slot(local, hash, word));
         dekker_fence();
         self.prepare(local, &choice, gone);
         // Made only where it may be needed.
@@ -138,13 +138,13 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             cache: self,
             local,
             entry,
-            lane,
+            slot,
             word,
         };
         let clears = self.clears();
         if clears.wrapping_sub(now.era.clears()) >= CLEARS_PER_SWEEP {
             // Stopped for so many clears that its generation may come round again: begin anew.
-            self.clock.put_back(&self.table, choice, &local.clock);
+            self.policy.put_back(&self.table, choice, &local.policy);
             let published = published();
             published.entry().phase.decide(Phase::Cancelled);
             return match lease {
@@ -155,48 +155,49 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         // If the one is a rival's, since somebody has taken the own entry out already, then that is dead and stays so.
         if !cfg!(tux_fault = "insert-no-rivals") && !self.table.is_alone(home) {
             if let Some(published) = self.overtake_or_yield(hash, published(), choice) {
-                self.clock.put_back(&self.table, choice, &local.clock);
+                self.policy.put_back(&self.table, choice, &local.policy);
                 return published.take_back();
             }
             // Keys were compared, which may have taken a while, and may have called the cache: perhaps there is room now.
-            if !self.ledger.is_full() {
-                self.clock.put_back(&self.table, choice, &local.clock);
+            if !self.capacity.is_full() {
+                self.policy.put_back(&self.table, choice, &local.policy);
                 choice = Choice::NOBODY;
             }
         }
         let is_void = lease.is_some_and(|lease| !lease.is_valid(self.clears()));
         if is_void && !cfg!(tux_fault = "lease-no-recheck") {
-            self.clock.put_back(&self.table, choice, &local.clock);
+            self.policy.put_back(&self.table, choice, &local.policy);
             let published = published();
             published.entry().phase.decide(Phase::Cancelled);
             return published.bury(End::Void);
         }
         if cfg!(tux_fault = "expiry-record-early") {
-            self.expiry.record(lane, deadline);
+            self.expiry.record(slot, deadline);
         }
         local.counters.insertions.add(1);
-        // A victim's room is mostly taken in hand: then the newcomer's place in S is filled before it lives, which takes the fence that
-        // Q3 asks for from the exchange by which it lives.
+        // A victim's permit is mostly held by the thread: then the newcomer's place in small is filled before it lives, which
+        // takes the fence that Q3 asks for from the exchange by which it lives.
         let mut waits = None;
-        if choice.is_somebody() && local.has_hand && self.clock.will_wait(&arrival) {
-            waits = self.clock.wait_ahead(newcomer, aside, lane, &local.clock);
+        if choice.is_somebody() && local.may_hold_permit && self.policy.will_wait(&arrival) {
+            waits = self.policy.wait_ahead(newcomer, cold, slot, &local.policy);
         }
-        if self.find_room(local, newcomer, entry, &mut arrival, choice, gone, now) {
+        if self.find_permit(local, newcomer, entry, &mut arrival, choice, gone, now) {
             match waits {
-                Some(position) if self.clock.is_waiting(position) => {}
-                Some(_) => self.clock.see_to(&self.table, lane, &local.clock),
+                Some(position) if self.policy.is_waiting(position) => {}
+                Some(_) => self.policy.see_to(&self.table, slot, &local.policy),
                 None => {
-                    let found = (lane, word, newcomer);
-                    self.clock.place(&self.table, found, &arrival, &local.clock);
+                    let found = (slot, word, newcomer);
+                    self.policy
+                        .place(&self.table, found, &arrival, &local.policy);
                 }
             }
             if !cfg!(tux_fault = "expiry-record-early") {
-                self.expiry.record(lane, deadline);
+                self.expiry.record(slot, deadline);
             }
-            self.end_if_cleared(local, lane, word, entry, now);
+            self.end_if_cleared(local, slot, word, entry, now);
             return End::Done;
         }
-        // It never had a room, or lost it, but it counts as inserted; so it counts as evicted.
+        // It never had a permit, or lost it, but it counts as inserted; so it counts as evicted.
         local.counters.evictions.add(1);
         self.killed(published(), hash)
     }
@@ -207,16 +208,16 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     pub(super) fn end_if_cleared(
         &self,
         local: &Local<K, V>,
-        lane: Lane,
+        slot: Slot,
         word: Word<K, V>,
         entry: *mut Entry<K, V>,
         then: Instant,
     ) {
-        // SeqCst: a sweep looks at the lanes after the clear was counted. Either it saw the entry live, or this sees the
+        // SeqCst: a sweep looks at the slots after the clear was counted. Either it saw the entry live, or this sees the
         // clear.
         dekker_fence();
         if self.clears() != then.era.clears() {
-            self.end_cleared(local, lane, word, entry);
+            self.end_cleared(local, slot, word, entry);
         }
     }
 
@@ -224,13 +225,13 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     fn end_cleared(
         &self,
         local: &Local<K, V>,
-        lane: Lane,
+        slot: Slot,
         word: Word<K, V>,
         entry: *mut Entry<K, V>,
     ) {
         // SAFETY: it lived, and while our guard is open it is not freed.
         let entry = unsafe { &*entry };
-        if self.remove(local, lane, word, entry) {
+        if self.remove(local, slot, word, entry) {
             self.count_dead(local, entry);
         }
     }
@@ -248,30 +249,30 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             local: published.local,
             choice,
         };
-        let rival = self.overtake(hash, published.lane, &published.entry().key);
+        let rival = self.overtake(hash, published.slot, &published.entry().key);
         std::mem::forget(chosen);
-        let Some(lane) = rival else {
+        let Some(slot) = rival else {
             std::mem::forget(published);
             return None;
         };
         // The key lives already, and is overwritten in place: a look-up must never miss it meanwhile.
-        self.table.hint(lane, hash);
+        self.table.hint(slot, hash);
         published.entry().phase.decide(Phase::Cancelled);
         Some(published)
     }
 
-    /// Kills every other PENDING entry of the key and returns the lane of its LIVE one, if there is one.
-    pub(super) fn overtake(&self, hash: Hash, own: Lane, key: &K) -> Option<Lane> {
+    /// Kills every other PENDING entry of the key and returns the slot of its LIVE one, if there is one.
+    pub(super) fn overtake(&self, hash: Hash, own: Slot, key: &K) -> Option<Slot> {
         let mut live = None;
         // SAFETY: inside the guard that every caller of this type is in.
         unsafe {
-            self.table.scan(hash, |lane, word, entry| {
+            self.table.scan(hash, |slot, word, entry| {
                 let spared = cfg!(tux_fault = "insert-spares-pending")
                     && entry.phase.load() == Phase::Pending;
-                if lane != own && entry.key == *key && !spared {
+                if slot != own && entry.key == *key && !spared {
                     match entry.phase.decide(Phase::Overtaken) {
-                        Phase::Live => live = Some(lane),
-                        _ => drop(self.unlink_dead(lane, word, entry)),
+                        Phase::Live => live = Some(slot),
+                        _ => drop(self.unlink_dead(slot, word, entry)),
                     }
                 }
                 true
@@ -287,8 +288,8 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             let mut overwritten = false;
             // SAFETY: inside the guard that every caller of this type is in.
             unsafe {
-                self.table.scan(hash, |lane, _, other| {
-                    overwritten |= lane != published.lane
+                self.table.scan(hash, |slot, _, other| {
+                    overwritten |= slot != published.slot
                         && match other.phase.load() {
                             Phase::Live => true,
                             // A leased one may yet turn out void.

@@ -4,9 +4,9 @@
 //! one after which it stops, with the operation's own parts; what is left to do is left to whoever comes next (I7).
 
 use super::Bounded;
-use crate::engine::entry::{Entry, Hash, Newcomer, Phase, Standing};
-use crate::engine::table::word::{Kind, Word};
-use crate::engine::table::{Found, Lane};
+use crate::engine::entry::{Entry, Hash, Newcomer, Phase, PolicyMeta};
+use crate::engine::table::word::{Word, WordKind};
+use crate::engine::table::{Found, Slot};
 use crate::engine::threads::local::Local;
 use crate::sync::{Ordering, dekker_fence};
 use crate::time::Deadline;
@@ -14,17 +14,17 @@ use crate::time::Deadline;
 /// Where an inserter stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// Its entry is PENDING in a lane.
+    /// Its entry is PENDING in a slot.
     Published,
-    /// The ledger's record says that the entry is admitted; nobody has carried that out.
+    /// The capacity's descriptor says that the entry is admitted; nobody has carried that out.
     Admitting,
     /// As before, and it has carried it out: the entry is LIVE, but nothing else is done.
     Admitted,
-    /// It has looked for rivals and taken a victim's lane; the lane is MOVED.
+    /// It has looked for rivals and taken a victim's slot; the slot is MOVED.
     Moving,
-    /// As before, and its entry is LIVE; the lane is still MOVED.
+    /// As before, and its entry is LIVE; the slot is still MOVED.
     Moved,
-    /// It has looked for rivals and taken a victim's room into its hand.
+    /// It has looked for rivals and taken a victim's permit, which it holds.
     Holding,
 }
 
@@ -52,12 +52,20 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         (key, value): (K, V),
         stop: Stop,
     ) -> bool {
-        let due = self.at(0).due(Deadline::NEVER);
-        let entry = local
-            .allocate(|| Newcomer::new(Phase::Pending, hash, due, Standing::new(0, 0), key, value));
+        let lifetime = self.at(0).lifetime(Deadline::NEVER);
+        let entry = local.allocate(|| {
+            Newcomer::new(
+                Phase::Pending,
+                hash,
+                lifetime,
+                PolicyMeta::new(0, 0),
+                key,
+                value,
+            )
+        });
         let word = Word::entry(entry, hash);
-        let Some(lane) = self.table.claim(self.table.home_of(hash), word) else {
-            panic!("the model leaves a lane free");
+        let Some(slot) = self.table.claim(self.table.home_of(hash), word) else {
+            panic!("the model leaves a slot free");
         };
         dekker_fence();
         // SAFETY: an entry of the caller's that nobody retires before it is LIVE; the caller's guard stays open.
@@ -65,28 +73,28 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         if stop == Stop::Published {
             return true;
         }
-        self.overtake(hash, lane, &shared.key);
+        self.overtake(hash, slot, &shared.key);
         match stop {
             Stop::Published => true,
-            Stop::Admitting => self.ledger.admit_and_stop(entry, &self.table),
+            Stop::Admitting => self.capacity.admit_and_stop(entry, &self.table),
             Stop::Admitted => {
-                self.ledger.admit_and_stop(entry, &self.table)
+                self.capacity.admit_and_stop(entry, &self.table)
                     && shared.phase.decide(Phase::Live) == Phase::Live
             }
-            Stop::Holding => self.any_live().is_some_and(|(lane, word, victim)| {
+            Stop::Holding => self.any_live().is_some_and(|(slot, word, victim)| {
                 // The victim is never retired: its thread has stopped.
-                self.table.free(lane, word) && {
-                    self.table.departed(victim.hash(), lane);
+                self.table.free(slot, word) && {
+                    self.table.departed(victim.hash(), slot);
                     true
                 }
             }),
             Stop::Moving | Stop::Moved => {
-                let Some((lane, word, victim)) = self.any_live() else {
+                let Some((slot, word, victim)) = self.any_live() else {
                     return false;
                 };
-                shared.aside().aux.store(lane.0, Ordering::Release);
-                self.table.exchange(lane, word, Word::moved(entry)) && {
-                    self.table.departed(victim.hash(), lane);
+                shared.cold().aux.store(slot.0, Ordering::Release);
+                self.table.exchange(slot, word, Word::moved(entry)) && {
+                    self.table.departed(victim.hash(), slot);
                     // The victim is never retired: its thread has stopped.
                     stop == Stop::Moving || shared.phase.decide(Phase::Live) == Phase::Live
                 }
@@ -94,8 +102,8 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         }
     }
 
-    /// A removal of a LIVE key that stops when its lane is LEAVING or, if `counted`, when the ledger has counted it but
-    /// the lane is not free yet.
+    /// A removal of a LIVE key that stops when its slot is LEAVING or, if `counted`, when the capacity has counted it but
+    /// the slot is not free yet.
     pub(crate) fn remove_and_stop(
         &self,
         hash: Hash,
@@ -103,35 +111,35 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         counted: bool,
     ) -> bool {
         // SAFETY: inside the guard that every caller of this type is in.
-        let Some((lane, word, _)) = (unsafe { self.table.find(hash, is_it) }) else {
+        let Some((slot, word, _)) = (unsafe { self.table.find(hash, is_it) }) else {
             return false;
         };
         let leaving = Word::leaving(word.address());
-        self.table.exchange(lane, word, leaving)
-            && (!counted || self.ledger.release_and_stop(lane, leaving, &self.table))
+        self.table.exchange(slot, word, leaving)
+            && (!counted || self.capacity.release_and_stop(slot, leaving, &self.table))
     }
 
     fn any_live<'g>(&self) -> Option<Found<'g, K, V>> {
         let mut found = None;
         for bucket in 0..self.buckets() {
-            self.each_live(bucket, |lane, word, entry| {
-                found = Some((lane, word, entry))
+            self.each_live(bucket, |slot, word, entry| {
+                found = Some((slot, word, entry))
             });
         }
         found
     }
 
-    fn each_live<'g>(&self, bucket: usize, mut visit: impl FnMut(Lane, Word<K, V>, &'g Entry<K, V>))
+    fn each_live<'g>(&self, bucket: usize, mut visit: impl FnMut(Slot, Word<K, V>, &'g Entry<K, V>))
     where
         K: 'g,
         V: 'g,
     {
-        self.table.each_in(bucket, |lane, word| {
-            if word.kind() == Kind::Entry {
+        self.table.each_in(bucket, |slot, word| {
+            if word.kind() == WordKind::Entry {
                 // SAFETY: an entry word, loaded inside the caller's guard.
                 let entry: &'g Entry<K, V> = unsafe { word.deref() };
                 if entry.phase.load() == Phase::Live {
-                    visit(lane, word, entry);
+                    visit(slot, word, entry);
                 }
             }
         });
@@ -146,21 +154,21 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     {
         let mut seen = Vec::new();
         for bucket in 0..self.buckets() {
-            self.each_live(bucket, |lane, word, entry| seen.push((lane, word, entry)));
+            self.each_live(bucket, |slot, word, entry| seen.push((slot, word, entry)));
         }
         let resident = self.resident();
         // An exchange with itself sees the newest word; a load could see an older one.
-        seen.retain(|(lane, word, _)| self.table.exchange(*lane, *word, *word));
+        seen.retain(|(slot, word, _)| self.table.exchange(*slot, *word, *word));
         (
             seen.into_iter().map(|(.., entry)| entry).collect(),
             resident,
         )
     }
 
-    /// The lane of a live entry that is in no queue, while no thread is in a call (Q1).
-    pub(crate) fn in_no_queue(&self, locals: &[&Local<K, V>]) -> Option<Lane> {
-        let parts: Vec<_> = locals.iter().map(|local| &local.clock).collect();
-        self.clock.in_no_queue(&self.table, &parts)
+    /// The slot of a live entry that is in no queue, while no thread is in a call (Q1).
+    pub(crate) fn in_no_queue(&self, locals: &[&Local<K, V>]) -> Option<Slot> {
+        let parts: Vec<_> = locals.iter().map(|local| &local.policy).collect();
+        self.policy.in_no_queue(&self.table, &parts)
     }
 
     /// Sweeps every group.

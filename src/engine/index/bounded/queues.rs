@@ -16,11 +16,13 @@ struct World {
 }
 
 impl World {
-    fn new(capacity: usize, threads: usize, hands: usize) -> Self {
+    fn new(capacity: usize, threads: usize, holders: usize) -> Self {
         let cache = Bounded::new(capacity, Arc::new(Board::new(1).unwrap())).unwrap();
-        let supply = Supply::new(cache.slab(), hands, Batches::all(64), Budget::new(1_000));
+        let supply = Supply::new(cache.slab(), holders, Batches::all(64), Budget::new(1_000));
         Self {
-            locals: (0..threads).map(|slot| Local::new(&supply, slot)).collect(),
+            locals: (0..threads)
+                .map(|participant| Local::new(&supply, participant))
+                .collect(),
             cache,
             domain: Domain::new(|| false),
             tick: 0,
@@ -101,7 +103,7 @@ impl World {
 
 #[test]
 fn q1_every_live_entry_is_in_a_queue() {
-    for (capacity, threads, hands, steps) in [
+    for (capacity, threads, holders, steps) in [
         (1, 1, 1, 2_000),
         (2, 2, 2, 4_000),
         (3, 2, 0, 4_000),
@@ -113,13 +115,13 @@ fn q1_every_live_entry_is_in_a_queue() {
         (2_100, 2, 2, 8_000),
         (5_000, 3, 3, 20_000),
     ] {
-        let mut world = World::new(capacity, threads, hands);
-        let slot = world.domain.acquire();
-        let slot = std::ptr::from_ref(slot);
+        let mut world = World::new(capacity, threads, holders);
+        let participant = world.domain.acquire();
+        let participant = std::ptr::from_ref(participant);
         for step in 0..steps + capacity {
             {
                 // SAFETY: the domain outlives the loop.
-                let _guard = unsafe { &*slot }.enter();
+                let _guard = unsafe { &*participant }.enter();
                 if step < capacity {
                     world.next += 1;
                     world.set(world.next);
@@ -173,9 +175,9 @@ fn q1_after_panics_in_comparisons() {
     let cache = Bounded::<Crowded, u64>::new(5, Arc::new(Board::new(1).unwrap())).unwrap();
     let supply = Supply::new(cache.slab(), 1, Batches::all(64), Budget::new(1_000));
     let (local, domain) = (Local::new(&supply, 0), Domain::new(|| false));
-    let slot = domain.acquire();
+    let participant = domain.acquire();
     let set = |key| {
-        let _guard = slot.enter();
+        let _guard = participant.enter();
         let (hash, never) = (Hash::new(7), Deadline::NEVER);
         cache.set(&local, hash, Crowded(key), key, never, 0, None);
     };

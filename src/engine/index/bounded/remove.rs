@@ -8,8 +8,8 @@ use crate::engine::lease::{Lease, Reached};
 use crate::engine::policy::Era;
 use crate::engine::policy::Instant;
 use crate::engine::reclaim::bag::Retired;
-use crate::engine::table::Lane;
-use crate::engine::table::word::{Kind, Word};
+use crate::engine::table::Slot;
+use crate::engine::table::word::{Word, WordKind};
 use crate::engine::threads::local::Local;
 use crate::sync::{Ordering, dekker_fence};
 use crate::time::Deadline;
@@ -21,18 +21,18 @@ pub(super) const CLEARS_PER_SWEEP: u64 = 1 << 14;
 const DUE_GROUPS: usize = 16;
 
 impl<K, V> Bounded<K, V> {
-    /// Takes a LIVE entry out of its lane and gives its room back. True if this call did it.
+    /// Takes a LIVE entry out of its slot and gives its permit back. True if this call did it.
     pub(super) fn remove(
         &self,
         local: &Local<K, V>,
-        lane: Lane,
+        slot: Slot,
         word: Word<K, V>,
         entry: &Entry<K, V>,
     ) -> bool {
-        let removed = self.release(local, lane, word, entry);
+        let removed = self.release(local, slot, word, entry);
         if removed {
-            self.table.departed(entry.hash(), lane);
-            self.clock.gone(entry);
+            self.table.departed(entry.hash(), slot);
+            self.policy.gone(entry);
             self.retire(local, entry);
         }
         removed
@@ -55,13 +55,13 @@ impl<K, V> Bounded<K, V> {
             let mut lost_a_race = false;
             // SAFETY: inside the guard that every caller of this type is in.
             unsafe {
-                self.table.scan(hash, |lane, word, entry| {
+                self.table.scan(hash, |slot, word, entry| {
                     let spared = cfg!(tux_fault = "invalidate-spares-pending")
                         && entry.phase.load() == Phase::Pending;
                     if is_it(&entry.key) && !spared {
                         if entry.phase.decide(Phase::Cancelled) != Phase::Live {
-                            self.unlink_dead(lane, word, entry);
-                        } else if self.remove(local, lane, word, entry) {
+                            self.unlink_dead(slot, word, entry);
+                        } else if self.remove(local, slot, word, entry) {
                             if self.at(tick).sees(entry) {
                                 local.counters.invalidations.add(1);
                                 went = true;
@@ -100,11 +100,11 @@ impl<K, V> Bounded<K, V> {
                 return false;
             }
             self.go_on(local, self.at(tick));
-            // Whoever changes the key from now on changes this very lane.
-            let Some((lane, word, entry)) = found else {
+            // Whoever changes the key from now on changes this very slot.
+            let Some((slot, word, entry)) = found else {
                 return true;
             };
-            if self.remove(local, lane, word, entry) {
+            if self.remove(local, slot, word, entry) {
                 if self.at(tick).sees(entry) {
                     local.counters.invalidations.add(1);
                 } else {
@@ -128,15 +128,15 @@ impl<K, V> Bounded<K, V> {
         for bucket in self.group(group) {
             loop {
                 let mut lost_a_race = false;
-                self.table.each_in(bucket, |lane, word| {
-                    if word.kind() == Kind::Entry {
+                self.table.each_in(bucket, |slot, word| {
+                    if word.kind() == WordKind::Entry {
                         // SAFETY: an entry word, loaded inside the caller's guard.
                         let entry = unsafe { word.deref() };
                         // Expired ones go too: a lease taken before may be about to overwrite one in place.
                         if !matches(&entry.key) {
                         } else if entry.phase.decide(Phase::Cancelled) != Phase::Live {
-                            self.unlink_dead(lane, word, entry);
-                        } else if !self.remove(local, lane, word, entry) {
+                            self.unlink_dead(slot, word, entry);
+                        } else if !self.remove(local, slot, word, entry) {
                             lost_a_race = true;
                         } else if self.at(tick).sees(entry) {
                             local.counters.invalidations.add(1);
@@ -162,7 +162,7 @@ impl<K, V> Bounded<K, V> {
     /// Ends every entry there is: O(1), but for one clear in 2^14, before which all [generations end](Self::end_generations) in each
     /// group, to keep them apart (I5). `now` was loaded before that. False: another clear has come in between.
     pub(crate) fn clear_at(&self, now: Instant) -> bool {
-        let is_done = self.clock.era.clear(now.era);
+        let is_done = self.policy.era.clear(now.era);
         if is_done {
             dekker_fence();
         }
@@ -185,8 +185,8 @@ impl<K, V> Bounded<K, V> {
     /// generations would revive them.
     fn kill_pending(&self, group: usize, local: &Local<K, V>) {
         for bucket in self.group(group) {
-            self.table.each_in(bucket, |lane, word| {
-                if word.kind() == Kind::Entry {
+            self.table.each_in(bucket, |slot, word| {
+                if word.kind() == WordKind::Entry {
                     // SAFETY: an entry word, loaded inside the caller's guard.
                     let entry = unsafe { word.deref() };
                     if !entry.is_of(self.at(0).era.generation())
@@ -195,7 +195,7 @@ impl<K, V> Bounded<K, V> {
                         return;
                     }
                 }
-                self.resolve(local, lane, word);
+                self.help(local, slot, word);
             });
         }
     }
@@ -215,17 +215,17 @@ impl<K, V> Bounded<K, V> {
             self.table.prefetch_entries(bucket);
         }
         let mut earliest = Deadline::NEVER;
-        let mut gone: [Leaving<K, V>; Expiry::LANES] = [(Lane(0), Word::EMPTY); Expiry::LANES];
+        let mut gone: [Leaving<K, V>; Expiry::SLOTS] = [(Slot(0), Word::EMPTY); Expiry::SLOTS];
         let mut count = 0;
         for bucket in self.group(group) {
-            self.table.each_in(bucket, |lane, word| {
-                if word.kind() == Kind::Entry {
+            self.table.each_in(bucket, |slot, word| {
+                if word.kind() == WordKind::Entry {
                     // SAFETY: an entry word, loaded inside the caller's guard.
                     let entry = unsafe { word.deref() };
                     if entry.phase.load() == Phase::Live {
-                        // The generation is read after the lane: one that differs is older, never newer.
-                        let word = if cfg!(tux_fault = "sweep-by-lane") {
-                            self.table.load(lane)
+                        // The generation is read after the slot: one that differs is older, never newer.
+                        let word = if cfg!(tux_fault = "sweep-by-slot") {
+                            self.table.load(slot)
                         } else {
                             word
                         };
@@ -237,8 +237,8 @@ impl<K, V> Bounded<K, V> {
                             });
                         } else {
                             let leaving = Word::leaving(std::ptr::from_ref(entry).cast_mut());
-                            if self.table.exchange(lane, word, leaving) {
-                                gone[count] = (lane, leaving);
+                            if self.table.exchange(slot, word, leaving) {
+                                gone[count] = (slot, leaving);
                                 count += 1;
                             }
                         }
@@ -246,7 +246,7 @@ impl<K, V> Bounded<K, V> {
                     }
                     // A PENDING entry's deadline is recorded by its owner once it lives.
                 }
-                self.resolve(local, lane, word);
+                self.help(local, slot, word);
             });
         }
         if cfg!(tux_fault = "expiry-reset-late") {
@@ -259,16 +259,16 @@ impl<K, V> Bounded<K, V> {
         count
     }
 
-    /// The rest of [`remove`](Self::remove) for dead entries whose lanes the caller has made LEAVING: with one record of the ledger for
-    /// all of them.
+    /// The rest of [`remove`](Self::remove) for dead entries whose slots the caller has made LEAVING: with one descriptor of the
+    /// capacity for all of them.
     fn remove_all(&self, local: &Local<K, V>, gone: &[Leaving<K, V>]) {
-        self.ledger
-            .release_all(gone, &self.table, |r| local.retire(Retired::Record(r)));
-        // SAFETY: the caller has taken them out of their lanes, inside the guard that every caller of this type is in.
+        self.capacity
+            .release_all(gone, &self.table, |r| local.retire(Retired::Descriptor(r)));
+        // SAFETY: the caller has taken them out of their slots, inside the guard that every caller of this type is in.
         let entries = gone.iter().map(|(_, word)| unsafe { word.deref() });
-        self.clock.all_gone(entries.clone());
-        for ((lane, _), entry) in gone.iter().zip(entries) {
-            self.table.departed(entry.hash(), *lane);
+        self.policy.all_gone(entries.clone());
+        for ((slot, _), entry) in gone.iter().zip(entries) {
+            self.table.departed(entry.hash(), *slot);
             self.count_dead(local, entry);
             self.retire(local, entry);
         }
@@ -307,7 +307,7 @@ impl<K, V> Bounded<K, V> {
     #[cold]
     #[inline(never)]
     fn is_unswept_now(&self) -> bool {
-        let era = self.clock.era.load();
+        let era = self.policy.era.load();
         let all_swept = era.clears() << 32 | self.groups() as u64;
         let is_swept = self.swept.load(Ordering::Relaxed) == all_swept;
         if is_swept {
@@ -337,7 +337,7 @@ impl<K, V> Bounded<K, V> {
                 break;
             }
             let claimed = u64::from(current) << 32 | u64::from(next + 1);
-            // Relaxed: the cursor only spreads the work; lanes are read with their own ordering.
+            // Relaxed: the cursor only spreads the work; slots are read with their own ordering.
             if self
                 .swept
                 .compare_exchange(swept, claimed, Ordering::Relaxed, Ordering::Relaxed)

@@ -2,7 +2,7 @@
 
 use super::Bounded;
 use super::insert::End;
-use crate::engine::entry::{Hash, Newcomer, Phase, Standing};
+use crate::engine::entry::{Hash, Newcomer, Phase, PolicyMeta};
 use crate::engine::lease::Lease;
 use crate::engine::policy::Instant;
 use crate::engine::table::word::Word;
@@ -59,16 +59,14 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         // A key that its hint hides is found by the insert when it looks for rivals.
         // SAFETY: inside the guard that every caller of this type is in.
         let end = match unsafe { self.table.find_at_home(home, |k| *k == key) } {
-            Some(found) => {
-                self.overwrite_here(local, found, hash, key, value, deadline, self.at(tick))
-            }
-            None if self.table.passes(home) && self.table.may_be_behind(home) => {
+            Some(found) => self.overwrite(local, found, hash, key, value, deadline, self.at(tick)),
+            None if self.table.displaces(home) && self.table.may_be_behind(home) => {
                 End::Again(key, value)
             }
             None => self.insert(local, home, key, value, deadline, tick, None),
         };
         if let End::Again(key, value) = end {
-            self.set_at_last(local, hash, key, value, deadline, tick);
+            self.set_cold(local, hash, key, value, deadline, tick);
         }
         self.board.void(hash);
     }
@@ -76,7 +74,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
     /// The rest of [`set_now`](Self::set_now): for a key that may stand behind its home bucket, or that its hint hides, and
     /// after a lost race.
     #[inline(never)]
-    fn set_at_last(
+    fn set_cold(
         &self,
         local: &Local<K, V>,
         hash: Hash,
@@ -89,9 +87,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             // SAFETY: inside the guard that every caller of this type is in.
             let end = match unsafe { self.table.find(hash, |k| *k == key) } {
                 Some(found) => {
-                    self.overwrite(local, found, hash, key, value, deadline, self.at(tick))
+                    self.overwrite_cold(local, found, hash, key, value, deadline, self.at(tick))
                 }
-                None => self.insert_rarely(local, hash, key, value, deadline, tick, None),
+                None => self.insert_cold(local, hash, key, value, deadline, tick, None),
             };
             match end {
                 End::Done | End::Void => return,
@@ -119,7 +117,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             // SAFETY: inside the guard that every caller of this type is in.
             let end = match unsafe { self.table.find(hash, |k| *k == key) } {
                 // Whoever changed the key since the lease bumped its generation before; whoever does so from now on
-                // changes this very lane, and the exchange fails.
+                // changes this very slot, and the exchange fails.
                 Some(found) => {
                     if !lease.is_valid(self.clears()) {
                         break false;
@@ -129,9 +127,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                     if !cfg!(tux_fault = "lease-born-late") {
                         then.era = then.era.after(lease.clears);
                     }
-                    self.overwrite(local, found, hash, key, value, deadline, then)
+                    self.overwrite_cold(local, found, hash, key, value, deadline, then)
                 }
-                None => self.insert_rarely(local, hash, key, value, deadline, tick, Some(lease)),
+                None => self.insert_cold(local, hash, key, value, deadline, tick, Some(lease)),
             };
             match end {
                 End::Done => break true,
@@ -154,7 +152,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         reason = "the parts of one insert, passed on once"
     )]
     #[inline(never)]
-    fn insert_rarely(
+    fn insert_cold(
         &self,
         local: &Local<K, V>,
         hash: Hash,
@@ -168,13 +166,13 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         self.insert(local, home, key, value, deadline, tick, lease)
     }
 
-    /// [`overwrite_here`](Self::overwrite_here) where speed matters less than the size of the code.
+    /// [`overwrite`](Self::overwrite) where speed matters less than the size of the code.
     #[expect(
         clippy::too_many_arguments,
         reason = "the parts of one write, passed on once"
     )]
     #[inline(never)]
-    fn overwrite(
+    fn overwrite_cold(
         &self,
         local: &Local<K, V>,
         found: Found<'_, K, V>,
@@ -184,40 +182,40 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         deadline: Deadline,
         now: Instant,
     ) -> End<K, V> {
-        self.overwrite_here(local, found, hash, key, value, deadline, now)
+        self.overwrite(local, found, hash, key, value, deadline, now)
     }
 
-    /// Replaces a LIVE entry of this hash in its lane; its room and its standing with the clock pass on.
+    /// Replaces a LIVE entry of this hash in its slot; its permit and its standing with the clock pass on.
     #[expect(
         clippy::too_many_arguments,
         reason = "the parts of one write, passed on once"
     )]
     #[inline(always)]
-    fn overwrite_here(
+    fn overwrite(
         &self,
         local: &Local<K, V>,
-        (lane, word, old): Found<'_, K, V>,
+        (slot, word, old): Found<'_, K, V>,
         hash: Hash,
         key: K,
         value: V,
         deadline: Deadline,
         now: Instant,
     ) -> End<K, V> {
-        let due = now.due(deadline);
-        let standing = Standing::of(old);
-        let queue = standing.queue();
-        let entry = local.allocate(|| Newcomer::new(Phase::Live, hash, due, standing, key, value));
+        let lifetime = now.lifetime(deadline);
+        let meta = PolicyMeta::of(old);
+        let queue = meta.queue();
+        let entry = local.allocate(|| Newcomer::new(Phase::Live, hash, lifetime, meta, key, value));
         let own = Word::entry(entry, hash);
-        if self.table.exchange(lane, word, own) {
-            self.expiry.record(lane, deadline);
-            self.clock
-                .overwritten(&self.table, old, queue, lane, &local.clock);
-            if cfg!(tux_fault = "passed-forgotten") {
-                self.table.departed(hash, lane);
+        if self.table.exchange(slot, word, own) {
+            self.expiry.record(slot, deadline);
+            self.policy
+                .overwritten(&self.table, old, queue, slot, &local.policy);
+            if cfg!(tux_fault = "displacements-forgotten") {
+                self.table.departed(hash, slot);
             }
             self.retire(local, old);
             local.counters.overwrites.add(1);
-            self.end_if_cleared(local, lane, own, entry, now);
+            self.end_if_cleared(local, slot, own, entry, now);
             self.go_on(local, now);
             End::Done
         } else {

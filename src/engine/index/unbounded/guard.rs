@@ -4,36 +4,40 @@
 //! when destructors of thread-locals use the cache. The guard is entered before anything is loaded from the map and left after its last
 //! use (R2); papaya retires what it has unlinked, once (R1).
 
-use super::Slot as Value;
+use super::Versioned as Value;
 use crate::engine::reclaim::Guard as Entered;
 use crate::engine::reclaim::bag::{Foreign, Retired};
-use crate::engine::threads::current::Here;
+use crate::engine::threads::current::Current;
 use crate::engine::threads::local::Local;
 use seize::{Collector, Guard};
 
 /// A guard of the map's, for the calling thread.
-pub(crate) struct MapGuard<'m, K, V> {
+pub(crate) struct UnboundedGuard<'m, K, V> {
     local: &'m Local<K, V>,
     collector: &'m Collector,
-    slot: usize,
+    participant: usize,
     _entered: Entered<'static>,
 }
 
-impl<'m, K, V> MapGuard<'m, K, V> {
+impl<'m, K, V> UnboundedGuard<'m, K, V> {
     /// `local` is the part of the thread that is here.
     #[inline]
-    pub(super) fn enter(collector: &'m Collector, here: &Here, local: &'m Local<K, V>) -> Self {
-        let slot = here.slot();
+    pub(super) fn enter(
+        collector: &'m Collector,
+        current: &Current,
+        local: &'m Local<K, V>,
+    ) -> Self {
+        let participant = current.participant();
         Self {
             local,
             collector,
-            slot: slot.id(),
-            _entered: slot.enter(),
+            participant: participant.id(),
+            _entered: participant.enter(),
         }
     }
 }
 
-impl<K, V> Guard for MapGuard<'_, K, V> {
+impl<K, V> Guard for UnboundedGuard<'_, K, V> {
     fn refresh(&mut self) {}
 
     fn flush(&self) {}
@@ -46,7 +50,7 @@ impl<K, V> Guard for MapGuard<'_, K, V> {
     /// papaya spreads counters by it.
     #[inline]
     fn thread_id(&self) -> usize {
-        self.slot
+        self.participant
     }
 
     unsafe fn defer_retire<T>(&self, memory: *mut T, reclaim: unsafe fn(*mut T, &Collector)) {

@@ -1,11 +1,11 @@
 //! A cache without a bound: papaya holds the entries, this module lets them expire.
 //!
-//! Values live in a [`Slot`] with the phase word of the bounded cache: a leased write goes in as PENDING, re-checks its lease
+//! Values live in a [`Versioned`] with the phase word of the bounded cache: a leased write goes in as PENDING, re-checks its lease
 //! and only then goes live, while an invalidation bumps the generation first and then kills PENDING too (I8).
 
 use crate::engine::entry::{Hash, Phase, PhaseWord, hash_of};
 use crate::engine::lease::{Board, Lease, Reached};
-use crate::engine::threads::current::Here;
+use crate::engine::threads::current::Current;
 use crate::engine::threads::local::Local;
 use crate::sync::{Arc, AtomicU64, CachePadded, Ordering, dekker_fence, fence};
 use crate::time::Deadline;
@@ -17,18 +17,18 @@ use std::ptr::NonNull;
 mod guard;
 mod set;
 
-pub(crate) use guard::MapGuard;
+pub(crate) use guard::UnboundedGuard;
 
 /// A sweep follows so many writes, or as many as there were entries after the last one, whichever is more. (As many as there are
 /// now would be no bound: each write of a new key makes it one more.)
 const WRITES_PER_SWEEP: u64 = 256;
 
 pub(crate) struct Unbounded<K, V, S> {
-    map: papaya::HashMap<K, Slot<V>, Shared<S>>,
+    map: papaya::HashMap<K, Versioned<V>, SharedHasher<S>>,
     /// The map's, which papaya hands out only through guards.
     collector: NonNull<seize::Collector>,
     /// The map's own hasher, which papaya does not hand out.
-    hasher: Shared<S>,
+    hasher: SharedHasher<S>,
     board: Arc<Board>,
     clears: CachePadded<AtomicU64>,
     /// The earliest deadline there may be, inverted as in `expiry`: 0 = none.
@@ -40,9 +40,9 @@ pub(crate) struct Unbounded<K, V, S> {
 }
 
 /// One hasher for the map and for us.
-struct Shared<S>(Arc<S>);
+struct SharedHasher<S>(Arc<S>);
 
-impl<S: BuildHasher> BuildHasher for Shared<S> {
+impl<S: BuildHasher> BuildHasher for SharedHasher<S> {
     type Hasher = S::Hasher;
 
     fn build_hasher(&self) -> S::Hasher {
@@ -50,7 +50,7 @@ impl<S: BuildHasher> BuildHasher for Shared<S> {
     }
 }
 
-struct Slot<V> {
+struct Versioned<V> {
     phase: PhaseWord,
     deadline: Deadline,
     /// 0 until 2^64 writes: tells two values of one key apart.
@@ -58,7 +58,7 @@ struct Slot<V> {
     value: V,
 }
 
-impl<V> Slot<V> {
+impl<V> Versioned<V> {
     fn is_current(&self, tick: u64) -> bool {
         self.phase.load() == Phase::Live && !self.deadline.has_passed(tick)
     }
@@ -80,14 +80,14 @@ where
         let hasher = Arc::new(hasher);
         // What was unlinked while the map grew comes with the old table, and is freed at once then.
         let map = papaya::HashMap::builder()
-            .hasher(Shared(Arc::clone(&hasher)))
+            .hasher(SharedHasher(Arc::clone(&hasher)))
             .collector(seize::Collector::new().batch_size(1))
             .build();
         let collector = NonNull::from(map.owned_guard().collector());
         Self {
             map,
             collector,
-            hasher: Shared(hasher),
+            hasher: SharedHasher(hasher),
             board,
             clears: CachePadded::new(AtomicU64::new(0)),
             earliest: CachePadded::new(AtomicU64::new(0)),
@@ -106,9 +106,13 @@ where
 
     /// A guard of the thread that is here and whose part is `local`.
     #[inline]
-    pub(crate) fn guard<'m>(&'m self, here: &Here, local: &'m Local<K, V>) -> MapGuard<'m, K, V> {
+    pub(crate) fn guard<'m>(
+        &'m self,
+        current: &Current,
+        local: &'m Local<K, V>,
+    ) -> UnboundedGuard<'m, K, V> {
         // SAFETY: the map's own, which lives as long as the map.
-        MapGuard::enter(unsafe { self.collector.as_ref() }, here, local)
+        UnboundedGuard::enter(unsafe { self.collector.as_ref() }, current, local)
     }
 
     pub(crate) fn resident(&self) -> usize {
@@ -118,7 +122,7 @@ where
     #[inline]
     pub(crate) fn peek_with<Q, R>(
         &self,
-        here: &Here,
+        current: &Current,
         local: &Local<K, V>,
         key: &Q,
         tick: u64,
@@ -127,7 +131,8 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        self.get_in(key, tick, &self.guard(here, local)).map(read)
+        self.get_in(key, tick, &self.guard(current, local))
+            .map(read)
     }
 
     pub(crate) fn get_in<'g, Q>(&self, key: &Q, tick: u64, guard: &'g impl Guard) -> Option<&'g V>
@@ -136,21 +141,21 @@ where
     {
         self.map
             .get(key, guard)
-            .filter(|slot| slot.is_current(tick))
-            .map(|slot| &slot.value)
+            .filter(|versioned| versioned.is_current(tick))
+            .map(|versioned| &versioned.value)
     }
 
-    /// Removes the key's slot if it `matches`.
+    /// Removes the key's versioned value if it `matches`.
     fn remove_if(
         &self,
         key: &K,
         guard: &impl Guard,
-        mut matches: impl FnMut(&Slot<V>) -> bool,
+        mut matches: impl FnMut(&Versioned<V>) -> bool,
     ) -> bool {
         let removed = self.map.compute(
             key.clone(),
-            |slot| match slot {
-                Some((_, slot)) if matches(slot) => Operation::Remove,
+            |versioned| match versioned {
+                Some((_, versioned)) if matches(versioned) => Operation::Remove,
                 _ => Operation::Abort(()),
             },
             guard,
@@ -160,7 +165,7 @@ where
 
     pub(crate) fn invalidate<Q>(
         &self,
-        here: &Here,
+        current: &Current,
         local: &Local<K, V>,
         hash: Hash,
         key: &Q,
@@ -172,10 +177,10 @@ where
     {
         self.board.void(hash);
         fence(Ordering::SeqCst);
-        let guard = self.guard(here, local);
-        let went = self.map.remove(key, &guard).is_some_and(|slot| {
-            slot.phase.decide(Phase::Cancelled);
-            slot.is_current(tick)
+        let guard = self.guard(current, local);
+        let went = self.map.remove(key, &guard).is_some_and(|versioned| {
+            versioned.phase.decide(Phase::Cancelled);
+            versioned.is_current(tick)
         });
         self.board.void(hash);
         if went {
@@ -186,7 +191,7 @@ where
 
     pub(crate) fn invalidate_matching(
         &self,
-        here: &Here,
+        current: &Current,
         local: &Local<K, V>,
         tick: u64,
         reached: Reached,
@@ -194,13 +199,15 @@ where
     ) -> usize {
         self.board.void_reached(reached);
         fence(Ordering::SeqCst);
-        let guard = self.guard(here, local);
+        let guard = self.guard(current, local);
         let begun = self.begun();
         let mut count = 0;
-        for (key, slot) in self.map.iter(&guard) {
+        for (key, versioned) in self.map.iter(&guard) {
             if matches(key) {
-                slot.phase.decide(Phase::Cancelled);
-                if self.remove_if(key, &guard, |slot| slot.stamp < begun) && slot.is_current(tick) {
+                versioned.phase.decide(Phase::Cancelled);
+                if self.remove_if(key, &guard, |versioned| versioned.stamp < begun)
+                    && versioned.is_current(tick)
+                {
                     count += 1;
                 }
             }
@@ -210,68 +217,69 @@ where
         count
     }
 
-    /// How many writes have begun. Slots of those are to go, also such as replaced the slot that an iterator has seen: a
+    /// How many writes have begun. Values of those are to go, also such as replaced the versioned value that an iterator has seen: a
     /// leased write that has checked its lease before it was voided has its stamp from before that, too.
     fn begun(&self) -> u64 {
         self.written.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn clear(&self, here: &Here, local: &Local<K, V>) {
+    pub(crate) fn clear(&self, current: &Current, local: &Local<K, V>) {
         self.clears.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        let guard = self.guard(here, local);
+        let guard = self.guard(current, local);
         let begun = self.begun();
         let mut count = 0;
-        for (key, slot) in self.map.iter(&guard) {
-            slot.phase.decide(Phase::Cancelled);
-            count += u64::from(self.remove_if(key, &guard, |slot| slot.stamp < begun));
+        for (key, versioned) in self.map.iter(&guard) {
+            versioned.phase.decide(Phase::Cancelled);
+            count += u64::from(self.remove_if(key, &guard, |versioned| versioned.stamp < begun));
         }
         local.counters.cleared.add(count);
     }
 
     pub(crate) fn for_each(
         &self,
-        here: &Here,
+        current: &Current,
         local: &Local<K, V>,
         tick: u64,
         mut visit: impl FnMut(&K, &V),
     ) {
-        for (key, slot) in self.map.iter(&self.guard(here, local)) {
-            if slot.is_current(tick) {
-                visit(key, &slot.value);
+        for (key, versioned) in self.map.iter(&self.guard(current, local)) {
+            if versioned.is_current(tick) {
+                visit(key, &versioned.value);
             }
         }
     }
 
-    pub(crate) fn len(&self, here: &Here, local: &Local<K, V>, tick: u64) -> usize {
+    pub(crate) fn len(&self, current: &Current, local: &Local<K, V>, tick: u64) -> usize {
         let mut len = 0;
-        self.for_each(here, local, tick, |_, _| len += 1);
+        self.for_each(current, local, tick, |_, _| len += 1);
         len
     }
 
-    fn sweep_if_due(&self, here: &Here, local: &Local<K, V>, tick: u64) {
+    fn sweep_if_due(&self, current: &Current, local: &Local<K, V>, tick: u64) {
         let earliest = self.earliest.load(Ordering::Relaxed);
         if earliest != 0
             && Deadline::NEVER.ticks() - earliest <= tick
             && self.written.load(Ordering::Relaxed) >= self.sweep_at.load(Ordering::Relaxed)
         {
-            self.sweep(here, local, tick);
+            self.sweep(current, local, tick);
         }
     }
 
     /// Removes expired entries. O(n).
-    pub(crate) fn sweep(&self, here: &Here, local: &Local<K, V>, tick: u64) -> usize {
+    pub(crate) fn sweep(&self, current: &Current, local: &Local<K, V>, tick: u64) -> usize {
         // For now, so that others do not sweep as well.
         self.plan_sweep();
         self.earliest.swap(0, Ordering::SeqCst);
-        let guard = self.guard(here, local);
+        let guard = self.guard(current, local);
         let (mut earliest, mut count) = (0, 0);
-        for (key, slot) in self.map.iter(&guard) {
-            if slot.deadline.has_passed(tick) {
-                let stamp = slot.stamp;
-                count += usize::from(self.remove_if(key, &guard, |slot| slot.stamp == stamp));
+        for (key, versioned) in self.map.iter(&guard) {
+            if versioned.deadline.has_passed(tick) {
+                let stamp = versioned.stamp;
+                count +=
+                    usize::from(self.remove_if(key, &guard, |versioned| versioned.stamp == stamp));
             } else {
-                earliest = earliest.max(Deadline::NEVER.ticks() - slot.deadline.ticks());
+                earliest = earliest.max(Deadline::NEVER.ticks() - versioned.deadline.ticks());
             }
         }
         self.earliest.fetch_max(earliest, Ordering::SeqCst);

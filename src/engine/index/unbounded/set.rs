@@ -14,7 +14,7 @@ where
     )]
     pub(crate) fn set(
         &self,
-        here: &Here,
+        current: &Current,
         local: &Local<K, V>,
         hash: Hash,
         key: K,
@@ -23,9 +23,9 @@ where
         tick: u64,
         lease: Option<&Lease>,
     ) -> bool {
-        let guard = self.guard(here, local);
+        let guard = self.guard(current, local);
         let stamp = self.written.fetch_add(1, Ordering::Relaxed);
-        let slot = |phase| Slot {
+        let versioned = |phase| Versioned {
             phase: PhaseWord::new(phase),
             deadline,
             stamp,
@@ -34,7 +34,7 @@ where
         let stored = match lease {
             None => {
                 self.board.void(hash);
-                let old = self.map.insert(key, slot(Phase::Live), &guard);
+                let old = self.map.insert(key, versioned(Phase::Live), &guard);
                 dekker_fence();
                 self.board.void(hash);
                 let overwrote = old.is_some_and(|old| old.is_current(tick));
@@ -48,7 +48,7 @@ where
                 true
             }
             Some(lease) => {
-                let end = self.set_leased(&key, slot(Phase::Pending), lease, tick, &guard);
+                let end = self.set_leased(&key, versioned(Phase::Pending), lease, tick, &guard);
                 let counters = &local.counters;
                 match end {
                     Some(Put::New) => &counters.insertions,
@@ -64,48 +64,48 @@ where
         if self.earliest.load(Ordering::Relaxed) < inverted {
             self.earliest.fetch_max(inverted, Ordering::Relaxed);
         }
-        self.sweep_if_due(here, local, tick);
+        self.sweep_if_due(current, local, tick);
         stored
     }
 
-    /// Where there is no slot, one goes in as PENDING. One that is there is replaced in place, so that a look-up never
+    /// Where there is no versioned value, one goes in as PENDING. One that is there is replaced in place, so that a look-up never
     /// misses the key meanwhile, and a void lease never displaces what voided it.
     fn set_leased(
         &self,
         key: &K,
-        slot: Slot<V>,
+        versioned: Versioned<V>,
         lease: &Lease,
         tick: u64,
         guard: &impl Guard,
     ) -> Option<Put> {
-        let stamp = slot.stamp;
-        let mut slot = Some(slot);
+        let stamp = versioned.stamp;
+        let mut versioned = Some(versioned);
         loop {
             let found = self.map.get(key, guard);
-            // Checked after the slot was seen: whoever voids the lease from now on changes that slot.
+            // Checked after the versioned value was seen: whoever voids the lease from now on changes that versioned value.
             if !self.holds(lease) {
                 return None;
             }
             let Some(old) = found else {
-                match self.map.try_insert(key.clone(), slot.take()?, guard) {
+                match self.map.try_insert(key.clone(), versioned.take()?, guard) {
                     Ok(_) => {
                         let live = self.commit(key, stamp, lease, guard);
                         return live.then_some(Put::New);
                     }
-                    Err(occupied) => slot = Some(occupied.not_inserted),
+                    Err(occupied) => versioned = Some(occupied.not_inserted),
                 }
                 continue;
             };
-            // The owner of a slot that is PENDING must not believe that it came through.
+            // The owner of a versioned value that is PENDING must not believe that it came through.
             old.phase.decide(Phase::Cancelled);
             let replaced = self.map.compute(
                 key.clone(),
                 |present| match present {
-                    // Asked again, the slot has changed since, and ours is gone: somebody else changed the key.
-                    Some((_, present)) if present.stamp == old.stamp => match slot.take() {
-                        Some(mut slot) => {
-                            slot.phase = PhaseWord::new(Phase::Live);
-                            Operation::Insert(slot)
+                    // Asked again, the versioned value has changed since, and ours is gone: somebody else changed the key.
+                    Some((_, present)) if present.stamp == old.stamp => match versioned.take() {
+                        Some(mut versioned) => {
+                            versioned.phase = PhaseWord::new(Phase::Live);
+                            Operation::Insert(versioned)
                         }
                         None => Operation::Abort(()),
                     },
@@ -118,7 +118,7 @@ where
                     return Some(Put::InPlace);
                 }
                 Compute::Updated { .. } => return Some(Put::New),
-                _ if slot.is_none() => return None,
+                _ if versioned.is_none() => return None,
                 _ => {}
             }
         }
@@ -131,38 +131,42 @@ where
         lease.is_valid(self.clears())
     }
 
-    /// PENDING → LIVE if the lease still holds; otherwise the slot goes.
+    /// PENDING → LIVE if the lease still holds; otherwise the versioned value goes.
     fn commit(&self, key: &K, stamp: u64, lease: &Lease, guard: &impl Guard) -> bool {
-        let Some(slot) = self.map.get(key, guard).filter(|slot| slot.stamp == stamp) else {
+        let Some(versioned) = self
+            .map
+            .get(key, guard)
+            .filter(|versioned| versioned.stamp == stamp)
+        else {
             // A later write has replaced it: that one counts.
             return false;
         };
-        if self.holds(lease) && slot.phase.decide(Phase::Live) == Phase::Live {
+        if self.holds(lease) && versioned.phase.decide(Phase::Live) == Phase::Live {
             return true;
         }
-        slot.phase.decide(Phase::Cancelled);
-        self.remove_if(key, guard, |slot| slot.stamp == stamp);
+        versioned.phase.decide(Phase::Cancelled);
+        self.remove_if(key, guard, |versioned| versioned.stamp == stamp);
         false
     }
 
     /// Removes the key if the lease still holds; false if it does not.
     pub(crate) fn remove_leased(
         &self,
-        here: &Here,
+        current: &Current,
         local: &Local<K, V>,
         key: &K,
         tick: u64,
         lease: &Lease,
     ) -> bool {
-        let guard = self.guard(here, local);
+        let guard = self.guard(current, local);
         loop {
             let found = self.map.get(key, &guard);
             if !self.holds(lease) {
                 return false;
             }
-            let Some(slot) = found else { return true };
-            if self.remove_if(key, &guard, |other| other.stamp == slot.stamp) {
-                if slot.is_current(tick) {
+            let Some(versioned) = found else { return true };
+            if self.remove_if(key, &guard, |other| other.stamp == versioned.stamp) {
+                if versioned.is_current(tick) {
                     local.counters.invalidations.add(1);
                 }
                 return true;

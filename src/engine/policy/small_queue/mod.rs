@@ -1,6 +1,6 @@
-//! The queue of new entries, S: a ring of lane numbers, in order of arrival.
+//! The queue of new entries, small: a ring of slot numbers, in order of arrival.
 //!
-//! A place says "the entry in this lane, if its position is still mine", which the reader checks. Whose entry waits where is the
+//! A place says "the entry in this slot, if its position is still mine", which the reader checks. Whose entry waits where is the
 //! clock's affair (invariant Q1 in `policy/queue.rs`); the ring's own are:
 //!
 //! - **Q2** *No place is written again before the head has passed it and what it said was kept*: the tail is less than a ring's length ahead
@@ -10,19 +10,19 @@
 //!   at its place, is left to the clock's hand.)
 //! - **Q3** *Who has filled a place and then finds, behind a fence, that the head has not passed it, will be found*: who moves the head
 //!   reads the places behind a fence as well, so one of both sees the other.
-//! - **Q4** *What all threads together have taken ahead, but for the first one's block, is a small part of S when it is smallest*: places that
-//!   are taken and not filled are found empty; entries at places that are taken and not looked at wait for that thread, or for
-//!   the clock's hand.
+//! - **Q4** *What all threads together have taken ahead, but for the first one's block, is a small part of the small queue when
+//!   that is smallest*: places that are taken and not filled are found empty; entries at places that are taken and not looked at
+//!   wait for that thread, or for the clock's hand.
 //!
 //! A position is a lap and the index of a place: the length of the ring need not be a power of two.
 
 use crate::engine::arch::zeros::Zeros;
-use crate::engine::table::Lane;
+use crate::engine::table::Slot;
 use crate::sync::{AtomicU32, CachePadded, Ordering, advice, fence_behind_exchange};
 
-mod taken;
-pub(crate) use taken::Taken;
-use taken::{FORESEEN, MAX_BLOCK};
+mod reserved;
+pub(crate) use reserved::ReservedPositions;
+use reserved::{FORESEEN, MAX_BLOCK};
 
 /// A block of heads is at most this part of what waits.
 const BLOCK_PART: u32 = 16;
@@ -41,7 +41,7 @@ const CAPACITY_PER_SHARED_PLACE: usize = 1_024;
 /// How far behind the tail a position may be filled that was taken ahead: one place for so much capacity.
 const CAPACITY_PER_LATE: usize = 256;
 
-pub(crate) struct Ring {
+pub(crate) struct SmallQueue {
     places: Zeros<AtomicU32>,
     /// The low bits of a position, which are the index of its place.
     index: u32,
@@ -59,7 +59,7 @@ pub(crate) struct Ring {
     tail: CachePadded<AtomicU32>,
 }
 
-impl Ring {
+impl SmallQueue {
     /// A ring for the entries of a cache; `None` if the memory is not to be had.
     pub(crate) fn for_capacity(capacity: usize) -> Option<Self> {
         let most =
@@ -133,7 +133,7 @@ impl Ring {
 
     /// How many positions the thread may take at once (Q4).
     #[inline(always)]
-    fn block(&self, taken: &Taken) -> u32 {
+    fn block(&self, taken: &ReservedPositions) -> u32 {
         if !taken.is_counted.get() {
             self.count(taken);
         }
@@ -142,7 +142,7 @@ impl Ring {
 
     /// Counts a thread.
     #[cold]
-    fn count(&self, taken: &Taken) {
+    fn count(&self, taken: &ReservedPositions) {
         taken.is_counted.set(true);
         let mut threads = self.threads.fetch_add(1, Ordering::Relaxed) + 1;
         loop {
@@ -165,13 +165,13 @@ impl Ring {
     }
 
     /// A position to be [filled](Self::fill): mostly the next one; `None` if the ring is full (Q2).
-    pub(crate) fn reserve(&self, taken: &Taken) -> Option<u32> {
+    pub(crate) fn reserve(&self, taken: &ReservedPositions) -> Option<u32> {
         self.reserved(taken).or_else(|| self.take_tails(taken))
     }
 
     /// The same of those that the thread has taken ahead: `None` if it must [take more](Self::take_tails).
     #[inline(always)]
-    pub(crate) fn reserved(&self, taken: &Taken) -> Option<u32> {
+    pub(crate) fn reserved(&self, taken: &ReservedPositions) -> Option<u32> {
         let position = taken.tail.get();
         // One from long ago would be far ahead of its turn.
         if position != taken.tail_end.get()
@@ -185,7 +185,7 @@ impl Ring {
 
     /// Takes positions ahead, and the first of them.
     #[inline(never)]
-    pub(crate) fn take_tails(&self, taken: &Taken) -> Option<u32> {
+    pub(crate) fn take_tails(&self, taken: &ReservedPositions) -> Option<u32> {
         // Mostly there is room for a block, within the lap: places are counted as if those of a lap were a power of two, which are
         // more than there are.
         let (block, left) = (self.block(taken), taken.tail.get());
@@ -210,7 +210,7 @@ impl Ring {
 
     /// The same where little room is left, at the end of a lap, and after a lost race.
     #[inline(never)]
-    fn take_tails_at_last(&self, taken: &Taken) -> Option<u32> {
+    fn take_tails_at_last(&self, taken: &ReservedPositions) -> Option<u32> {
         let mut tail = self.tail.load(Ordering::Relaxed);
         let left = taken.tail.get();
         // At the end of a lap the next position looks further than it is.
@@ -227,7 +227,7 @@ impl Ring {
             let more = block
                 .min(self.most.saturating_sub(waiting))
                 .min(self.left_of_lap(tail));
-            let more = if cfg!(tux_fault = "ring-overrun") {
+            let more = if cfg!(tux_fault = "small-queue-overrun") {
                 block.min(self.left_of_lap(tail))
             } else {
                 more
@@ -251,34 +251,34 @@ impl Ring {
         }
     }
 
-    /// Has a reserved position name a lane. The entry has noted its position before, and whoever calls this asks behind a fence
+    /// Has a reserved position name a slot. The entry has noted its position before, and whoever calls this asks behind a fence
     /// whether the position [has passed](Self::has_passed) meanwhile (Q3).
     #[inline(always)]
-    pub(crate) fn fill(&self, position: u32, lane: Lane) {
-        // Release pairs with the Acquire in `lane`: who reads the place sees the entry's position.
-        self.place(position).store(lane.0, Ordering::Release);
+    pub(crate) fn fill(&self, position: u32, slot: Slot) {
+        // Release pairs with the Acquire in `slot`: who reads the place sees the entry's position.
+        self.place(position).store(slot.0, Ordering::Release);
     }
 
-    /// The oldest position and the lane it names; `None` if the ring is empty.
+    /// The oldest position and the slot it names; `None` if the ring is empty.
     #[inline(always)]
-    pub(crate) fn pop(&self, taken: &Taken) -> Option<(u32, Lane)> {
+    pub(crate) fn pop(&self, taken: &ReservedPositions) -> Option<(u32, Slot)> {
         if taken.left() == 0 && !self.take_heads(taken) {
             return None;
         }
-        let (position, lane) = (taken.head.get(), taken.ahead(0));
+        let (position, slot) = (taken.head.get(), taken.ahead(0));
         taken.head.set(position.wrapping_add(1));
-        Some((position, lane))
+        Some((position, slot))
     }
 
     #[cfg(any(test, tux_loom))]
-    pub(super) fn lane(&self, position: u32) -> Lane {
-        // Acquire: see `fill`; and the lane's number is followed to its bucket.
-        Lane(self.place(position).load(Ordering::Acquire))
+    pub(super) fn slot(&self, position: u32) -> Slot {
+        // Acquire: see `fill`; and the slot's number is followed to its bucket.
+        Slot(self.place(position).load(Ordering::Acquire))
     }
 
     /// Takes the oldest positions; false if there are none.
     #[inline(never)]
-    fn take_heads(&self, taken: &Taken) -> bool {
+    fn take_heads(&self, taken: &ReservedPositions) -> bool {
         // Mostly all that waits is in one lap.
         let block = self.block(taken);
         let head = self.head.load(Ordering::Relaxed);
@@ -287,7 +287,7 @@ impl Ring {
         // Zero, and a tail that was seen late and is behind the head, are greater.
         if waiting.wrapping_sub(1) < self.index
             && (tail ^ head) & !self.index == 0
-            && !cfg!(tux_fault = "ring-pop-stored")
+            && !cfg!(tux_fault = "small-queue-pop-stored")
         {
             let more = (waiting / BLOCK_PART).min(block).max(1);
             // SeqCst: Q3.
@@ -300,9 +300,9 @@ impl Ring {
             if taken_over.is_ok() {
                 if more == 1 && self.alone < MAX_BLOCK {
                     fence_behind_exchange();
-                    // Acquire: as in `lane`.
-                    let lane = self.place(head).load(Ordering::Acquire);
-                    taken.lanes[MAX_BLOCK as usize - 1].set(lane);
+                    // Acquire: as in `slot`.
+                    let slot = self.place(head).load(Ordering::Acquire);
+                    taken.slots[MAX_BLOCK as usize - 1].set(slot);
                     taken.head.set(head);
                     taken.head_end.set(head.wrapping_add(1));
                 } else {
@@ -316,7 +316,7 @@ impl Ring {
 
     /// The same where a lap ends, or nothing waits, and after a lost race.
     #[inline(never)]
-    fn take_heads_at_last(&self, taken: &Taken) -> bool {
+    fn take_heads_at_last(&self, taken: &ReservedPositions) -> bool {
         let block = self.block(taken);
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
@@ -329,7 +329,7 @@ impl Ring {
                 .clamp(1, block)
                 .min(self.left_of_lap(head));
             let end = self.after(head, more);
-            if cfg!(tux_fault = "ring-pop-stored") {
+            if cfg!(tux_fault = "small-queue-pop-stored") {
                 self.head.store(end, Ordering::Relaxed);
             // SeqCst, and a fence behind it: Q3.
             } else if let Err(seen) =
@@ -346,14 +346,14 @@ impl Ring {
 
     /// Keeps so many positions that were taken to be looked at, with what stands there.
     #[inline(never)]
-    fn keep(&self, taken: &Taken, head: u32, more: u32) {
+    fn keep(&self, taken: &ReservedPositions, head: u32, more: u32) {
         fence_behind_exchange();
         debug_assert!((1..=MAX_BLOCK).contains(&more));
         let kept = MAX_BLOCK - more;
         for n in 0..more {
             let place = self.place(head.wrapping_add(n));
-            // SAFETY: a block is no longer than `MAX_BLOCK` (`new`). Acquire: as in `lane`.
-            unsafe { taken.lanes.get_unchecked((kept + n) as usize) }
+            // SAFETY: a block is no longer than `MAX_BLOCK` (`new`). Acquire: as in `slot`.
+            unsafe { taken.slots.get_unchecked((kept + n) as usize) }
                 .set(place.load(Ordering::Acquire));
         }
         if self.alone == MAX_BLOCK {
@@ -366,12 +366,12 @@ impl Ring {
     /// Notes what stands where the thread is likely to take its next block: as far behind this one, from `head` to `end`, as this one is
     /// behind the last one. (Not in small caches, which are in the processor's as a whole.)
     #[inline(always)]
-    fn foresee(&self, taken: &Taken, head: u32, end: u32) {
+    fn foresee(&self, taken: &ReservedPositions, head: u32, end: u32) {
         let others = head.wrapping_sub(taken.head_end.get());
         let first = (end.wrapping_add(others) & self.index) as usize;
-        // Near the end of a lap those of the last time stay. Relaxed: whatever stands there, it is the number of a lane.
+        // Near the end of a lap those of the last time stay. Relaxed: whatever stands there, it is the number of a slot.
         if let Some(places) = self.places.get(first..first + FORESEEN) {
-            for (kept, place) in taken.lanes[MAX_BLOCK as usize..].iter().zip(places) {
+            for (kept, place) in taken.slots[MAX_BLOCK as usize..].iter().zip(places) {
                 kept.set(place.load(Ordering::Relaxed));
             }
         }

@@ -1,29 +1,29 @@
 use super::*;
 
-fn pushed(ring: &Ring, taken: &Taken, lane: u32) -> u32 {
+fn pushed(ring: &SmallQueue, taken: &ReservedPositions, slot: u32) -> u32 {
     let position = ring.reserve(taken).unwrap();
-    ring.fill(position, Lane(lane));
+    ring.fill(position, Slot(slot));
     position
 }
 
-fn ring(places: usize, block: u32) -> Ring {
-    Ring::new(places, 0, block, 64 * block, 64).unwrap()
+fn ring(places: usize, block: u32) -> SmallQueue {
+    SmallQueue::new(places, 0, block, 64 * block, 64).unwrap()
 }
 
 #[test]
 fn first_in_first_out_and_full_when_it_is_full() {
     for places in [3, 4, 5, 7] {
-        let (ring, taken) = (ring(places, 1), Taken::default());
+        let (ring, taken) = (ring(places, 1), ReservedPositions::default());
         let places = places as u32;
         assert_eq!(ring.pop(&taken), None);
         let mut positions: Vec<u32> = (0..places).map(|n| pushed(&ring, &taken, n)).collect();
         // Ten laps.
         for n in places..10 * places {
             assert_eq!(ring.reserve(&taken), None, "Q2");
-            let (position, lane) = ring.pop(&taken).unwrap();
+            let (position, slot) = ring.pop(&taken).unwrap();
             assert_eq!(
-                (position, lane),
-                (positions[(n - places) as usize], Lane(n - places))
+                (position, slot),
+                (positions[(n - places) as usize], Slot(n - places))
             );
             assert!(
                 ring.has_passed(position) && !ring.has_passed(positions[(n - places) as usize + 1])
@@ -47,13 +47,13 @@ fn blocks_keep_the_order_of_one_thread() {
         (256, 200),
         (201, 200),
     ] {
-        let (ring, taken) = (ring(places, 8), Taken::default());
+        let (ring, taken) = (ring(places, 8), ReservedPositions::default());
         let mut popped = 0;
         for n in 0..3_000 {
             pushed(&ring, &taken, n);
             if n >= ahead {
-                let (_, lane) = ring.pop(&taken).unwrap();
-                assert_eq!(lane, Lane(popped), "{ahead} ahead in {places}");
+                let (_, slot) = ring.pop(&taken).unwrap();
+                assert_eq!(slot, Slot(popped), "{ahead} ahead in {places}");
                 popped += 1;
             }
         }
@@ -64,7 +64,7 @@ fn blocks_keep_the_order_of_one_thread() {
 #[test]
 fn two_threads_get_everything_once() {
     let ring = ring(1_024, 8);
-    let threads = [Taken::default(), Taken::default()];
+    let threads = [ReservedPositions::default(), ReservedPositions::default()];
     for n in 0..400 {
         pushed(&ring, &threads[n as usize % 2], n + 1);
     }
@@ -74,9 +74,9 @@ fn two_threads_get_everything_once() {
         if popped == [None, None] {
             break;
         }
-        seen.extend(popped.iter().flatten().map(|(_, lane)| lane.0));
+        seen.extend(popped.iter().flatten().map(|(_, slot)| slot.0));
     }
-    seen.retain(|&lane| lane != 0);
+    seen.retain(|&slot| slot != 0);
     seen.sort_unstable();
     assert!(seen.into_iter().eq(1..=400));
 }
@@ -85,7 +85,7 @@ fn two_threads_get_everything_once() {
 #[test]
 fn a_block_is_a_small_part_of_what_waits() {
     for (waiting, block) in [(1, 1), (31, 1), (32, 2), (127, 7), (200, 8)] {
-        let (ring, taken) = (ring(256, 8), Taken::default());
+        let (ring, taken) = (ring(256, 8), ReservedPositions::default());
         ring.tail.store(waiting, Ordering::Relaxed);
         assert!(ring.pop(&taken).is_some());
         let left = taken.head_end.get() - taken.head.get();
@@ -97,8 +97,10 @@ fn a_block_is_a_small_part_of_what_waits() {
 #[test]
 fn what_threads_take_is_a_small_part_of_s() {
     let taken_at_once = |capacity: usize, threads: usize| {
-        let ring = Ring::for_capacity(capacity).unwrap();
-        let all = (0..threads).map(|_| Taken::default()).collect::<Vec<_>>();
+        let ring = SmallQueue::for_capacity(capacity).unwrap();
+        let all = (0..threads)
+            .map(|_| ReservedPositions::default())
+            .collect::<Vec<_>>();
         all.iter().map(|taken| ring.block(taken)).last().unwrap()
     };
     let alone = [1, 1_023, 1_024, 3_000, 4_096, 100_000].map(|c| taken_at_once(c, 1));
@@ -123,7 +125,7 @@ fn what_threads_take_is_a_small_part_of_s() {
 #[test]
 fn old_positions_are_not_filled() {
     let ring = ring(1_024, 8);
-    let [slow, fast] = [(); 2].map(|()| Taken::default());
+    let [slow, fast] = [(); 2].map(|()| ReservedPositions::default());
     assert_eq!(pushed(&ring, &slow, 1), 0);
     for n in 0..56 {
         pushed(&ring, &fast, n);
@@ -136,18 +138,18 @@ fn old_positions_are_not_filled() {
 /// Blocks end with their lap.
 #[test]
 fn a_block_does_not_go_beyond_a_lap() {
-    let (ring, taken) = (ring(21, 8), Taken::default());
+    let (ring, taken) = (ring(21, 8), ReservedPositions::default());
     let mut positions = Vec::new();
     for n in 0..100 {
         positions.push(pushed(&ring, &taken, n));
-        assert_eq!(ring.pop(&taken).unwrap().1, Lane(n));
+        assert_eq!(ring.pop(&taken).unwrap().1, Slot(n));
     }
     let expected = (0..100).map(|n| n / 21 * 32 + n % 21);
     assert!(positions.into_iter().eq(expected));
 }
 
 /// The position that comes after so many others.
-fn nth(ring: &Ring, n: u32) -> u32 {
+fn nth(ring: &SmallQueue, n: u32) -> u32 {
     n / ring.len() * (ring.index + 1) + n % ring.len()
 }
 
@@ -165,7 +167,7 @@ fn distances_are_counted_in_places_across_laps() {
     }
 }
 
-fn ring_at(head: u32, tail: u32) -> Ring {
+fn ring_at(head: u32, tail: u32) -> SmallQueue {
     let ring = ring(4, 1);
     ring.head.store(head, Ordering::Relaxed);
     ring.tail.store(tail, Ordering::Relaxed);
@@ -178,7 +180,11 @@ fn a_tail_seen_late_is_an_empty_ring() {
     for late in [1, 2, 1_000, 1 << 20] {
         for head in [0, 7, u32::MAX] {
             let ring = ring_at(head, head.wrapping_sub(late));
-            assert_eq!(ring.pop(&Taken::default()), None, "{late} behind {head}");
+            assert_eq!(
+                ring.pop(&ReservedPositions::default()),
+                None,
+                "{late} behind {head}"
+            );
             assert_eq!(ring.head.load(Ordering::Relaxed), head);
         }
     }
@@ -200,10 +206,10 @@ fn positions_come_round() {
     let start = start.wrapping_sub(2 * (ring.index + 1));
     ring.head.store(start, Ordering::Relaxed);
     ring.tail.store(start, Ordering::Relaxed);
-    let taken = Taken::default();
+    let taken = ReservedPositions::default();
     for n in 0..40 {
         pushed(&ring, &taken, n);
-        assert_eq!(ring.pop(&taken).unwrap().1, Lane(n));
+        assert_eq!(ring.pop(&taken).unwrap().1, Slot(n));
     }
     assert!(ring.tail.load(Ordering::Relaxed) < 64);
 }
@@ -217,8 +223,10 @@ fn what_threads_are_about_to_read_stays_free() {
             .into_iter()
             .filter(|t| capacity / t >= 64)
         {
-            let ring = Ring::for_capacity(capacity).unwrap();
-            let all = (0..threads).map(|_| Taken::default()).collect::<Vec<_>>();
+            let ring = SmallQueue::for_capacity(capacity).unwrap();
+            let all = (0..threads)
+                .map(|_| ReservedPositions::default())
+                .collect::<Vec<_>>();
             let blocks: Vec<u32> = all.iter().map(|taken| ring.block(taken)).collect();
             let block = *blocks.last().unwrap();
             let free = ring.len() - ring.most;
@@ -227,7 +235,7 @@ fn what_threads_are_about_to_read_stays_free() {
                 "{capacity}, {threads} of {block}"
             );
         }
-        let most = Ring::for_capacity(capacity).unwrap().most as usize;
+        let most = SmallQueue::for_capacity(capacity).unwrap().most as usize;
         assert!(most > capacity + capacity / 32, "{capacity}: {most}");
     }
 }

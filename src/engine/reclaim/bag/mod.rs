@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //!
-//! - **D1** Only the owner of the slot adds to the bag in place, inside a guard of that slot, and it loads the bag's address
+//! - **D1** Only the owner of the participant adds to the bag in place, inside a guard of that participant, and it loads the bag's address
 //!   inside that guard each time.
 //! - **D2** A bag leaves its place by an exchange, so one thread has it. That one puts it into the chain of bags that wait
 //!   (`Local::waiting`), which is taken by an exchange as well: a bag is in one place, in one chain, or in one hand.
@@ -39,7 +39,7 @@ pub(crate) use retired::Foreign;
 pub(crate) use retired::Retired;
 
 /// A place for one entry.
-type Place<K, V> = UnsafeCell<MaybeUninit<Memory<K, V>>>;
+type BagPlace<K, V> = UnsafeCell<MaybeUninit<Memory<K, V>>>;
 
 pub(crate) struct Bag<K, V> {
     /// So many of the places are filled.
@@ -54,15 +54,15 @@ pub(crate) struct Bag<K, V> {
     adding: AtomicBool,
     /// How many there were in all when somebody looked last whether the thread is idle, plus one. A guess.
     looked: AtomicUsize,
-    places: Box<[Place<K, V>]>,
+    places: Box<[BagPlace<K, V>]>,
     more: UnsafeCell<Vec<Retired<K, V>>>,
     /// Its holder's.
-    held: UnsafeCell<Held<K, V>>,
+    held: UnsafeCell<HeldBags<K, V>>,
     witness: Witness,
 }
 
 /// What whoever has taken a bag knows of it.
-struct Held<K, V> {
+struct HeldBags<K, V> {
     /// What was sealed: filled places, others.
     sealed: (usize, usize),
     /// Entries that were [counted](super::supply::Budget::taken).
@@ -87,7 +87,7 @@ impl<K, V> Bag<K, V> {
                 .map(|_| UnsafeCell::new(MaybeUninit::uninit()))
                 .collect(),
             more: UnsafeCell::new(Vec::new()),
-            held: UnsafeCell::new(Held {
+            held: UnsafeCell::new(HeldBags {
                 sealed: (0, 0),
                 counted: 0,
                 grace: None,
@@ -165,10 +165,10 @@ impl<K, V> Bag<K, V> {
 /// The entries with key and value, the others, and how much is reserved for all of them.
 type Contents<'b, K, V> = (&'b [Memory<K, V>], Vec<Retired<K, V>>, usize);
 
-/// A bag in hand. (Dropped it would be leaked: it goes into a chain, or is [emptied](Taken::finish).)
-pub(crate) struct Taken<K, V>(*mut Bag<K, V>);
+/// A bag in hand. (Dropped it would be leaked: it goes into a chain, or is [emptied](TakenBag::finish).)
+pub(crate) struct TakenBag<K, V>(*mut Bag<K, V>);
 
-impl<K, V> Taken<K, V> {
+impl<K, V> TakenBag<K, V> {
     /// # Safety
     ///
     /// The caller has just taken it out of its place or chain (D2), and it was made by [`Bag::with_room`].
@@ -182,7 +182,7 @@ impl<K, V> Taken<K, V> {
     }
 
     #[expect(clippy::mut_from_ref, reason = "the holder's cell")]
-    fn held(&self) -> &mut Held<K, V> {
+    fn held(&self) -> &mut HeldBags<K, V> {
         // SAFETY: only the holder uses it, and no borrow outlives a statement.
         unsafe { &mut *self.bag().held.get() }
     }
@@ -305,25 +305,25 @@ impl<K, V> Chain<K, V> {
         self.0.is_null()
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Taken<K, V>> {
-        let first = (!self.0.is_null()).then_some(Taken(self.0))?;
+    pub(crate) fn pop(&mut self) -> Option<TakenBag<K, V>> {
+        let first = (!self.0.is_null()).then_some(TakenBag(self.0))?;
         let held = first.held();
         let (next, last) = (held.next, held.last);
         (held.next, held.last) = (std::ptr::null_mut(), std::ptr::null_mut());
         self.0 = next;
         if !next.is_null() {
-            Taken(next).held().last = last;
+            TakenBag(next).held().last = last;
         }
         Some(first)
     }
 
-    pub(crate) fn push(&mut self, bag: Taken<K, V>) {
+    pub(crate) fn push(&mut self, bag: TakenBag<K, V>) {
         let held = bag.held();
         (held.next, held.last) = (std::ptr::null_mut(), bag.0);
         self.append(Self(bag.0));
     }
 
-    pub(crate) fn push_front(&mut self, bag: Taken<K, V>) {
+    pub(crate) fn push_front(&mut self, bag: TakenBag<K, V>) {
         let rest = std::mem::replace(self, Self::empty());
         self.push(bag);
         self.append(rest);
@@ -335,17 +335,17 @@ impl<K, V> Chain<K, V> {
         } else if self.is_empty() {
             self.0 = behind.0;
         } else {
-            let first = Taken(self.0);
-            Taken(first.held().last).held().next = behind.0;
-            first.held().last = Taken(behind.0).held().last;
+            let first = TakenBag(self.0);
+            TakenBag(first.held().last).held().next = behind.0;
+            first.held().last = TakenBag(behind.0).held().last;
         }
     }
 
     /// Each of them, in order.
-    pub(crate) fn each(&self, mut visit: impl FnMut(&Taken<K, V>)) {
+    pub(crate) fn each(&self, mut visit: impl FnMut(&TakenBag<K, V>)) {
         let mut next = self.0;
         while !next.is_null() {
-            let bag = Taken(next);
+            let bag = TakenBag(next);
             visit(&bag);
             next = bag.held().next;
         }

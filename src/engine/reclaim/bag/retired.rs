@@ -1,6 +1,6 @@
 //! What goes into bags.
 
-use crate::engine::capacity::Record;
+use crate::engine::capacity::Descriptor;
 use crate::engine::entry::Entry;
 
 /// Something unlinked that readers may still hold.
@@ -9,8 +9,8 @@ pub(crate) enum Retired<K, V> {
     /// An entry with key and value.
     Entry(*mut Entry<K, V>),
     /// An entry whose value its owner has taken out again.
-    Husk(*mut Entry<K, V>),
-    Record(*mut Record<K, V>),
+    KeyOnly(*mut Entry<K, V>),
+    Descriptor(*mut Descriptor<K, V>),
     /// Something of an unbounded cache's map. In a box, so that the others are small.
     #[cfg(not(tux_loom))]
     Foreign(Box<Foreign>),
@@ -20,8 +20,8 @@ impl<K, V> Retired<K, V> {
     /// Whether it is an entry, of which only so many may wait.
     pub(crate) fn is_entry(&self) -> bool {
         match self {
-            Self::Entry(_) | Self::Husk(_) => true,
-            Self::Record(_) => false,
+            Self::Entry(_) | Self::KeyOnly(_) => true,
+            Self::Descriptor(_) => false,
             #[cfg(not(tux_loom))]
             Self::Foreign(foreign) => foreign.is_entry,
         }

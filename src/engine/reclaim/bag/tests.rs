@@ -5,13 +5,13 @@ use crate::engine::reclaim::Domain;
 
 type Small = Bag<u64, u64>;
 
-fn taken() -> Taken<u64, u64> {
+fn taken() -> TakenBag<u64, u64> {
     // SAFETY: just made, and in one hand.
-    unsafe { Taken::new(Box::into_raw(Small::with_room(2))) }
+    unsafe { TakenBag::new(Box::into_raw(Small::with_room(2))) }
 }
 
-fn record() -> Retired<u64, u64> {
-    Retired::Record(std::ptr::dangling_mut())
+fn descriptor() -> Retired<u64, u64> {
+    Retired::Descriptor(std::ptr::dangling_mut())
 }
 
 /// Gives the bags back whose addresses are left, in their order.
@@ -64,7 +64,7 @@ fn d4_what_came_late_is_not_sealed() {
     assert!(!bag.is_all_sealed());
     assert_eq!((bag.note(), bag.counted()), (1, 1));
     assert!(bag.is_all_sealed());
-    bag.bag().add_other(record(), 0);
+    bag.bag().add_other(descriptor(), 0);
     assert!(!bag.is_all_sealed());
     assert_eq!(
         (bag.note(), bag.counted()),
@@ -84,7 +84,7 @@ fn d4_what_came_late_is_not_sealed() {
 fn who_adds_nothing_between_two_looks_is_idle() {
     let bag = Small::with_room(2);
     assert!(!bag.is_idle() && !bag.is_idle(), "nothing is in it");
-    bag.add_other(record(), 0);
+    bag.add_other(descriptor(), 0);
     assert_eq!([(); 3].map(|()| bag.is_idle()), [false, true, true]);
     bag.reserve(2);
     assert!(bag.add(Memory::dangling()));

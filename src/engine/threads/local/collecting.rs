@@ -1,10 +1,10 @@
 //! Sealing and freeing what was unlinked, by one thread.
 
 use super::{Local, Panic};
-use crate::engine::capacity::Record;
+use crate::engine::capacity::Descriptor;
 use crate::engine::entry::Entry;
 use crate::engine::entry::slab::Memory;
-use crate::engine::reclaim::bag::{Chain, Retired, Taken};
+use crate::engine::reclaim::bag::{Chain, Retired, TakenBag};
 use crate::engine::reclaim::{Domain, GracePeriod};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -13,7 +13,7 @@ pub(crate) struct Collecting<'l, K, V> {
     local: &'l Local<K, V>,
     /// Whether the bag in place was full.
     pub(crate) was_full: bool,
-    /// The slots that the last seal waits for.
+    /// The participants that the last seal waits for.
     readers: Vec<usize>,
     grace: Option<GracePeriod>,
     panicked: Panic,
@@ -32,7 +32,7 @@ impl<'l, K, V> Collecting<'l, K, V> {
 
     /// Starts a grace period for bags that were taken: one heavy fence for all of them. They wait behind those that do already.
     pub(crate) fn seal(&mut self, domain: &Domain, chain: Chain<K, V>) {
-        let note = |bag: &Taken<K, V>| self.local.supply.budget.taken(bag.note());
+        let note = |bag: &TakenBag<K, V>| self.local.supply.budget.taken(bag.note());
         if !cfg!(tux_fault = "bag-sealed-late") {
             chain.each(note);
         }
@@ -157,7 +157,7 @@ impl<K, V> Local<K, V> {
     /// # Safety
     ///
     /// Nobody holds what is in it, and nobody can add to it (D4).
-    pub(super) unsafe fn empty(&self, bag: Taken<K, V>, panicked: &mut Panic) {
+    pub(super) unsafe fn empty(&self, bag: TakenBag<K, V>, panicked: &mut Panic) {
         let mut attempt = |retired| {
             // A panic in one `drop` must not keep the others from being dropped (I9).
             // SAFETY: by the contract; each item was retired once.
@@ -177,9 +177,9 @@ impl<K, V> Local<K, V> {
             unsafe { self.pool_all(entries) };
         }
         for other in others.drain(..) {
-            if let Retired::Record(record) = other {
+            if let Retired::Descriptor(descriptor) = other {
                 // SAFETY: by the contract; that drops nothing of the user's.
-                unsafe { Record::free(record) };
+                unsafe { Descriptor::free(descriptor) };
             } else {
                 attempt(other);
             }
@@ -277,12 +277,12 @@ impl<K, V> Local<K, V> {
                     let _pool = Pool(self, entry);
                     Entry::drop_parts(entry);
                 }
-                Retired::Husk(entry) => {
+                Retired::KeyOnly(entry) => {
                     (*entry).witness.freed();
                     let _pool = Pool(self, entry);
                     Entry::drop_key(entry);
                 }
-                Retired::Record(record) => Record::free(record),
+                Retired::Descriptor(descriptor) => Descriptor::free(descriptor),
                 #[cfg(not(tux_loom))]
                 Retired::Foreign(foreign) => foreign.free(),
             }

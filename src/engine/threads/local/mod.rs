@@ -1,17 +1,17 @@
 //! What one thread keeps for one cache: its statistics, what it has unlinked and its pool of memory.
 //!
-//! Counters and pool are touched by the owning thread only (the owner of the [`Slot`](crate::engine::reclaim::Slot) with the same number),
-//! so nothing here is a shared write on a hit; other threads read the counters. What it has unlinked it alone adds to, and
-//! any thread may take ([`bag`](crate::engine::reclaim::bag), where the invariants are).
+//! Counters and pool are touched by the owning thread only (the owner of the [`Participant`](crate::engine::reclaim::Participant)
+//! with the same number), so nothing here is a shared write on a hit; other threads read the counters. What it has unlinked it
+//! alone adds to, and any thread may take ([`bag`](crate::engine::reclaim::bag), where the invariants are).
 
-use crate::engine::entry::Aside;
+use crate::engine::entry::Cold;
 use crate::engine::entry::slab::Memory;
 use crate::engine::entry::{Entry, Newcomer};
-use crate::engine::policy::Part;
+use crate::engine::policy::PolicyLocal;
 #[cfg(any(test, tux_loom))]
 use crate::engine::reclaim::Domain;
 use crate::engine::reclaim::GracePeriod;
-use crate::engine::reclaim::bag::{Bag, Chain, Retired, Taken};
+use crate::engine::reclaim::bag::{Bag, Chain, Retired, TakenBag};
 use crate::engine::reclaim::supply::Supply;
 use crate::sync::{AtomicBool, AtomicPtr, Ordering, StdArc as Arc, compiler_fence};
 use std::any::Any;
@@ -21,7 +21,7 @@ use std::panic::resume_unwind;
 use std::ptr::null_mut;
 
 mod collecting;
-use super::counters::Counters;
+use super::counters::LocalCounters;
 pub(crate) use collecting::Collecting;
 
 /// What a drop has panicked with.
@@ -29,7 +29,7 @@ pub(crate) type Panic = Option<Box<dyn Any + Send>>;
 
 /// One thread's part of one cache.
 pub(crate) struct Local<K, V> {
-    pub(crate) counters: Counters,
+    pub(crate) counters: LocalCounters,
     /// The bag in place (D1).
     bag: AtomicPtr<Bag<K, V>>,
     /// Something should be freed, or another thread asks to look.
@@ -45,23 +45,23 @@ pub(crate) struct Local<K, V> {
     supply: Arc<Supply<K, V>>,
     batch: usize,
     collecting: Cell<bool>,
-    /// Whether the thread may have a victim's room in hand (see `bounded::admit`).
-    pub(crate) has_hand: bool,
+    /// Whether the thread may hold a victim's permit (see `bounded::admit`).
+    pub(crate) may_hold_permit: bool,
     /// Writes since the time was last read.
     pub(crate) writes: Cell<u32>,
     /// What the clock has the thread keep.
-    pub(crate) clock: Part,
-    /// The slot number that is looked at next for what idle threads have left.
+    pub(crate) policy: PolicyLocal,
+    /// The participant number that is looked at next for what idle threads have left.
     pub(crate) next_left: Cell<usize>,
     /// What the last look for bags of others waits for, if readers hold back what it found (D7).
     in_vain: Cell<Option<GracePeriod>>,
 }
 
 impl<K, V> Local<K, V> {
-    /// The part of the thread with this slot number.
-    pub(crate) fn new(supply: &Arc<Supply<K, V>>, slot: usize) -> Self {
+    /// The part of the thread with this participant number.
+    pub(crate) fn new(supply: &Arc<Supply<K, V>>, participant: usize) -> Self {
         Self {
-            counters: Counters::default(),
+            counters: LocalCounters::default(),
             bag: AtomicPtr::new(supply.none()),
             due: AtomicBool::new(false),
             pool: UnsafeCell::new(Vec::new()),
@@ -69,11 +69,11 @@ impl<K, V> Local<K, V> {
             waiting: AtomicPtr::new(null_mut()),
             spare: Cell::new(null_mut()),
             supply: Arc::clone(supply),
-            batch: supply.batches.of(slot).max(1),
+            batch: supply.batches.of(participant).max(1),
             collecting: Cell::new(false),
-            has_hand: slot < supply.hands,
+            may_hold_permit: participant < supply.holders,
             writes: Cell::new(0),
-            clock: Part::default(),
+            policy: PolicyLocal::default(),
             next_left: Cell::new(0),
             in_vain: Cell::new(None),
         }
@@ -94,12 +94,12 @@ impl<K, V> Local<K, V> {
         self.allocate_both(make).0
     }
 
-    /// [`allocate`](Self::allocate), and where the entry's aside is, which is some arithmetic.
+    /// [`allocate`](Self::allocate), and where the entry's cold part is, which is some arithmetic.
     #[inline(always)]
     pub(crate) fn allocate_both(
         &self,
         make: impl FnOnce() -> Newcomer<K, V>,
-    ) -> (*mut Entry<K, V>, *const Aside) {
+    ) -> (*mut Entry<K, V>, *const Cold) {
         // SAFETY: owner; no user code runs while the borrow lasts.
         let pool = unsafe { self.memory() };
         let memory = loop {
@@ -109,8 +109,8 @@ impl<K, V> Local<K, V> {
             }
         };
         // SAFETY: memory for an entry, ours alone (P1).
-        let aside = unsafe { make().write(memory) };
-        (memory, aside)
+        let cold = unsafe { make().write(memory) };
+        (memory, cold)
     }
 
     /// Takes an entry back that was never published.
@@ -221,7 +221,7 @@ impl<K, V> Local<K, V> {
     }
 
     /// Takes the bag in place. Any thread may.
-    pub(crate) fn take(&self) -> Option<Taken<K, V>> {
+    pub(crate) fn take(&self) -> Option<TakenBag<K, V>> {
         let none = self.supply.none();
         // An exchange that finds none does no harm; mostly it need not be made.
         if self.bag.load(Ordering::Relaxed) == none {
@@ -235,7 +235,7 @@ impl<K, V> Local<K, V> {
             self.bag.swap(none, Ordering::AcqRel)
         };
         // SAFETY: just taken (D2).
-        (bag != none).then(|| unsafe { Taken::new(bag) })
+        (bag != none).then(|| unsafe { TakenBag::new(bag) })
     }
 
     /// Takes the bags that wait. Any thread may.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::entry::slab::{Lone, Slab};
-use crate::engine::entry::{Due, Hash, Phase, Standing};
+use crate::engine::entry::{Hash, Lifetime, Phase, PolicyMeta};
 use crate::engine::reclaim::supply::{Batches, Budget};
 use crate::time::Deadline;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,18 +22,18 @@ impl Drop for Value {
     }
 }
 
-type Part = Local<u64, Value>;
+type PolicyLocal = Local<u64, Value>;
 
-fn supply<K, V>(batches: Batches, slots: usize) -> Arc<Supply<K, V>> {
+fn supply<K, V>(batches: Batches, participants: usize) -> Arc<Supply<K, V>> {
     Supply::new(
-        Arc::new(Slab::new(slots)),
+        Arc::new(Slab::new(participants)),
         0,
         batches,
         Budget::new(1_000_000),
     )
 }
 
-fn local(batch: usize) -> Rc<Part> {
+fn local(batch: usize) -> Rc<PolicyLocal> {
     Rc::new(Local::new(&supply(Batches::all(batch), 0), 0))
 }
 
@@ -43,21 +43,21 @@ fn held<K, V>(local: &Local<K, V>) -> u64 {
 }
 
 fn entry<V>(value: V) -> Newcomer<u64, V> {
-    let due = Due {
+    let lifetime = Lifetime {
         deadline: Deadline::NEVER,
         generation: 0,
     };
     Newcomer::new(
         Phase::Live,
         Hash::new(0),
-        due,
-        Standing::new(0, 0),
+        lifetime,
+        PolicyMeta::new(0, 0),
         1,
         value,
     )
 }
 
-fn retire(local: &Part, values: &Rc<()>, run: Option<Box<dyn Fn()>>) {
+fn retire(local: &PolicyLocal, values: &Rc<()>, run: Option<Box<dyn Fn()>>) {
     let value = Value(Rc::clone(values), run);
     let entry = local.allocate(|| entry(value));
     local.retire(Retired::Entry(entry));
@@ -217,12 +217,12 @@ fn a_pool_keeps_two_batches_at_most() {
 
 /// Many threads together must not hold back more than few did.
 #[test]
-fn the_later_a_slot_the_smaller_its_batch() {
+fn the_later_a_participant_the_smaller_its_batch() {
     let batches = Batches::for_capacity(100_000);
-    let of = |slot| batches.of(slot);
+    let of = |participant| batches.of(participant);
     assert_eq!([0, 1, 2, 6, 99].map(of), [1_562, 781, 520, 512, 512]);
     assert_eq!(
-        [0, 9].map(|slot| Batches::for_capacity(1_000).of(slot)),
+        [0, 9].map(|participant| Batches::for_capacity(1_000).of(participant)),
         [62; 2]
     );
     assert_eq!(Batches::for_capacity(1).of(0), 16);
@@ -237,10 +237,10 @@ fn the_later_a_slot_the_smaller_its_batch() {
 }
 
 /// What came from the allocator while the slab had none goes back to it as soon as the slab has some again. (Under a
-/// sanitizer there are neither slots nor pools.)
+/// sanitizer there are neither participants nor pools.)
 #[cfg(not(tux_sanitize))]
 #[test]
-fn nothing_stays_alone_while_slots_lie_idle() {
+fn nothing_stays_alone_while_participants_lie_idle() {
     let slab = Arc::new(Slab::<u64, u64>::new(8));
     let supply = Supply::new(Arc::clone(&slab), 0, Batches::all(3), Budget::new(64));
     let (domain, local) = (Domain::new(|| false), Local::new(&supply, 0));
@@ -251,9 +251,9 @@ fn nothing_stays_alone_while_slots_lie_idle() {
         unsafe { local.memory() }.len()
     };
     assert_eq!(retire_alone(), 1, "there are none");
-    let mut slots = Vec::new();
-    slab.fill(&mut slots);
+    let mut participants = Vec::new();
+    slab.fill(&mut participants);
     // SAFETY: from this slab, and of no use.
-    unsafe { slab.take_back(slots.into_iter()) };
+    unsafe { slab.take_back(participants.into_iter()) };
     assert_eq!(retire_alone(), 1, "not one more");
 }

@@ -15,20 +15,20 @@
 
 use super::Locals;
 use crate::engine::reclaim::bag::Chain;
-use crate::engine::reclaim::{Domain, Slot};
+use crate::engine::reclaim::{Domain, Participant};
 use crate::engine::threads::local::Local;
 
 /// How many other threads' parts a writer looks at, with each batch of its own, for what idle ones have left.
 const LEFT_PER_BATCH: usize = 8;
 
 /// The other threads' parts, from somewhere round to there again.
-struct Tour {
+struct Round {
     next: usize,
     from: usize,
     wrapped: bool,
 }
 
-impl Tour {
+impl Round {
     fn from(next: usize) -> Self {
         Self {
             next,
@@ -60,31 +60,31 @@ impl Tour {
 
 impl<K, V> Locals<K, V> {
     /// The end of an operation after which there is something to free. Outside its guard: it runs `K::drop` and `V::drop`, which
-    /// may call the cache again. `own` is the part of the caller, who owns `slot`.
+    /// may call the cache again. `own` is the part of the caller, who owns `participant`.
     #[cold]
     #[inline(never)]
-    pub(crate) fn collect(&self, domain: &Domain, slot: &Slot, own: &Local<K, V>) {
+    pub(crate) fn collect(&self, domain: &Domain, participant: &Participant, own: &Local<K, V>) {
         let Some(mut collecting) = own.begin() else {
             return;
         };
         let budget = &self.supply.budget;
         let mut waits = collecting.free_elapsed(domain, false);
         if collecting.was_full || budget.is_spent() && !waits && collecting.may_gather() {
-            let mut tour = Tour::from(own.next_left.get());
+            let mut round = Round::from(own.next_left.get());
             loop {
-                let (spent, is_last) = (budget.is_spent(), tour.is_over());
-                let chain = self.gather(slot, own, spent, &mut tour);
+                let (spent, is_last) = (budget.is_spent(), round.is_over());
+                let chain = self.gather(participant, own, spent, &mut round);
                 let found = !chain.is_empty();
                 if found {
                     collecting.seal(domain, chain);
                 }
                 waits = collecting.free_elapsed(domain, spent);
                 // D7.
-                if waits || !budget.is_spent() || is_last || !found && tour.is_over() {
+                if waits || !budget.is_spent() || is_last || !found && round.is_over() {
                     break;
                 }
             }
-            own.next_left.set(tour.next);
+            own.next_left.set(round.next);
             if waits && budget.is_spent() {
                 collecting.remind_readers(domain, |id| self.get(id).ok().flatten());
                 if budget.is_spent() {
@@ -100,22 +100,27 @@ impl<K, V> Locals<K, V> {
     }
 
     /// Frees all that no reader holds, whoever has unlinked it. Otherwise as [`collect`](Self::collect).
-    pub(crate) fn collect_all(&self, domain: &Domain, slot: &Slot, own: &Local<K, V>) {
+    pub(crate) fn collect_all(
+        &self,
+        domain: &Domain,
+        participant: &Participant,
+        own: &Local<K, V>,
+    ) {
         let Some(mut collecting) = own.begin() else {
             return;
         };
-        let mut tour = Tour::from(0);
-        tour.wrapped = true;
-        tour.from = usize::MAX;
+        let mut round = Round::from(0);
+        round.wrapped = true;
+        round.from = usize::MAX;
         loop {
-            let is_last = tour.is_over();
-            let chain = self.gather(slot, own, true, &mut tour);
+            let is_last = round.is_over();
+            let chain = self.gather(participant, own, true, &mut round);
             let found = !chain.is_empty();
             if found {
                 collecting.seal(domain, chain);
             }
             collecting.free_elapsed(domain, true);
-            if is_last || !found && tour.is_over() {
+            if is_last || !found && round.is_over() {
                 break;
             }
         }
@@ -128,19 +133,25 @@ impl<K, V> Locals<K, V> {
     /// Takes the own bag, and those of others: of all, or only what idle ones have left. Their bags that wait already wait with
     /// the own ones from then on. What is in hand of others'
     /// is limited: a thread that stops here keeps no more (I7).
-    fn gather(&self, slot: &Slot, own: &Local<K, V>, all: bool, tour: &mut Tour) -> Chain<K, V> {
+    fn gather(
+        &self,
+        participant: &Participant,
+        own: &Local<K, V>,
+        all: bool,
+        round: &mut Round,
+    ) -> Chain<K, V> {
         let mut chain = Chain::empty();
         own.take().into_iter().for_each(|bag| chain.push(bag));
         let mut entries = 0;
         // D5.
-        let _guard = slot.enter();
+        let _guard = participant.enter();
         let mut looks = if all { usize::MAX } else { LEFT_PER_BATCH };
-        while looks > 0 && entries < self.supply.budget.share() && !tour.is_over() {
+        while looks > 0 && entries < self.supply.budget.share() && !round.is_over() {
             looks -= 1;
-            let Some((id, other)) = tour.next(self) else {
+            let Some((id, other)) = round.next(self) else {
                 continue;
             };
-            if id != slot.id() && (all || other.has_left_something()) {
+            if id != participant.id() && (all || other.has_left_something()) {
                 own.wait_also(other.take_waiting());
                 if let Some(bag) = other.take() {
                     entries += bag.entries();

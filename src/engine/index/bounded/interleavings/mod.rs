@@ -12,13 +12,13 @@ mod world;
 
 use world::{HASH, HOOK, Hook, Key, Value, World};
 
-/// Keys that are there before anything happens; they stand before and after the lanes that come into use.
+/// Keys that are there before anything happens; they stand before and after the slots that come into use.
 const FIRST: u8 = 100;
 const LAST: u8 = 101;
 const KEY: u8 = 1;
 
-/// Thread 0 sets `KEY` to 1, in a lane between those of `FIRST` and `LAST`, beside a free one; while it compares itself with
-/// `LAST`, having looked at all other lanes, `meanwhile` happens.
+/// Thread 0 sets `KEY` to 1, in a slot between those of `FIRST` and `LAST`, beside a free one; while it compares itself with
+/// `LAST`, having looked at all other slots, `meanwhile` happens.
 fn set_while(meanwhile: impl Fn(&World) + 'static) -> Rc<World> {
     let world = World::new(100);
     for key in [FIRST, 10, 11, LAST] {
@@ -65,21 +65,21 @@ fn overtake_and_stop(world: &World, leased: bool) {
     world.stop(KEY, 3, Stop::Published);
     let mut own = None;
     for bucket in 0..world.cache.buckets() {
-        world.cache.table.each_in(bucket, |lane, word| {
+        world.cache.table.each_in(bucket, |slot, word| {
             // SAFETY: nothing is freed here before the end of the world.
-            if word.kind() == Kind::Entry && unsafe { word.deref() }.value.0 == 3 {
-                own = Some((lane, word));
+            if word.kind() == WordKind::Entry && unsafe { word.deref() }.value.0 == 3 {
+                own = Some((slot, word));
             }
         });
     }
-    let (lane, word) = own.unwrap();
+    let (slot, word) = own.unwrap();
     // SAFETY: as above.
     let entry = unsafe { word.deref() };
     if leased {
         entry.queue.fetch_or(LEASED, Ordering::Relaxed);
     }
-    let _guard = world.slot().enter();
-    assert!(world.cache.overtake(HASH, lane, &Key(KEY)).is_none());
+    let _guard = world.participant().enter();
+    assert!(world.cache.overtake(HASH, slot, &Key(KEY)).is_none());
 }
 
 /// I3: overtaken by a set that will come through as soon as its thread goes on.
@@ -128,7 +128,7 @@ fn a_panic_while_it_is_set() {
     })));
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.set(0, KEY, 1)));
     assert!(caught.is_err());
-    assert_eq!(world.lanes().len(), 2, "I9: it stands in its lane for ever");
+    assert_eq!(world.slots().len(), 2, "I9: it stands in its slot for ever");
     HOOK.take();
     // It was counted as nothing at all.
     assert_eq!(world.sum(|c| c.insertions.get()), 2);
@@ -141,26 +141,26 @@ fn a_published_entry_is_killed() {
     let world = World::new(100);
     world.stop(KEY, 3, Stop::Published);
     world.set(0, KEY, 1);
-    assert_eq!(world.lanes(), [(Kind::Entry, Phase::Live, KEY)]);
+    assert_eq!(world.slots(), [(WordKind::Entry, Phase::Live, KEY)]);
     assert_eq!(world.get(KEY), Some(1));
     world.end_with_stopped();
 }
 
-/// I1, I7: a room that was on its way when its thread stopped arrives, by whoever comes next.
+/// I1, I7: a permit that was on its way when its thread stopped arrives, by whoever comes next.
 #[test]
-fn a_moving_room_arrives() {
+fn a_moving_permit_arrives() {
     let world = World::new(1);
     world.set(0, 10, 10);
     world.stop(KEY, 3, Stop::Moving);
     assert_eq!(world.get(KEY), None);
     world.sweep(1);
-    assert_eq!(world.lanes(), [(Kind::Entry, Phase::Live, KEY)]);
+    assert_eq!(world.slots(), [(WordKind::Entry, Phase::Live, KEY)]);
     assert_eq!((world.get(KEY), world.resident()), (Some(3), 1));
 }
 
-/// I1, I7: a room in the hand of a stopped thread is in use, and the others have the rest.
+/// I1, I7: a permit that a stopped thread holds is in use, and the others have the rest.
 #[test]
-fn a_room_in_hand_is_one_room_less() {
+fn a_held_permit_is_one_less() {
     let world = World::new(2);
     world.set(0, 10, 10);
     world.set(0, 11, 11);
@@ -171,54 +171,54 @@ fn a_room_in_hand_is_one_room_less() {
     assert_eq!(world.get(13), Some(13), "I3");
     assert_eq!(world.get(12), None, "I1");
     assert_eq!(
-        (world.lanes().len(), world.resident()),
+        (world.slots().len(), world.resident()),
         (2, 2),
         "one of them PENDING"
     );
-    // Who kills its entry cannot get at the room.
+    // Who kills its entry cannot get at the permit.
     assert!(!world.invalidate(1, KEY));
-    assert_eq!((world.lanes().len(), world.resident()), (1, 2));
+    assert_eq!((world.slots().len(), world.resident()), (1, 2));
 }
 
-/// R1: before an entry is retired, the lane that its room came from names it no longer.
+/// R1: before an entry is retired, the slot that its permit came from names it no longer.
 #[test]
-fn a_moved_room_is_settled_before_its_entry_goes() {
+fn a_moved_permit_is_settled_before_its_entry_goes() {
     let world = World::new(1);
     world.set(0, 10, 10);
     world.stop(KEY, 3, Stop::Moved);
     assert_eq!(
-        world.lanes().len(),
+        world.slots().len(),
         2,
-        "the entry, and the lane its room came from"
+        "the entry, and the slot its permit came from"
     );
     assert!(world.invalidate(1, KEY));
-    assert_eq!((world.lanes(), world.resident()), (Vec::new(), 0));
+    assert_eq!((world.slots(), world.resident()), (Vec::new(), 0));
 }
 
 /// I1, I7: a removal that stopped is carried out by whoever comes next.
 #[test]
-fn a_leaving_lane_is_emptied() {
+fn a_leaving_slot_is_emptied() {
     for counted in [false, true] {
         let world = World::new(1);
         world.set(0, KEY, 1);
-        let guard = world.slot().enter();
+        let guard = world.participant().enter();
         assert!(world.cache.remove_and_stop(HASH, |k| k.0 == KEY, counted));
         drop(guard);
-        assert_eq!(world.lanes()[0].0, Kind::Leaving);
+        assert_eq!(world.slots()[0].0, WordKind::Leaving);
         world.sweep(1);
-        assert_eq!((world.lanes(), world.resident()), (Vec::new(), 0));
+        assert_eq!((world.slots(), world.resident()), (Vec::new(), 0));
     }
 }
 
-/// I1, I3, I7: the only room is with an entry that its thread never gave to the clock, behind one that is not live.
+/// I1, I3, I7: the only permit is with an entry that its thread never gave to the clock, behind one that is not live.
 #[test]
-fn the_room_of_an_entry_outside_the_clock_is_found() {
+fn the_permit_of_an_entry_outside_the_clock_is_found() {
     let world = World::new(1);
     for key in [10, 20, 21] {
         world.stop(key, key, Stop::Published);
     }
     world.stop(11, 11, Stop::Admitted);
-    // The setter takes one of these two lanes, the other one stays empty.
+    // The setter takes one of these two slots, the other one stays empty.
     world.invalidate(1, 10);
     world.invalidate(1, 20);
     world.set(0, KEY, 1);
@@ -227,12 +227,12 @@ fn the_room_of_an_entry_outside_the_clock_is_found() {
     assert_eq!(world.sum(|c| c.evictions.get()), 1);
 }
 
-/// I3, I7: stopped threads have filled every lane; a set takes one of them.
+/// I3, I7: stopped threads have filled every slot; a set takes one of them.
 #[test]
-fn a_lane_is_taken_from_stopped_inserts() {
+fn a_slot_is_taken_from_stopped_inserts() {
     let world = World::new(1);
-    let lanes = world.cache.buckets() * 7;
-    for key in 0..lanes {
+    let slots = world.cache.buckets() * 7;
+    for key in 0..slots {
         world.stop(u8::try_from(key).unwrap() + 10, 3, Stop::Published);
     }
     world.set(0, KEY, 1);
@@ -243,19 +243,19 @@ fn a_lane_is_taken_from_stopped_inserts() {
 #[test]
 fn old_generations_end() {
     let world = World::new(100);
-    world.cache.clock.era.set(CLEARS_PER_SWEEP - 2, 0);
+    world.cache.policy.era.set(CLEARS_PER_SWEEP - 2, 0);
     world.set(0, 20, 20);
     world.stop(10, 10, Stop::Published);
     world.clear(1);
-    assert_eq!(world.lanes().len(), 2);
+    assert_eq!(world.slots().len(), 2);
     world.set(0, 21, 21);
     world.stop(11, 11, Stop::Published);
     world.clear(1);
     assert_eq!(
-        world.lanes(),
+        world.slots(),
         [
-            (Kind::Entry, Phase::Pending, 11),
-            (Kind::Entry, Phase::Live, 21)
+            (WordKind::Entry, Phase::Pending, 11),
+            (WordKind::Entry, Phase::Live, 21)
         ]
     );
 }
@@ -266,7 +266,7 @@ fn a_generation_that_comes_round_meets_no_look_up() {
     let world = World::new(100);
     world.set(0, KEY, 1);
     let look = |meanwhile: &dyn Fn()| {
-        let _guard = world.slot().enter();
+        let _guard = world.participant().enter();
         let is_it = |key: &Key| {
             meanwhile();
             key.0 == KEY
@@ -276,8 +276,8 @@ fn a_generation_that_comes_round_meets_no_look_up() {
     };
     assert!(look(&|| ()), "it stands where it is looked for first");
     world.clear(1);
-    // After the lane was read; the sweeps in between are left out, for they would not take the entry from this look-up.
-    assert!(!look(&|| world.cache.clock.era.set(1 << 16, 0)));
+    // After the slot was read; the sweeps in between are left out, for they would not take the entry from this look-up.
+    assert!(!look(&|| world.cache.policy.era.set(1 << 16, 0)));
     assert!(look(&|| ()), "the generations do meet");
 }
 
@@ -285,7 +285,7 @@ fn a_generation_that_comes_round_meets_no_look_up() {
 #[test]
 fn the_cache_goes_and_a_drop_panics() {
     let world = World::new(10);
-    let guard = world.slot().enter();
+    let guard = world.participant().enter();
     for key in 0..3 {
         let value = Value(key, Rc::clone(&world.values), key == 1);
         let local = &world.locals[0];

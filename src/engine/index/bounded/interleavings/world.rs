@@ -4,7 +4,7 @@ use super::super::*;
 use crate::engine::entry::Hash;
 use crate::engine::index::bounded::model::Stop;
 use crate::engine::reclaim::supply::{Batches, Budget, Supply};
-use crate::engine::reclaim::{Domain, Slot};
+use crate::engine::reclaim::{Domain, Participant};
 use crate::time::Deadline;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -64,14 +64,14 @@ impl World {
         let cache = Bounded::new(capacity, Arc::new(Board::new(1).unwrap())).unwrap();
         let supply = Supply::new(cache.slab(), 0, Batches::all(1_000), Budget::new(100_000));
         Rc::new(Self {
-            locals: std::array::from_fn(|slot| Local::new(&supply, slot)),
+            locals: std::array::from_fn(|participant| Local::new(&supply, participant)),
             domain: Box::new(Domain::new(|| false)),
             values: Rc::new(()),
             cache,
         })
     }
 
-    pub(super) fn slot(&self) -> &Slot {
+    pub(super) fn participant(&self) -> &Participant {
         self.domain.acquire()
     }
 
@@ -80,7 +80,7 @@ impl World {
     }
 
     pub(super) fn set(&self, actor: Actor, key: u8, id: u8) {
-        let _guard = self.slot().enter();
+        let _guard = self.participant().enter();
         let (key, value) = (Key(key), self.value(id));
         self.cache.set(
             &self.locals[actor],
@@ -94,7 +94,7 @@ impl World {
     }
 
     pub(super) fn stop(&self, key: u8, id: u8, stop: Stop) {
-        let _guard = self.slot().enter();
+        let _guard = self.participant().enter();
         let part = (Key(key), self.value(id));
         assert!(
             self.cache
@@ -103,67 +103,67 @@ impl World {
     }
 
     pub(super) fn get(&self, key: u8) -> Option<u8> {
-        let _guard = self.slot().enter();
+        let _guard = self.participant().enter();
         // SAFETY: the guard is open.
         let found = unsafe { self.cache.get(HASH, self.cache.at(0), |k| k.0 == key) };
         found.map(|entry| entry.value.0)
     }
 
     pub(super) fn invalidate(&self, actor: Actor, key: u8) -> bool {
-        let _guard = self.slot().enter();
+        let _guard = self.participant().enter();
         self.cache
             .invalidate(&self.locals[actor], HASH, 0, |k| k.0 == key)
     }
 
     pub(super) fn clear(&self, actor: Actor) {
-        let _guard = self.slot().enter();
+        let _guard = self.participant().enter();
         self.cache.clear(&self.locals[actor]);
     }
 
     pub(super) fn sweep(&self, actor: Actor) {
-        let _guard = self.slot().enter();
+        let _guard = self.participant().enter();
         self.cache.sweep_all(&self.locals[actor], 0);
     }
 
-    /// The lanes that are not empty: kind and, of entries, phase and key.
-    pub(super) fn lanes(&self) -> Vec<(Kind, Phase, u8)> {
-        let mut lanes = Vec::new();
+    /// The slots that are not empty: kind and, of entries, phase and key.
+    pub(super) fn slots(&self) -> Vec<(WordKind, Phase, u8)> {
+        let mut slots = Vec::new();
         for bucket in 0..self.cache.buckets() {
             self.cache.table.each_in(bucket, |_, word| {
-                if word.kind() != Kind::Empty {
+                if word.kind() != WordKind::Empty {
                     // SAFETY: nothing is freed here before the end of the world.
                     let entry = unsafe { word.deref() };
-                    lanes.push((word.kind(), entry.phase.load(), entry.key.0));
+                    slots.push((word.kind(), entry.phase.load(), entry.key.0));
                 }
             });
         }
-        lanes
+        slots
     }
 
     pub(super) fn pending(&self) -> usize {
-        let lanes = self.lanes();
-        lanes.iter().filter(|lane| lane.1 == Phase::Pending).count()
+        let slots = self.slots();
+        slots.iter().filter(|slot| slot.1 == Phase::Pending).count()
     }
 
     pub(super) fn sum(
         &self,
-        of: impl Fn(&crate::engine::threads::counters::Counters) -> u64,
+        of: impl Fn(&crate::engine::threads::counters::LocalCounters) -> u64,
     ) -> u64 {
         self.locals.iter().map(|local| of(&local.counters)).sum()
     }
 
     pub(super) fn resident(&self) -> usize {
-        let _guard = self.slot().enter();
+        let _guard = self.participant().enter();
         self.cache.resident()
     }
 
     /// Nobody is in the middle of anything: the books are even (I1), and every value is dropped once (I4).
     pub(super) fn end(self: Rc<Self>) {
         HOOK.take();
-        let live = self.lanes();
+        let live = self.slots();
         assert!(
             live.iter()
-                .all(|lane| (lane.0, lane.1) == (Kind::Entry, Phase::Live)),
+                .all(|slot| (slot.0, slot.1) == (WordKind::Entry, Phase::Live)),
             "{live:?}"
         );
         assert_eq!(live.len(), self.resident(), "I1");
@@ -187,10 +187,10 @@ impl World {
 }
 
 impl World {
-    /// The end, where a stopped thread never retires its dead entry: that is in no lane, and its value is never dropped.
+    /// The end, where a stopped thread never retires its dead entry: that is in no slot, and its value is never dropped.
     pub(super) fn end_with_stopped(self: Rc<Self>) {
         HOOK.take();
-        assert_eq!(self.lanes().len(), self.resident(), "I1");
+        assert_eq!(self.slots().len(), self.resident(), "I1");
         let values = Rc::clone(&self.values);
         drop(Rc::into_inner(self).expect("no hook is left"));
         assert_eq!(Rc::strong_count(&values), 2);

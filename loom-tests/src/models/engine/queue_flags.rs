@@ -1,45 +1,45 @@
-//! M's count: an entry is counted in as often as it is counted out (C1 to C3 of `entry::queue_flags`), whatever order it comes,
+//! Main's count: an entry is counted in as often as it is counted out (C1 to C3 of `entry::queue_flags`), whatever order it comes,
 //! goes and is overwritten in.
 
 use super::super::check;
-use crate::engine::entry::queue_flags::{self, IN_M, inherited};
+use crate::engine::entry::queue_flags::{self, IN_MAIN, inherited};
 use crate::sync::{AtomicI64, AtomicU8, AtomicUsize, Ordering, StdArc, dekker_fence, thread};
 
-/// Two entries and the lane in which one of them stands.
+/// Two entries and the slot in which one of them stands.
 #[derive(Debug)]
 struct World {
-    lane: AtomicUsize,
+    slot: AtomicUsize,
     flags: [AtomicU8; 2],
-    in_m: AtomicI64,
+    in_main: AtomicI64,
 }
 
 impl World {
     fn new() -> StdArc<Self> {
         StdArc::new(Self {
-            lane: AtomicUsize::new(1),
+            slot: AtomicUsize::new(1),
             flags: [0, 0].map(AtomicU8::new),
-            in_m: AtomicI64::new(0),
+            in_main: AtomicI64::new(0),
         })
     }
 
     fn count(&self, change: i64) {
-        self.in_m.fetch_add(change, Ordering::Relaxed);
+        self.in_main.fetch_add(change, Ordering::Relaxed);
     }
 
     fn take(&self, from: usize, to: usize) -> bool {
-        self.lane
+        self.slot
             .compare_exchange(from, to, Ordering::SeqCst, Ordering::Relaxed)
             .is_ok()
     }
 
     fn promote(&self, entry: usize) {
         let more = queue_flags::enter(&self.flags[entry - 1], 0, || {
-            self.lane.load(Ordering::SeqCst) == entry
+            self.slot.load(Ordering::SeqCst) == entry
         });
         self.count(more);
     }
 
-    /// Takes an entry out of its lane.
+    /// Takes an entry out of its slot.
     fn evict(&self, entry: usize) {
         if self.take(entry, 0) {
             let (_, less) = queue_flags::leave(&self.flags[entry - 1]);
@@ -52,21 +52,21 @@ impl World {
         let flags = inherited(self.flags[0].load(Ordering::Relaxed));
         self.flags[1].store(flags, Ordering::Relaxed);
         dekker_fence();
-        if self.take(1, 2) && flags & IN_M == 0 {
+        if self.take(1, 2) && flags & IN_MAIN == 0 {
             let (_, less) = queue_flags::leave(&self.flags[0]);
             self.count(-less);
         }
     }
 
-    /// What stands in the lane is counted if it belongs to M, and nothing else is.
+    /// What stands in the slot is counted if it belongs to main, and nothing else is.
     fn end(&self) {
-        let standing = self.lane.load(Ordering::SeqCst);
+        let standing = self.slot.load(Ordering::SeqCst);
         let belongs = match standing.checked_sub(1) {
-            Some(entry) => self.flags[entry].load(Ordering::SeqCst) & IN_M,
+            Some(entry) => self.flags[entry].load(Ordering::SeqCst) & IN_MAIN,
             None => 0,
         };
-        let count = self.in_m.load(Ordering::SeqCst);
-        assert_eq!(count, i64::from(belongs), "entry {standing} in the lane");
+        let count = self.in_main.load(Ordering::SeqCst);
+        assert_eq!(count, i64::from(belongs), "entry {standing} in the slot");
     }
 }
 
@@ -85,7 +85,7 @@ fn beside(name: &str, bound: usize, others: [fn(&World); 2]) {
     });
 }
 
-/// Seeded fault: `m-arrives-blind` (who brings an entry in does not look whether it is still there).
+/// Seeded fault: `main-arrives-blind` (who brings an entry in does not look whether it is still there).
 #[test]
 fn an_arrival_against_an_eviction() {
     beside(

@@ -1,4 +1,4 @@
-//! I1, I3 and I7 when every thread that may hold a victim's room in its hand does, and stands still. A program of its own: which
+//! I1, I3 and I7 when every thread that may hold a victim's permit does, and stands still. A program of its own: which
 //! threads may depends on the numbers of their slots, and other tests would take some.
 
 mod support;
@@ -8,13 +8,13 @@ use support::Bench;
 use tux_cache_test_support::probe::{Gate, Key, within};
 use tux_cache_watched::stop_at_update_in;
 
-/// An eighth of the rooms may be in hands: those of the threads with the first forty slots.
+/// An eighth of the permits may be held: those of the threads with the first forty participants.
 const CAPACITY: usize = 320;
-/// More than that: the rest leaves the room where the victim was.
+/// More than that: the rest leaves the permit where the victim was.
 const THREADS: u64 = 60;
 
 #[test]
-fn i1_i3_i7_all_hands_hold_a_room() {
+fn i1_i3_i7_all_holders_hold_a_permit() {
     let bench = Arc::new(Bench::new(Some(CAPACITY)));
     let keys = (0..CAPACITY as u64).map(|n| Key::new(n, n));
     keys.for_each(|key| bench.cache.set(key, bench.value(key.id)));
@@ -26,7 +26,7 @@ fn i1_i3_i7_all_hands_hold_a_room() {
         let gate = Gate::default();
         let thread = {
             let (bench, gate) = (Arc::clone(&bench), gate.clone());
-            // The lane is claimed, then the victim's freed, then the newcomer lives; what the clock writes before that differs.
+            // The slot is claimed, then the victim's freed, then the newcomer lives; what the clock writes before that differs.
             let (key, nth) = (Key::new(10_000 + tried, 10_000 + tried), tried as u32 % 16);
             std::thread::spawn(move || {
                 assert!(bench.cache.get(&key).is_none());
@@ -36,7 +36,7 @@ fn i1_i3_i7_all_hands_hold_a_room() {
         tried += 1;
         assert!(
             tried < 100 * THREADS,
-            "only {} stand with a room",
+            "only {} stand with a permit",
             standing.len()
         );
         let stopped = gate.wait_until_reached(&thread).is_some();
@@ -47,11 +47,11 @@ fn i1_i3_i7_all_hands_hold_a_room() {
             thread.join().expect("the thread ends well");
         }
     }
-    println!("{THREADS} of {tried} threads stand with a victim's room");
+    println!("{THREADS} of {tried} threads stand with a victim's permit");
     assert_eq!(missing(&bench) as u64, THREADS);
     assert!(bench.cache.resident() <= CAPACITY, "I1");
     let others = Arc::clone(&bench);
-    within("all hands hold a room", move || {
+    within("all holders hold a permit", move || {
         // Keys that the standing ones set as well, others, and enough of them to come round.
         for from in (10_000..10_000 + 2 * CAPACITY as u64).step_by(8) {
             let keys: Vec<_> = (from..from + 8).map(|n| Key::new(n, n)).collect();
