@@ -1,7 +1,6 @@
 //! Settings of a cache, checked.
 
 use super::cache::TtlCache;
-use crate::engine::entry::slab::Slab;
 use crate::engine::index::Index;
 use crate::engine::index::bounded::Bounded;
 use crate::engine::index::unbounded::Unbounded;
@@ -154,7 +153,7 @@ where
                     "no bound given: call `max_size(entries)` or `unbounded()`",
                 ));
             }
-            Some(Bound::Entries(0)) => Index::Nothing(self.hasher),
+            Some(Bound::Entries(0)) => Index::Nothing(self.hasher, Arc::clone(&board)),
             Some(Bound::Entries(n)) if n > MAX_CAPACITY => {
                 return Err(Error::config(format!(
                     "max_size is {n}; it must be 0 to {MAX_CAPACITY}"
@@ -173,16 +172,13 @@ where
                 Index::Unbounded(Unbounded::new(self.hasher, Arc::clone(&board)))
             }
         };
-        let (slab, holders) = match &index {
-            Index::Bounded(_, bounded) => (bounded.slab(), bounded.holders()),
-            Index::Unbounded(..) | Index::Nothing(..) => (Arc::new(Slab::new(0)), 0),
-        };
+        let (slab, holders) = index.supplies();
         let (batches, budget) = match self.bound {
             Some(Bound::Entries(n)) => (Batches::for_capacity(n), Budget::for_capacity(n)),
             _ => (Batches::all(32), Budget::for_capacity(0)),
         };
         // Hits take it for certain that parts found at once are a bounded cache's (`Index::bounded`).
-        let is_bounded = matches!(index, Index::Bounded(..));
+        let is_bounded = index.as_bounded().is_some();
         let supply = Supply::new(slab, holders, batches, budget);
         let locals = Locals::new(supply, is_bounded);
         Ok(TtlCache {

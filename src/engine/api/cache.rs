@@ -4,7 +4,7 @@ use super::builder::TtlCacheBuilder;
 use super::short::Short;
 use super::stats::Stats;
 use super::ttl::EntryTtl;
-use crate::engine::entry::{Hash, hash_of};
+use crate::engine::entry::Hash;
 use crate::engine::index::Index;
 use crate::engine::lease::{Board, Lease};
 use crate::engine::reclaim::PinGuard;
@@ -97,11 +97,7 @@ impl<K, V, S> TtlCache<K, V, S> {
     /// The bound, if there is one.
     #[must_use]
     pub fn max_size(&self) -> Option<usize> {
-        match &self.index {
-            Index::Nothing(_) => Some(0),
-            Index::Bounded(_, bounded) => Some(bounded.capacity()),
-            Index::Unbounded(_) => None,
-        }
+        self.index.max_size()
     }
 
     /// What has been counted so far. O(threads).
@@ -150,10 +146,7 @@ where
     S: BuildHasher + Send + Sync + 'static,
 {
     pub(in crate::engine) fn hash<Q: StdHash + ?Sized>(&self, key: &Q) -> Hash {
-        match &self.index {
-            Index::Nothing(hasher) | Index::Bounded(hasher, _) => hash_of(hasher, key),
-            Index::Unbounded(map) => map.hash(key),
-        }
+        self.index.hash(key)
     }
 
     /// The value of a live entry, copied out. O(1). A hit writes to no memory that other threads use, once the entry's
@@ -183,7 +176,7 @@ where
             }
             // The guard goes with the call, so that nothing of the above need be kept.
             // SAFETY: of this cache and key.
-            Err(inside) => unsafe { self.get_elsewhere(inside, key, read) },
+            Err(inside) => unsafe { self.get_slow(inside, key, read) },
         }
     }
 
@@ -207,19 +200,9 @@ where
         Q: StdHash + Eq + ?Sized,
     {
         let current = current();
-        match &self.index {
-            Index::Bounded(hasher, bounded) => {
-                let hash = hash_of(hasher, key);
-                let _guard = current.participant().enter();
-                let now = bounded.at(self.time.tick());
-                // SAFETY: the guard is open for as long as the entry is used.
-                unsafe { bounded.peek(hash, now, |k| k.borrow() == key) }.map(|e| read(&e.value))
-            }
-            Index::Unbounded(map) => {
-                map.peek_with(&current, self.local(&current), key, self.time.tick(), read)
-            }
-            Index::Nothing(_) => None,
-        }
+        let tick = self.time.tick();
+        let local = || self.local(&current);
+        self.index.peek(&current, local, key, tick, read)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Walks over all entries.
 
 use super::cache::TtlCache;
-use crate::engine::index::Index;
 use crate::engine::threads::current::current;
 use std::hash::{BuildHasher, Hash};
 
@@ -16,19 +15,12 @@ where
     pub fn for_each(&self, mut visit: impl FnMut(&K, &V)) {
         let tick = self.time.tick();
         let current = current();
-        match &self.index {
-            Index::Bounded(_, bounded) => {
-                for bucket in 0..bounded.buckets() {
-                    let _guard = current.participant().enter();
-                    // SAFETY: the guard is open while the bucket is visited.
-                    unsafe {
-                        bounded
-                            .each_in_bucket(bucket, bounded.at(tick), |e| visit(&e.key, &e.value));
-                    }
-                }
-            }
-            Index::Unbounded(map) => map.for_each(&current, self.local(&current), tick, visit),
-            Index::Nothing(_) => {}
+        let mut step = 0;
+        while self
+            .index
+            .visit(&current, || self.local(&current), step, tick, &mut visit)
+        {
+            step += 1;
         }
     }
 
@@ -61,25 +53,16 @@ where
     fn next(&mut self) -> Option<(K, V)> {
         while self.ready.is_empty() {
             let tick = self.cache.time.tick();
-            match &self.cache.index {
-                Index::Bounded(_, bounded) if self.bucket < bounded.buckets() => {
-                    let current = current();
-                    let _guard = current.participant().enter();
-                    let ready = &mut self.ready;
-                    // SAFETY: the guard is open while the bucket is visited.
-                    unsafe {
-                        bounded.each_in_bucket(self.bucket, bounded.at(tick), |e| {
-                            ready.push((e.key.clone(), V::clone(&e.value)));
-                        });
-                    }
-                }
-                Index::Unbounded(map) if self.bucket == 0 => {
-                    let current = current();
-                    let ready = &mut self.ready;
-                    let copy = |k: &K, v: &V| ready.push((k.clone(), v.clone()));
-                    map.for_each(&current, self.cache.local(&current), tick, copy);
-                }
-                _ => return None,
+            let current = current();
+            let local = || self.cache.local(&current);
+            let ready = &mut self.ready;
+            let copy = |k: &K, v: &V| ready.push((k.clone(), v.clone()));
+            if !self
+                .cache
+                .index
+                .visit(&current, local, self.bucket, tick, copy)
+            {
+                return None;
             }
             self.bucket += 1;
         }

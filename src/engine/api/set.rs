@@ -4,7 +4,7 @@ use super::cache::TtlCache;
 use super::short::Short;
 use super::ttl::EntryTtl;
 use crate::engine::entry::hash_of;
-use crate::engine::index::Index;
+use crate::engine::index::Write;
 use crate::engine::lease::Lease;
 use crate::engine::threads::current::{Current, current};
 use crate::engine::threads::local::Local;
@@ -185,24 +185,15 @@ where
             }
             _ => (Deadline::NEVER, self.time.tick()),
         };
-        let stored = match &self.index {
-            Index::Bounded(_, bounded) => {
-                let _guard = current.participant().enter();
-                bounded.set(local, hash, key, value, deadline, tick, lease)
-            }
-            Index::Unbounded(map) => {
-                map.set(&current, local, hash, key, value, deadline, tick, lease)
-            }
-            Index::Nothing(_) => {
-                // Nothing is kept, but loads under way are overtaken all the same: nobody may join them any more.
-                let valid = lease.is_none_or(|lease| lease.is_valid(0));
-                if valid {
-                    self.board.void(hash);
-                } else {
-                    local.counters.voided.add(1);
-                }
-                valid
-            }
+        let stored = {
+            let write = Write {
+                hash,
+                key,
+                value,
+                deadline,
+                tick,
+            };
+            self.index.set(&current, local, write, lease)
         };
         self.collect(&current, local);
         stored

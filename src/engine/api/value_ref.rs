@@ -38,7 +38,7 @@ where
     S: BuildHasher + Send + Sync + 'static,
 {
     /// The value, if it stands where it is looked for first. A use, but counted as a hit only by [`ValueRef::count`]. Otherwise what
-    /// [`get_elsewhere`](TtlCache::get_elsewhere) needs to go on, if the look-up has come so far.
+    /// [`get_slow`](TtlCache::get_slow) needs to go on, if the look-up has come so far.
     #[inline(always)]
     pub(crate) fn get_at_home<Q>(
         &self,
@@ -54,7 +54,7 @@ where
         let hash = hash_of(short.hasher, key);
         let line = || self.time.line();
         // SAFETY: the guard goes with the entry, which is lent only for as long as it is open.
-        let entry = unsafe { short.bounded.get_at_home(hash, line, |k| key.equivalent(k)) };
+        let entry = unsafe { short.bounded.probe_first(hash, line, |k| key.equivalent(k)) };
         match entry {
             Some(entry) => Ok(ValueRef {
                 value: &entry.value,

@@ -2,7 +2,6 @@
 
 use super::cache::TtlCache;
 use crate::engine::entry::{Hash, hash_of};
-use crate::engine::index::Index;
 use crate::engine::index::bounded::Bounded;
 use crate::engine::index::unbounded::UnboundedGuard;
 use crate::engine::reclaim::Guard;
@@ -78,10 +77,7 @@ where
     fn pin_rarely(&self) -> (&Local<K, V>, Box<ViewExtra<'_, K, V>>) {
         let current = current();
         let local = self.local(&current);
-        let unbounded = match &self.index {
-            Index::Unbounded(map) => Some(map.guard(&current, local)),
-            _ => None,
-        };
+        let unbounded = self.index.unbounded_guard(&current, local);
         (local, Box::new(ViewExtra { unbounded, current }))
     }
 
@@ -108,7 +104,7 @@ where
         const AHEAD: usize = 16;
         values.reserve(keys.len());
         let view = self.pin();
-        let Index::Bounded(hasher, bounded) = &self.index else {
+        let Some((hasher, bounded)) = self.index.as_bounded() else {
             values.extend(keys.iter().map(|key| view.get(key).cloned()));
             return;
         };
@@ -160,7 +156,7 @@ where
     {
         let line = || self.cache.time.line();
         // SAFETY: the view's guard is open for as long as the view is borrowed.
-        if let Some(entry) = unsafe { bounded.get_at_home(hash, line, |k| k.borrow() == key) } {
+        if let Some(entry) = unsafe { bounded.probe_first(hash, line, |k| k.borrow() == key) } {
             self.local.counters.hits.add(1);
             return Some(&entry.value);
         }
@@ -201,7 +197,7 @@ where
         unsafe {
             let (_, bounded) = self.index.bounded();
             let line = || self.time.line();
-            let value = match bounded.get_near(hash, line, |k| k.borrow() == key) {
+            let value = match bounded.probe_home(hash, line, |k| k.borrow() == key) {
                 Near::Found(entry) => Some(&*entry.value),
                 Near::Missing => None,
                 Near::Unsure => return self.view(local, None, key),
@@ -229,16 +225,10 @@ where
         Q: StdHash + Eq + ?Sized,
     {
         let tick = self.time.tick();
-        let value = match &self.index {
-            Index::Bounded(hasher, bounded) => {
-                let (hash, now) = (hash_of(hasher, key), bounded.at(tick));
-                // SAFETY: the same contract.
-                unsafe { bounded.get(hash, now, |k| k.borrow() == key) }.map(|entry| &*entry.value)
-            }
-            Index::Unbounded(map) => rare
-                .and_then(|rare| rare.unbounded.as_ref())
-                .and_then(|guard| map.get_in(key, tick, guard)),
-            Index::Nothing(_) => None,
+        let value = {
+            let guard = rare.and_then(|rare| rare.unbounded.as_ref());
+            // SAFETY: the same contract.
+            unsafe { self.index.view(key, tick, guard) }
         };
         local.counters.looked_up(value.is_some());
         value

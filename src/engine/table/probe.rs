@@ -42,7 +42,7 @@ impl<K, V> Table<K, V> {
     ///
     /// As for `find`.
     #[inline(always)]
-    pub(crate) unsafe fn first_at_home<'g>(
+    pub(crate) unsafe fn probe_first<'g>(
         &self,
         hash: Hash,
         is_it: impl FnOnce(&Entry<K, V>) -> bool,
@@ -66,14 +66,14 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// What [`first_at_home`](Self::first_at_home) has not found: by the tags of the home bucket, which show most of what is missing;
+    /// What [`probe_first`](Self::probe_first) has not found: by the tags of the home bucket, which show most of what is missing;
     /// then by all its hints, and by those of the buckets behind it.
     ///
     /// # Safety
     ///
     /// As for `find`.
     #[inline(always)]
-    pub(crate) unsafe fn find_near<'g>(
+    pub(crate) unsafe fn probe_home<'g>(
         &self,
         hash: Hash,
         is_it: impl Fn(&K) -> bool + Copy,
@@ -96,7 +96,7 @@ impl<K, V> Table<K, V> {
     ///
     /// As for `find`.
     #[inline(always)]
-    pub(crate) unsafe fn find_to_use<'g>(
+    pub(crate) unsafe fn probe_all<'g>(
         &self,
         hash: Hash,
         is_it: impl Fn(&K) -> bool + Copy,

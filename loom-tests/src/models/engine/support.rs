@@ -224,15 +224,17 @@ impl Actor {
         let entry = unsafe {
             let at_home = self
                 .cache()
-                .get_at_home(key.hash, || Line::at(tick), |k| k == key);
+                .probe_first(key.hash, || Line::at(tick), |k| k == key);
             at_home.or_else(|| {
                 match self
                     .cache()
-                    .get_near(key.hash, || Line::at(tick), |k| k == key)
+                    .probe_home(key.hash, || Line::at(tick), |k| k == key)
                 {
                     Near::Found(entry) => Some(entry),
                     Near::Missing => None,
-                    Near::Unsure => self.cache().get(key.hash, self.now(tick), |k| k == key),
+                    Near::Unsure => self
+                        .cache()
+                        .probe_all(key.hash, self.now(tick), |k| k == key),
                 }
             })
         };

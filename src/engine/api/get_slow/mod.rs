@@ -2,7 +2,6 @@
 
 use crate::engine::api::cache::TtlCache;
 use crate::engine::entry::{Hash, hash_of};
-use crate::engine::index::Index;
 use crate::engine::reclaim::PinGuard;
 use crate::engine::table::Near;
 use crate::engine::threads::current::{current, own_pin};
@@ -18,13 +17,35 @@ pub(crate) struct Pinned<'c, K, V> {
     pub(in crate::engine) hash: Hash,
 }
 
+/// An `Option` as a flag and a value.
+struct Flagged<R>(bool, MaybeUninit<R>);
+
+impl<R> From<Option<R>> for Flagged<R> {
+    #[inline(always)]
+    fn from(value: Option<R>) -> Self {
+        match value {
+            Some(value) => Self(true, MaybeUninit::new(value)),
+            None => Self(false, MaybeUninit::uninit()),
+        }
+    }
+}
+
+impl<R> Flagged<R> {
+    #[inline(always)]
+    fn into_option(self) -> Option<R> {
+        let Self(found, value) = self;
+        // SAFETY: found, so there is a value.
+        found.then(|| unsafe { value.assume_init() })
+    }
+}
+
 impl<K, V, S> TtlCache<K, V, S>
 where
     K: StdHash + Eq + Clone + Send + Sync + 'static,
     V: Send + Sync + 'static,
     S: BuildHasher + Send + Sync + 'static,
 {
-    /// [`get_with`](Self::get_with) that looks everywhere.
+    /// [`get_with`](Self::get_with) that begins anew.
     #[cfg(feature = "backend")]
     #[inline(always)]
     pub(crate) fn get_anew<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
@@ -32,7 +53,7 @@ where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
         // SAFETY: there is nothing to go on with.
-        unsafe { self.look_elsewhere(None, Hash::new(0), key, read) }
+        unsafe { self.get_cold::<_, _, Option<R>>(None, Hash::new(0), key, read) }
     }
 
     /// [`get_with`](Self::get_with) for what does not stand where it is looked for first, of a thread that is new to this
@@ -42,153 +63,100 @@ where
     ///
     /// What there is to go on with is from [`get_at_home`](Self::get_at_home) of this cache and of this key.
     #[inline(always)]
-    pub(crate) unsafe fn get_elsewhere<Q, R>(
+    pub(crate) unsafe fn get_slow<Q, R>(
         &self,
-        inside: Option<Pinned<'_, K, V>>,
+        pinned: Option<Pinned<'_, K, V>>,
         key: &Q,
         read: impl FnOnce(&V) -> R,
     ) -> Option<R>
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
+        // Of what is small not an `Option` from the function that is called: then the compiler would make one of
+        // what was found at home too, and ask it, where the two ways meet, whether there is something in it. (What is
+        // large would be copied.)
+        let is_large = const { size_of::<R>() > size_of::<[usize; 2]>() };
         // What is in registers stays there.
-        let Some(Pinned { local, guard, hash }) = inside else {
-            // Of what is small not an `Option` from the function that is called: then the compiler would make one of
-            // what was found at home too, and ask it, where the two ways meet, whether there is something in it. (What is
-            // large would be copied.)
-            if const { size_of::<R>() > size_of::<[usize; 2]>() } {
-                return self.look_from_afar(key, read);
-            }
-            let (found, value) = self.look_from_afar_apart(key, read);
-            // SAFETY: found, so there is a value.
-            return found.then(|| unsafe { value.assume_init() });
+        let Some(Pinned { local, guard, hash }) = pinned else {
+            return if is_large {
+                self.get_far(key, read)
+            } else {
+                self.get_far::<_, _, Flagged<R>>(key, read).into_option()
+            };
         };
         guard.keep_pinned();
-        // SAFETY: with a part goes the short guard; found, so there is a value.
+        // SAFETY: with a part goes the short guard.
         unsafe {
-            if const { size_of::<R>() > size_of::<[usize; 2]>() } {
-                return self.look_elsewhere(Some(local), hash, key, read);
+            if is_large {
+                self.get_cold(Some(local), hash, key, read)
+            } else {
+                self.get_cold::<_, _, Flagged<R>>(Some(local), hash, key, read)
+                    .into_option()
             }
-            let (found, value) = self.look_elsewhere_apart(Some(local), hash, key, read);
-            found.then(|| value.assume_init())
-        }
-    }
-
-    /// [`look_from_afar`](Self::look_from_afar) as [`look_elsewhere_apart`](Self::look_elsewhere_apart) answers.
-    #[inline(never)]
-    fn look_from_afar_apart<Q, R>(
-        &self,
-        key: &Q,
-        read: impl FnOnce(&V) -> R,
-    ) -> (bool, MaybeUninit<R>)
-    where
-        Q: Equivalent<K> + StdHash + ?Sized,
-    {
-        let Some((local, guard)) = self.try_pin_far() else {
-            // SAFETY: there is nothing to go on with.
-            return unsafe { self.look_elsewhere_apart(None, Hash::new(0), key, read) };
-        };
-        // SAFETY: only the parts of bounded caches are found (`made_far`).
-        let (hasher, bounded) = unsafe { self.index.bounded() };
-        let hash = hash_of(hasher, key);
-        let line = || self.time.line();
-        // SAFETY: the guard is open for as long as the entry is used.
-        if let Some(entry) = unsafe { bounded.get_at_home(hash, line, |k| key.equivalent(k)) } {
-            let value = read(&entry.value);
-            local.counters.hits.add(1);
-            drop(guard);
-            return (true, MaybeUninit::new(value));
-        }
-        guard.keep_pinned();
-        // SAFETY: with the part goes the short guard.
-        unsafe { self.look_elsewhere_apart(Some(local), hash, key, read) }
-    }
-
-    /// Returns whether there is a value, and the value.
-    ///
-    /// # Safety
-    ///
-    /// As for `look_elsewhere`.
-    #[cold]
-    #[inline(never)]
-    unsafe fn look_elsewhere_apart<Q, R>(
-        &self,
-        local: Option<&Local<K, V>>,
-        hash: Hash,
-        key: &Q,
-        read: impl FnOnce(&V) -> R,
-    ) -> (bool, MaybeUninit<R>)
-    where
-        Q: Equivalent<K> + StdHash + ?Sized,
-    {
-        // SAFETY: the same contract.
-        match unsafe { self.look_elsewhere(local, hash, key, read) } {
-            Some(value) => (true, MaybeUninit::new(value)),
-            None => (false, MaybeUninit::uninit()),
-        }
-    }
-
-    /// # Safety
-    ///
-    /// With a part of the cache, it is the calling thread's, which hands its short guard over, and the hash is the key's.
-    #[inline]
-    unsafe fn look_elsewhere<Q, R>(
-        &self,
-        local: Option<&Local<K, V>>,
-        hash: Hash,
-        key: &Q,
-        read: impl FnOnce(&V) -> R,
-    ) -> Option<R>
-    where
-        Q: Equivalent<K> + StdHash + ?Sized,
-    {
-        if let Some(local) = local {
-            // SAFETY: by the contract. The thread's participant is still the one whose short guard was entered: it changes when
-            // the thread gets one, before, and when it gives it back, which does not come in between.
-            let guard = unsafe { own_pin() };
-            return self.look_near(local, guard, hash, key, read);
-        }
-        match self.try_pin() {
-            Some(short) => {
-                let hash = hash_of(short.hasher, key);
-                self.look_near(short.local, short.guard, hash, key, read)
-            }
-            None => match self.try_pin_far() {
-                Some((local, guard)) => {
-                    // SAFETY: only the parts of bounded caches are found (`made_far`).
-                    let hash = hash_of(unsafe { self.index.bounded() }.0, key);
-                    self.look_near(local, guard, hash, key, read)
-                }
-                None => self.look_everywhere(key, read),
-            },
         }
     }
 
     /// For threads that are not fast: what a hit does, with the part found in a longer way.
     #[inline(never)]
-    fn look_from_afar<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    fn get_far<Q, R, A: From<Option<R>>>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> A
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
         let Some((local, guard)) = self.try_pin_far() else {
             // SAFETY: there is nothing to go on with.
-            return unsafe { self.look_elsewhere(None, Hash::new(0), key, read) };
+            return unsafe { self.get_cold(None, Hash::new(0), key, read) };
         };
         // SAFETY: only the parts of bounded caches are found (`made_far`).
         let (hasher, bounded) = unsafe { self.index.bounded() };
         let hash = hash_of(hasher, key);
         let line = || self.time.line();
         // SAFETY: the guard is open for as long as the entry is used.
-        if let Some(entry) = unsafe { bounded.get_at_home(hash, line, |k| key.equivalent(k)) } {
+        if let Some(entry) = unsafe { bounded.probe_first(hash, line, |k| key.equivalent(k)) } {
             let value = read(&entry.value);
             local.counters.hits.add(1);
-            return Some(value);
+            drop(guard);
+            return Some(value).into();
         }
-        self.look_near(local, guard, hash, key, read)
+        guard.keep_pinned();
+        // SAFETY: with the part goes the short guard.
+        unsafe { self.get_cold(Some(local), hash, key, read) }
+    }
+
+    /// # Safety
+    ///
+    /// With a part of the cache, it is the calling thread's, which hands its short guard over, and the hash is the key's.
+    #[cold]
+    #[inline(never)]
+    unsafe fn get_cold<Q, R, A: From<Option<R>>>(
+        &self,
+        local: Option<&Local<K, V>>,
+        hash: Hash,
+        key: &Q,
+        read: impl FnOnce(&V) -> R,
+    ) -> A
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
+        let value = if let Some(local) = local {
+            // SAFETY: by the contract. The thread's participant is still the one whose short guard was entered: it changes when
+            // the thread gets one, before, and when it gives it back, which does not come in between.
+            let guard = unsafe { own_pin() };
+            self.get_near(local, guard, hash, key, read)
+        } else if let Some(short) = self.try_pin() {
+            let hash = hash_of(short.hasher, key);
+            self.get_near(short.local, short.guard, hash, key, read)
+        } else if let Some((local, guard)) = self.try_pin_far() {
+            // SAFETY: only the parts of bounded caches are found (`made_far`).
+            let hash = hash_of(unsafe { self.index.bounded() }.0, key);
+            self.get_near(local, guard, hash, key, read)
+        } else {
+            self.get_all(key, read)
+        };
+        value.into()
     }
 
     #[inline]
-    fn look_near<Q, R>(
+    fn get_near<Q, R>(
         &self,
         local: &Local<K, V>,
         guard: PinGuard<'static>,
@@ -203,7 +171,7 @@ where
         let (_, bounded) = unsafe { self.index.bounded() };
         let line = || self.time.line();
         // SAFETY: the guard is open for as long as the entry is used.
-        match unsafe { bounded.get_near(hash, line, |k| key.equivalent(k)) } {
+        match unsafe { bounded.probe_home(hash, line, |k| key.equivalent(k)) } {
             Near::Found(entry) => {
                 let value = read(&entry.value);
                 local.counters.hits.add(1);
@@ -217,35 +185,21 @@ where
             }
             Near::Unsure => {
                 drop(guard);
-                self.look_everywhere(key, read)
+                self.get_all(key, read)
             }
         }
     }
 
     /// The rest of all look-ups, apart so that misses have no registers to save.
     #[inline(never)]
-    fn look_everywhere<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    fn get_all<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
         let current = current();
         let local = self.local(&current);
         let tick = self.time.tick();
-        let value = match &self.index {
-            Index::Nothing(_) => None,
-            Index::Bounded(hasher, bounded) => {
-                let _guard = current.participant().enter();
-                let hash = hash_of(hasher, key);
-                // SAFETY: the guard is open for as long as the entry is used.
-                let entry =
-                    unsafe { bounded.get(hash, bounded.at(tick), move |k| key.equivalent(k)) };
-                if entry.is_none() {
-                    bounded.prefetch_insert(hash);
-                }
-                entry.map(|entry| read(&entry.value))
-            }
-            Index::Unbounded(map) => map.peek_with(&current, local, key, tick, read),
-        };
+        let value = self.index.get(&current, local, key, tick, read);
         local.counters.looked_up(value.is_some());
         value
     }

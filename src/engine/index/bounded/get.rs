@@ -32,7 +32,7 @@ impl<K, V> Bounded<K, V> {
     ///
     /// As for `peek`.
     #[inline(always)]
-    pub(crate) unsafe fn get<'g>(
+    pub(crate) unsafe fn probe_all<'g>(
         &self,
         hash: Hash,
         now: Instant,
@@ -42,11 +42,11 @@ impl<K, V> Bounded<K, V> {
         // SAFETY: the same contract.
         unsafe {
             self.table
-                .find_to_use(hash, is_it, is_current, now.era.steady())
+                .probe_all(hash, is_it, is_current, now.era.steady())
         }
     }
 
-    /// [`get`](Self::get) of a key that stands in its home bucket, in the first slot that its hint says; `None` says nothing.
+    /// [`probe_all`](Self::probe_all) of a key that stands in its home bucket, in the first slot that its hint says; `None` says nothing.
     /// Short, calls nothing but `is_it`, and asks what time it is last: few registers are needed at a time, so that
     /// callers have none to save.
     ///
@@ -57,40 +57,34 @@ impl<K, V> Bounded<K, V> {
     ///
     /// As for `peek`.
     #[inline(always)]
-    pub(crate) unsafe fn get_at_home<'g>(
+    pub(crate) unsafe fn probe_first<'g>(
         &self,
         hash: Hash,
         line: impl FnOnce() -> Line,
         is_it: impl FnOnce(&K) -> bool,
     ) -> Option<&'g Entry<K, V>> {
         let steady = self.policy.era.load().steady();
-        let used = |entry: &Entry<K, V>| {
-            is_it(&entry.key)
-                && !entry.deadline.may_have_passed(line())
-                && entry.use_if_live(steady)
-        };
+        let used = |entry: &Entry<K, V>| is_it(&entry.key) && Instant::uses(entry, line, steady);
         // SAFETY: the same contract.
-        unsafe { self.table.first_at_home(hash, used) }
+        unsafe { self.table.probe_first(hash, used) }
     }
 
-    /// [`get_at_home`](Self::get_at_home) that looks at all that is near, and sees whether the key is missing.
+    /// [`probe_first`](Self::probe_first) that looks at all that is near, and sees whether the key is missing.
     ///
     /// # Safety
     ///
     /// As for `peek`.
     #[inline(always)]
-    pub(crate) unsafe fn get_near<'g>(
+    pub(crate) unsafe fn probe_home<'g>(
         &self,
         hash: Hash,
         line: impl Fn() -> Line + Copy,
         is_it: impl Fn(&K) -> bool + Copy,
     ) -> Near<'g, K, V> {
         let steady = self.policy.era.load().steady();
-        let used = |entry: &Entry<K, V>| {
-            !entry.deadline.may_have_passed(line()) && entry.use_if_live(steady)
-        };
+        let used = |entry: &Entry<K, V>| Instant::uses(entry, line, steady);
         // SAFETY: the same contract.
-        unsafe { self.table.find_near(hash, is_it, used) }
+        unsafe { self.table.probe_home(hash, is_it, used) }
     }
 
     /// Brings the cache line of the hash's bucket on its way.

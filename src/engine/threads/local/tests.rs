@@ -22,7 +22,7 @@ impl Drop for Value {
     }
 }
 
-type PolicyLocal = Local<u64, Value>;
+type Part = Local<u64, Value>;
 
 fn supply<K, V>(batches: Batches, participants: usize) -> Arc<Supply<K, V>> {
     Supply::new(
@@ -33,7 +33,7 @@ fn supply<K, V>(batches: Batches, participants: usize) -> Arc<Supply<K, V>> {
     )
 }
 
-fn local(batch: usize) -> Rc<PolicyLocal> {
+fn local(batch: usize) -> Rc<Part> {
     Rc::new(Local::new(&supply(Batches::all(batch), 0), 0))
 }
 
@@ -57,7 +57,7 @@ fn entry<V>(value: V) -> Newcomer<u64, V> {
     )
 }
 
-fn retire(local: &PolicyLocal, values: &Rc<()>, run: Option<Box<dyn Fn()>>) {
+fn retire(local: &Part, values: &Rc<()>, run: Option<Box<dyn Fn()>>) {
     let value = Value(Rc::clone(values), run);
     let entry = local.allocate(|| entry(value));
     local.retire(Retired::Entry(entry));

@@ -272,7 +272,7 @@ fn a_generation_that_comes_round_meets_no_look_up() {
             key.0 == KEY
         };
         // SAFETY: the guard is open.
-        unsafe { world.cache.get_at_home(HASH, || Line::at(0), is_it) }.is_some()
+        unsafe { world.cache.probe_first(HASH, || Line::at(0), is_it) }.is_some()
     };
     assert!(look(&|| ()), "it stands where it is looked for first");
     world.clear(1);
