@@ -11,6 +11,29 @@ use crate::engine::table::word::{Word, WordKind};
 use crate::engine::threads::local::Local;
 use crate::sync::{Ordering, fence};
 
+/// A published entry on its way to a permit: what the steps of an insert hand on.
+pub(super) struct Insertion<'a, K, V> {
+    pub(super) local: &'a Local<K, V>,
+    pub(super) newcomer: &'a Entry<K, V>,
+    pub(super) now: Instant,
+}
+
+impl<K, V> Clone for Insertion<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Insertion<'_, K, V> {}
+
+impl<K, V> Insertion<'_, K, V> {
+    /// The newcomer, as words name it. (All memory for entries is exposed.)
+    #[inline(always)]
+    fn address(self) -> *mut Entry<K, V> {
+        std::ptr::from_ref(self.newcomer).cast_mut()
+    }
+}
+
 impl<K, V> Bounded<K, V> {
     /// Whom the clock would have leave for a newcomer, if the cache is full and nobody in it is dead, as it mostly is; and that one's
     /// hash.
@@ -41,27 +64,21 @@ impl<K, V> Bounded<K, V> {
     /// meanwhile.
     ///
     /// Lock-free: it starts again only when another thread took the permit it had found.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of one insert, passed on once"
-    )]
     #[inline(always)]
     pub(super) fn find_permit(
         &self,
-        local: &Local<K, V>,
-        newcomer: &Entry<K, V>,
-        address: *mut Entry<K, V>,
+        insertion: Insertion<'_, K, V>,
         arrival: &mut Arrival,
         choice: Choice<K, V>,
         gone: Hash,
-        now: Instant,
     ) -> bool {
+        let Insertion { local, now, .. } = insertion;
         if choice.is_somebody() {
-            let live = self.evict(local, newcomer, address, choice, gone);
+            let live = self.evict(insertion, choice, gone);
             return live.unwrap_or_else(|| {
                 // A copy, here and below, so that what mostly happens keeps it in registers.
                 let mut copy = *arrival;
-                let lives = self.find_another_permit(local, newcomer, address, &mut copy, now);
+                let lives = self.find_another_permit(insertion, &mut copy);
                 *arrival = copy;
                 lives
             });
@@ -77,12 +94,12 @@ impl<K, V> Bounded<K, V> {
         {
             self.reclaim_some(local, now.tick);
         }
-        if !reclaims && !self.capacity.is_full() && self.admit(local, newcomer, address) {
+        if !reclaims && !self.capacity.is_full() && self.admit(insertion) {
             arrival.found_room = true;
             return true;
         }
         let mut copy = *arrival;
-        let lives = self.find_permit_cold(local, newcomer, address, &mut copy, now);
+        let lives = self.find_permit_cold(insertion, &mut copy);
         *arrival = copy;
         lives
     }
@@ -90,15 +107,8 @@ impl<K, V> Bounded<K, V> {
     /// The rest of [`find_permit`](Self::find_permit) where the victim's slot had changed.
     #[cold]
     #[inline(never)]
-    fn find_another_permit(
-        &self,
-        local: &Local<K, V>,
-        newcomer: &Entry<K, V>,
-        address: *mut Entry<K, V>,
-        arrival: &mut Arrival,
-        now: Instant,
-    ) -> bool {
-        let lives = self.find_permit_cold(local, newcomer, address, arrival, now);
+    fn find_another_permit(&self, insertion: Insertion<'_, K, V>, arrival: &mut Arrival) -> bool {
+        let lives = self.find_permit_cold(insertion, arrival);
         // Its place in small was filled before, and it may have come to life by a plain store (Q3).
         fence(Ordering::SeqCst);
         lives
@@ -106,14 +116,15 @@ impl<K, V> Bounded<K, V> {
 
     /// Asks the capacity for a permit; false if there is none, or the newcomer has been killed.
     #[inline(never)]
-    fn admit(
-        &self,
-        local: &Local<K, V>,
-        newcomer: &Entry<K, V>,
-        address: *mut Entry<K, V>,
-    ) -> bool {
+    fn admit(&self, insertion: Insertion<'_, K, V>) -> bool {
+        let Insertion {
+            local, newcomer, ..
+        } = insertion;
         let retire = |descriptor| local.retire(Retired::Descriptor(descriptor));
-        match self.capacity.admit(address, &self.table, retire) {
+        match self
+            .capacity
+            .admit(insertion.address(), &self.table, retire)
+        {
             Admission::Granted => {
                 // Who sees it knows that the capacity's descriptor is resolved.
                 newcomer.phase.settle();
@@ -125,17 +136,15 @@ impl<K, V> Bounded<K, V> {
 
     /// The rest of [`find_permit`](Self::find_permit): in a cache that fills, or has dead entries, and after a lost race.
     #[inline(never)]
-    fn find_permit_cold(
-        &self,
-        local: &Local<K, V>,
-        newcomer: &Entry<K, V>,
-        address: *mut Entry<K, V>,
-        arrival: &mut Arrival,
-        now: Instant,
-    ) -> bool {
+    fn find_permit_cold(&self, insertion: Insertion<'_, K, V>, arrival: &mut Arrival) -> bool {
+        let Insertion {
+            local,
+            newcomer,
+            now,
+        } = insertion;
         while newcomer.phase.load() == Phase::Pending {
             if !self.capacity.is_full() {
-                if self.admit(local, newcomer, address) {
+                if self.admit(insertion) {
                     arrival.found_room = true;
                     return true;
                 }
@@ -149,9 +158,9 @@ impl<K, V> Bounded<K, V> {
             let (choice, _) = self.policy.choose(&self.table, arrival, &local.policy, now);
             self.policy.look_ahead(&self.table, &local.policy);
             let live = if choice.is_somebody() {
-                self.evict_cold(local, newcomer, address, choice)
+                self.evict_cold(insertion, choice)
             } else {
-                self.last_resort(local, newcomer, address)
+                self.last_resort(insertion)
             };
             if let Some(live) = live {
                 return live;
@@ -165,15 +174,14 @@ impl<K, V> Bounded<K, V> {
     #[inline(always)]
     fn evict(
         &self,
-        local: &Local<K, V>,
-        newcomer: &Entry<K, V>,
-        address: *mut Entry<K, V>,
+        insertion: Insertion<'_, K, V>,
         Choice { slot, word }: Choice<K, V>,
         hash: Hash,
     ) -> Option<bool> {
+        let local = insertion.local;
         // SAFETY: an entry word, loaded inside the caller's guard.
         let victim = unsafe { word.deref() };
-        let Some(live) = self.take_permit(local, newcomer, address, slot, word, hash) else {
+        let Some(live) = self.take_permit(insertion, slot, word, hash) else {
             self.policy
                 .put_back(&self.table, Choice { slot, word }, &local.policy);
             return None;
@@ -186,18 +194,13 @@ impl<K, V> Bounded<K, V> {
 
     /// [`evict`](Self::evict) of one that has no ghost yet, where speed matters less than the size of the code.
     #[inline(never)]
-    fn evict_cold(
-        &self,
-        local: &Local<K, V>,
-        newcomer: &Entry<K, V>,
-        address: *mut Entry<K, V>,
-        choice: Choice<K, V>,
-    ) -> Option<bool> {
+    fn evict_cold(&self, insertion: Insertion<'_, K, V>, choice: Choice<K, V>) -> Option<bool> {
+        let local = insertion.local;
         // SAFETY: an entry word, loaded inside the caller's guard.
         let victim = unsafe { choice.word.deref() };
         let hash = victim.hash();
         self.policy.remember(victim, hash, &local.policy);
-        self.evict(local, newcomer, address, choice, hash)
+        self.evict(insertion, choice, hash)
     }
 
     /// Passes the permit of a LIVE victim, whose hash this is, on to the newcomer and brings that to life. `None`: the victim's slot had
@@ -206,17 +209,15 @@ impl<K, V> Bounded<K, V> {
     #[inline(always)]
     pub(super) fn take_permit(
         &self,
-        local: &Local<K, V>,
-        newcomer: &Entry<K, V>,
-        address: *mut Entry<K, V>,
+        insertion: Insertion<'_, K, V>,
         slot: Slot,
         word: Word<K, V>,
         hash: Hash,
     ) -> Option<bool> {
-        if local.may_hold_permit {
-            self.take_permit_held(local, newcomer, slot, word, hash)
+        if insertion.local.may_hold_permit {
+            self.take_permit_held(insertion, slot, word, hash)
         } else {
-            self.take_permit_in_slot(local, newcomer, address, slot, word, hash)
+            self.take_permit_in_slot(insertion, slot, word, hash)
         }
     }
 
@@ -224,13 +225,15 @@ impl<K, V> Bounded<K, V> {
     #[inline(never)]
     fn take_permit_in_slot(
         &self,
-        local: &Local<K, V>,
-        newcomer: &Entry<K, V>,
-        address: *mut Entry<K, V>,
+        insertion: Insertion<'_, K, V>,
         slot: Slot,
         word: Word<K, V>,
         hash: Hash,
     ) -> Option<bool> {
+        let Insertion {
+            local, newcomer, ..
+        } = insertion;
+        let address = insertion.address();
         let moved = Word::moved(address);
         // Before the exchange: whoever finds the newcomer live but unsettled looks there (see `settle`). Release for
         // the Acquire there.
@@ -269,12 +272,14 @@ impl<K, V> Bounded<K, V> {
     #[inline(always)]
     fn take_permit_held(
         &self,
-        local: &Local<K, V>,
-        newcomer: &Entry<K, V>,
+        insertion: Insertion<'_, K, V>,
         slot: Slot,
         word: Word<K, V>,
         hash: Hash,
     ) -> Option<bool> {
+        let Insertion {
+            local, newcomer, ..
+        } = insertion;
         // Looked at first, so that a lost race takes nobody's hint away.
         if self.table.load(slot) != word || !self.table.free(slot, word) {
             return None;
@@ -292,12 +297,8 @@ impl<K, V> Bounded<K, V> {
     /// The clock has found nobody: the permits are with entries that stopped threads have not handed to it yet. Carries
     /// out everything that such threads have left, and takes the permit of any live entry. `None`: look again.
     #[cold]
-    fn last_resort(
-        &self,
-        local: &Local<K, V>,
-        newcomer: &Entry<K, V>,
-        address: *mut Entry<K, V>,
-    ) -> Option<bool> {
+    fn last_resort(&self, insertion: Insertion<'_, K, V>) -> Option<bool> {
+        let local = insertion.local;
         if !cfg!(tux_fault = "permit-no-help") {
             self.capacity.help(&self.table);
         }
@@ -315,7 +316,7 @@ impl<K, V> Bounded<K, V> {
             });
             if let Some(choice) = found
                 && !cfg!(tux_fault = "permit-no-last-resort")
-                && let Some(live) = self.evict_cold(local, newcomer, address, choice)
+                && let Some(live) = self.evict_cold(insertion, choice)
             {
                 return Some(live);
             }

@@ -1,6 +1,7 @@
 //! A new entry: publish, look for rivals, find a permit, go live.
 
 use super::Bounded;
+use super::admit::Insertion;
 use super::remove::CLEARS_PER_SWEEP;
 use crate::engine::entry::{Entry, Hash, Newcomer, Phase, PolicyMeta};
 use crate::engine::lease::Lease;
@@ -181,7 +182,12 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         if choice.is_somebody() && local.may_hold_permit && self.policy.will_wait(&arrival) {
             waits = self.policy.wait_ahead(newcomer, cold, slot, &local.policy);
         }
-        if self.find_permit(local, newcomer, entry, &mut arrival, choice, gone, now) {
+        let insertion = Insertion {
+            local,
+            newcomer,
+            now,
+        };
+        if self.find_permit(insertion, &mut arrival, choice, gone) {
             match waits {
                 Some(position) if self.policy.is_waiting(position) => {}
                 Some(_) => self.policy.see_to(&self.table, slot, &local.policy),
