@@ -9,8 +9,7 @@ use tokio::sync::Mutex;
 
 use super::generation::{Generations, Ticket};
 use super::kept::Kept;
-use super::key::KeyRef;
-use super::key_set::{KeySet, Reach};
+use super::key::{KeyRef, KeySet, Reach};
 use super::stats::Counters;
 use super::value::{CacheValue, Json, Value};
 use crate::error::Result;

@@ -12,54 +12,40 @@
 //!
 //! An unavailable server is an `Err`, never a miss. A TTL of zero deletes, on every backend.
 
-mod at_hand;
-mod codec;
 mod custom;
-pub(crate) mod erased;
-#[cfg(feature = "valkey")]
-mod fallback;
 mod generation;
-mod json;
 mod kept;
 mod key;
-mod key_owned;
-mod key_set;
-mod key_text;
 mod lease;
 mod memory;
-mod memory_builder;
-mod memory_text;
 pub(crate) mod runtime;
 mod stats;
 mod text;
 mod ttl;
 mod typed;
 #[cfg(feature = "valkey")]
+mod until_connected;
+#[cfg(feature = "valkey")]
 mod valkey;
-mod value;
+pub(crate) mod value;
 
 use std::any::Any;
 use std::sync::Arc;
 
-pub(crate) use at_hand::AtHand;
-pub use codec::{from_wire_text, to_wire_text};
 pub use custom::{CacheBackend, CustomBackend};
-#[cfg(feature = "valkey")]
-pub use fallback::FallbackBackend;
-pub(crate) use json::leading_string;
-pub use json::{JsonNumber, JsonObject, MAX_DEPTH};
-pub use key::{Family, KeyRef, OtherKey, Roles, WIRE_PREFIX};
-pub use key_owned::Key;
-pub use key_set::KeySet;
-pub use key_text::MAX_KEY_BYTES;
+pub use key::{Family, Key, KeyRef, KeySet, MAX_KEY_BYTES, OtherKey, Roles, WIRE_PREFIX};
 pub use lease::{Lease, Snapshot};
-pub use memory::InMemoryBackend;
-pub use memory_builder::InMemoryBackendBuilder;
+pub(crate) use memory::AtHand;
+pub use memory::{InMemoryBackend, InMemoryBackendBuilder};
 pub use stats::BackendStats;
 pub use ttl::Ttl;
 pub use typed::Peek;
 #[cfg(feature = "valkey")]
+pub use until_connected::FallbackBackend;
+#[cfg(feature = "valkey")]
 pub use valkey::{Undecodable, ValkeyBackend, ValkeySettings};
+pub(crate) use value::json::leading_string;
+pub use value::json::{JsonNumber, JsonObject, MAX_DEPTH, from_wire_text, to_wire_text};
 pub use value::{CacheValue, Json, Value};
 
 /// Where values are kept. Cheap to clone; clones share the entries.

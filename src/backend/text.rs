@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::key::WIRE_PREFIX;
+use super::key::{WIRE_PREFIX, text as key_text};
 use super::value::Json;
-use super::{Backend, CacheBackend, Store, codec, key_text};
+use super::value::json::wire::check_depth;
+use super::{Backend, CacheBackend, Store};
 use crate::error::Result;
 
 impl Backend {
@@ -43,7 +44,7 @@ impl Backend {
             #[cfg(feature = "valkey")]
             Store::Valkey(valkey) => CacheBackend::set(valkey, key, value, ttl).await,
             Store::Custom(custom) => {
-                codec::check_depth(&value)?;
+                check_depth(&value)?;
                 custom.set(custom_key(key)?, value, ttl).await
             }
         }
@@ -121,7 +122,7 @@ impl Backend {
                 let entries = entries
                     .into_iter()
                     .map(|(key, value, ttl)| {
-                        codec::check_depth(&value)?;
+                        check_depth(&value)?;
                         Ok((custom_key(key)?, value, ttl))
                     })
                     .collect::<Result<Vec<_>>>()?;

@@ -1,7 +1,6 @@
 //! The typed face of a [`Backend`]: what the managers are built on.
 
-use super::key::{KeyRef, WIRE_PREFIX};
-use super::key_set::{KeySet, Reach};
+use super::key::{KeyRef, KeySet, Reach, WIRE_PREFIX};
 use super::lease::{Base, Lease, Snapshot};
 use super::ttl::Ttl;
 use super::value::{CacheValue, Json, Value};

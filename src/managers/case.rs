@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::own_memory;
-use crate::backend::erased::one_table;
+use crate::backend::value::vtable::one_table;
 use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet};
 use crate::error::{Error, Result};
 use crate::typed::decode;

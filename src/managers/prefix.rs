@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use ecow::EcoString;
 
 use super::own_memory;
-use crate::backend::erased::one_table;
+use crate::backend::value::vtable::one_table;
 use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet, Value};
 use crate::error::{Error, Result};
 use crate::typed::decode;

@@ -15,7 +15,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsConnector;
 
-use super::fault::{describe, translate};
+use super::error::{describe, translate};
 use super::greeting::{self, Greeting};
 use super::settings::{Address, ValkeySettings};
 use super::tls;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::link::{Core, Live};
+use super::core::{Core, Live};
 use super::pass;
 use super::remove::unlink;
 use super::retry::{Condition, Fate, Taken, Target};

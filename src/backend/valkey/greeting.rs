@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::connect::Stream;
-use super::fault::{describe, translate};
+use super::error::{describe, translate};
 use super::settings::ValkeySettings;
 use crate::error::{Error, ErrorKind, Result};
 

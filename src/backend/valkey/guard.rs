@@ -1,6 +1,6 @@
 //! What happens when a request ends, however it ends: answered, failed, or its future dropped.
 
-use super::link::Core;
+use super::core::Core;
 use super::retry::Job;
 
 /// Voids the leases on a key when a write begins and once more when it is over, answered or dropped (T6).

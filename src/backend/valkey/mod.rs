@@ -1,14 +1,14 @@
 //! The Valkey backend: shared state between processes and across restarts.
 //!
 //! Keys are `tux:…`, values JSON texts, TTLs whole seconds (see `WIRE.md` of the project). One
-//! multiplexed connection serves all tasks; [`link`] keeps it alive.
+//! multiplexed connection serves all tasks; [`core`] keeps it alive.
 
 mod connect;
+mod core;
 mod drain;
-mod fault;
+mod error;
 mod greeting;
 mod guard;
-mod link;
 mod pass;
 mod peer;
 mod publish;
@@ -25,15 +25,15 @@ mod words;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::core::Core;
 use guard::RetryGuard;
-use link::Core;
 use retry::{Condition, Target};
 pub use settings::{Undecodable, ValkeySettings};
 
-use super::key::WIRE_PREFIX;
+use super::CacheBackend;
+use super::key::{WIRE_PREFIX, text as key_text};
 use super::stats::BackendStats;
 use super::value::Json;
-use super::{CacheBackend, key_text};
 use crate::error::Result;
 
 /// Values in a Valkey (or Redis) server, shared with other processes. Clones share one connection.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use redis::Cmd;
 
-use super::link::{Core, Live};
+use super::core::{Core, Live};
 use super::remove::{glob, integer, scan_reply, unlink};
 use crate::error::{Error, Result, RetryClass};
 

@@ -7,11 +7,11 @@ use tokio::sync::MutexGuard;
 use super::guard::Voiding;
 use super::store::{seconds, set_command, settle};
 use super::{Condition, RetryGuard, Target, ValkeyBackend, script};
-use crate::backend::codec::{self, Decoded};
 use crate::backend::generation::Ticket;
 use crate::backend::kept::Kept;
 use crate::backend::key::KeyRef;
 use crate::backend::lease::{Lease, Snapshot};
+use crate::backend::value::json::wire::{self, Decoded};
 use crate::backend::value::{Json, Value};
 use crate::error::Result;
 
@@ -124,7 +124,7 @@ impl ValkeyBackend {
             if text.len() > limit {
                 return Value::from_json(Json::Null);
             }
-            match codec::decode(text) {
+            match wire::decode(text) {
                 Decoded::Json(json) => Value::from_json(json),
                 Decoded::Text(text) => Value::from_json(Json::String(text)),
                 Decoded::Bytes => Value::from_json(Json::Null),

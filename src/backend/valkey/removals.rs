@@ -1,11 +1,10 @@
 //! Removals as callers ask for them: by key, by prefix, several together.
 
+use super::core::Live;
 use super::guard::Voiding;
-use super::link::Live;
 use super::store::settle;
 use super::{Condition, RetryGuard, Target, ValkeyBackend, pass, remove};
-use crate::backend::key::{KeyRef, WIRE_PREFIX};
-use crate::backend::key_set::{KeySet, Reach};
+use crate::backend::key::{KeyRef, KeySet, Reach, WIRE_PREFIX};
 use crate::error::Result;
 
 impl ValkeyBackend {

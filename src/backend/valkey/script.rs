@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, Script, Value};
 
-use super::link::{Core, Live};
+use super::core::{Core, Live};
 use super::remove::integer;
 use crate::error::Result;
 

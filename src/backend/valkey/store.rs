@@ -7,9 +7,8 @@ use redis::{Cmd, Value as Reply};
 use super::drain::is_owed;
 use super::guard::Voiding;
 use super::{Condition, RetryGuard, Target, Undecodable, ValkeyBackend, script};
-use crate::backend::codec::{self, Decoded};
 use crate::backend::key::KeyRef;
-
+use crate::backend::value::json::wire::{self, Decoded};
 use crate::backend::value::{CacheValue, Json, Value};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -62,7 +61,7 @@ fn bytes(reply: Reply) -> Result<Option<Vec<u8>>> {
 impl ValkeyBackend {
     /// The wire text of a value within the size limit.
     pub(super) fn encode(&self, value: &Json) -> Result<String> {
-        codec::encode(value, self.core().settings.max_value_bytes)
+        wire::encode(value, self.core().settings.max_value_bytes)
     }
 
     /// What a text read means, and whether it is to be removed as undecodable.
@@ -76,7 +75,7 @@ impl ValkeyBackend {
         if text.len() > settings.max_value_bytes {
             return None;
         }
-        match codec::decode(text) {
+        match wire::decode(text) {
             Decoded::Json(json) => Some(json),
             Decoded::Text(text) if settings.undecodable == Undecodable::AsText && plain(&text) => {
                 Some(Json::String(text))
@@ -91,7 +90,7 @@ impl ValkeyBackend {
             return None;
         }
         T::from_text(text).or_else(|| {
-            let json = self.decode_if(text, |text| !codec::begins_as_json(text))?;
+            let json = self.decode_if(text, |text| !wire::begins_as_json(text))?;
             T::from_json(&json)
         })
     }

@@ -12,8 +12,8 @@ use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
 use tokio::task::JoinSet;
 
 use super::connect::Progress;
-use super::fault::translate;
-use super::link::{Core, Linked, Live};
+use super::core::{Core, Linked, Live};
+use super::error::translate;
 use super::peer::Peer;
 use crate::error::{Error, ErrorKind, Result, RetryClass};
 

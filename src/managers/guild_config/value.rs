@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::backend::erased::one_table;
+use crate::backend::value::vtable::one_table;
 use crate::backend::{CacheValue, Json, JsonObject, Value};
 use crate::typed::Cached;
 use crate::typed::decode;

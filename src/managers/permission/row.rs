@@ -2,7 +2,7 @@
 
 use super::limits::{self, Checked};
 use super::rows::{CommandPermission, PermissionAssignment, PermissionRank, Rows};
-use crate::backend::erased::{Table, one_table};
+use crate::backend::value::vtable::{Table, one_table};
 use crate::backend::{Json, JsonObject};
 
 /// A row with a wire form.

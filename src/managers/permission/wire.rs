@@ -4,7 +4,7 @@ use super::limits::{self, Checked};
 use super::row::Row;
 use super::row_text;
 use super::rows::{CommandPermission, CommandRule, MAX_RANK, Rows, UserRank};
-use crate::backend::erased::{Internal, Table, one_table};
+use crate::backend::value::vtable::{Internal, Table, one_table};
 use crate::backend::{CacheValue, Json};
 use crate::typed::Cached;
 use crate::typed::decode;

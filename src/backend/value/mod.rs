@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use super::codec;
-use super::erased::{Erased, Internal, Table, one_table};
+pub(super) mod json;
+pub(crate) mod vtable;
 
-pub use super::json::Json;
+pub use json::Json;
+use json::wire;
+use vtable::{Erased, Internal, Table, one_table};
 
 /// A type that a manager keeps in a backend.
 ///
@@ -121,7 +123,7 @@ impl CacheValue for Json {
         Some(json.clone())
     }
     fn exceeds(&self, limit: usize) -> bool {
-        codec::exceeds(self, limit)
+        wire::exceeds(self, limit)
     }
 
     one_table!(Json);

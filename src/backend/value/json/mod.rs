@@ -9,7 +9,8 @@ mod from;
 mod number;
 mod object;
 mod parse;
-pub(super) mod write;
+pub(in crate::backend) mod wire;
+mod write;
 
 use std::fmt;
 use std::ops::Index;
@@ -18,7 +19,8 @@ use std::str::FromStr;
 pub use number::JsonNumber;
 pub use object::JsonObject;
 pub(crate) use parse::leading_string;
-pub(super) use parse::parse;
+use parse::parse;
+pub use wire::{from_wire_text, to_wire_text};
 
 use crate::error::{Error, Result};
 

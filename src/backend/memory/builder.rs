@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::generation::next_store_id;
-use super::kept::Kept;
-use super::key_owned::Key;
-use super::memory::{InMemoryBackend, Shared};
-use super::stats::Counters;
-use super::value::Value;
+use super::{InMemoryBackend, Shared};
 use crate::TtlCache;
+use crate::backend::generation::next_store_id;
+use crate::backend::kept::Kept;
+use crate::backend::key::Key;
+use crate::backend::stats::Counters;
+use crate::backend::value::Value;
 use crate::error::Result;
 use crate::sync::PerProcess;
 use crate::time::Ticker;
@@ -48,7 +48,7 @@ impl InMemoryBackendBuilder {
     }
 
     /// Refuses values whose JSON is longer than this, as the Valkey backend does; each value is encoded to find out. Not
-    /// set: those are refused that [say quickly](super::CacheValue::exceeds) that theirs is longer than 1 MiB.
+    /// set: those are refused that [say quickly](crate::backend::CacheValue::exceeds) that theirs is longer than 1 MiB.
     #[must_use]
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
         self.max_value_bytes = Some(bytes);

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::key::{Family, KeyRef};
+use super::borrowed::{Family, KeyRef};
 
 /// Keys that are invalidated at once, by predicate in memory and by prefix in Valkey.
 ///
@@ -137,7 +137,7 @@ impl Write for Matcher<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::key_owned::Key;
+    use super::super::owned::Key;
     use super::*;
     use proptest::prelude::*;
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::key::{Family, KeyRef, Roles, WIRE_PREFIX};
-use super::key_owned::Key;
+use super::borrowed::{Family, KeyRef, Roles, WIRE_PREFIX};
+use super::owned::Key;
 use crate::error::{Error, ErrorKind};
 
 /// The longest key in bytes, without `tux:`. Far above any typed key; below what would let one key
@@ -227,7 +227,7 @@ mod tests {
     /// `Key`, `KeyRef` and what both lend must hash alike, or a look-up by one misses the other.
     #[test]
     fn every_form_of_a_key_hashes_alike() {
-        use super::super::key_owned::AsKeyRef;
+        use super::super::owned::AsKeyRef;
         use std::hash::{BuildHasher, RandomState};
         let hasher = RandomState::new();
         for text in [

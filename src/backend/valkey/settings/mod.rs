@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::backend::codec::MAX_VALUE_BYTES;
+use crate::backend::value::json::wire::MAX_VALUE_BYTES;
 use crate::error::{Error, Result};
 
 mod shown;

@@ -1,24 +1,28 @@
 //! The in-memory backend: one shared [`TtlCache`] for everything one process caches.
 
+mod builder;
+mod text;
+mod value_ref;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::at_hand::AtHand;
-use super::codec::{self, MAX_VALUE_BYTES};
 use super::kept::Kept;
-use super::key::KeyRef;
-use super::key_owned::{AsKeyRef, Key, Named, Ranked, TailRef};
-use super::key_set::{self, KeySet, Reach};
-use super::key_text;
+use super::key::{
+    AsKeyRef, Key, KeyRef, KeySet, Named, Ranked, Reach, TailRef, set, text as key_text,
+};
 use super::lease::{Lease, Snapshot};
-use super::memory_builder::InMemoryBackendBuilder;
 use super::stats::{BackendStats, Counters};
 use super::ttl::{InMemory, Ttl};
+use super::value::json::wire::{self, MAX_VALUE_BYTES};
 use super::value::{CacheValue, Value};
 use crate::engine::Reached;
 use crate::error::{Error, Result};
 use crate::sync::PerProcess;
 use crate::{Stats, TtlCache};
+
+pub use builder::InMemoryBackendBuilder;
+pub(crate) use value_ref::AtHand;
 
 /// Lock stripes for read-merge-write; plain reads and writes never touch them.
 const STRIPES: usize = 64;
@@ -226,7 +230,7 @@ impl InMemoryBackend {
             Reach::Prefix(prefix) => {
                 let reached = set.guild().map_or(Reached::Everything, Reached::Group);
                 self.shared.cache.invalidate_reached(reached, |key: &Key| {
-                    key_set::starts_with(key.as_key_ref(), &prefix)
+                    set::starts_with(key.as_key_ref(), &prefix)
                 })
             }
         }
@@ -302,8 +306,8 @@ impl InMemoryBackend {
 
     pub(super) fn check_size(&self, value: &Value) -> Result<()> {
         match self.shared.max_value_bytes {
-            Some(limit) => codec::encode(&value.to_json(), limit).map(drop),
-            None if value.exceeds(MAX_VALUE_BYTES) => Err(codec::too_long(MAX_VALUE_BYTES)),
+            Some(limit) => wire::encode(&value.to_json(), limit).map(drop),
+            None if value.exceeds(MAX_VALUE_BYTES) => Err(wire::too_long(MAX_VALUE_BYTES)),
             None => Ok(()),
         }
     }

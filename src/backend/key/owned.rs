@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use papaya::Equivalent;
 
-use super::key::{Family, KeyRef, OtherKey, Roles, WIRE_PREFIX};
-use super::key_text;
+use super::borrowed::{Family, KeyRef, OtherKey, Roles, WIRE_PREFIX};
+use super::text;
 
 /// An owned key, as an in-memory entry keeps it. 48 bytes; cloning allocates nothing.
 #[derive(Clone)]
@@ -105,7 +105,7 @@ impl Key {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix(WIRE_PREFIX).unwrap_or(text);
-        key_text::parse(text)
+        text::parse(text)
     }
 
     /// A text of its own; the caller has made sure that it is not canonical for a typed key.

@@ -9,8 +9,8 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::key_owned::{Head, Key, Kind, Tail, TailRef};
-use super::key_text;
+use super::owned::{Head, Key, Kind, Tail, TailRef};
+use super::text;
 
 /// What every key in Valkey starts with.
 pub const WIRE_PREFIX: &str = "tux:";
@@ -320,7 +320,7 @@ impl fmt::Display for KeyRef<'_> {
             | Self::CaseByNumber { guild, number } => write!(f, "{guild}:{number}"),
             Self::UserPermissionRank { guild, user, roles } => {
                 write!(f, "{guild}:{user}:")?;
-                key_text::write_tuple(f, roles.0)
+                text::write_tuple(f, roles.0)
             }
             Self::CommandPermission { guild, command }
             | Self::CommandPermissionFallback { guild, command } => write!(f, "{guild}:{command}"),

@@ -1,7 +1,7 @@
 //! A typed value, lent by memory.
 
-use super::key_owned::Key;
-use super::value::{CacheValue, Value};
+use crate::backend::key::Key;
+use crate::backend::value::{CacheValue, Value};
 use crate::engine::ValueRef;
 
 /// A value that is lent from its entry for a moment: it must not live across a wait.

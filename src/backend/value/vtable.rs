@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::mem::{MaybeUninit, align_of, needs_drop, size_of};
 use std::sync::Arc;
 
-use super::value::{CacheValue, Json};
+use super::{CacheValue, Json};
 
 /// The words: a `T`, or an `Arc<T>`, as [`Fits`] says.
 type Words = MaybeUninit<[usize; 2]>;
@@ -40,13 +40,13 @@ pub struct Internal(());
 macro_rules! one_table {
     ($type:ty) => {
         #[inline]
-        fn table(_: $crate::backend::erased::Internal) -> &'static $crate::backend::erased::Table {
-            $crate::backend::erased::one_table!(of $type)
+        fn table(_: $crate::backend::value::vtable::Internal) -> &'static $crate::backend::value::vtable::Table {
+            $crate::backend::value::vtable::one_table!(of $type)
         }
     };
     (of $type:ty) => {{
-        static TABLE: $crate::backend::erased::Table =
-            $crate::backend::erased::Table::new::<$type>();
+        static TABLE: $crate::backend::value::vtable::Table =
+            $crate::backend::value::vtable::Table::new::<$type>();
         &TABLE
     }};
 }

@@ -13,7 +13,7 @@ use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 use tokio::sync::Notify;
 
 use super::connect::{Connector, Driver};
-use super::fault::{self, translate};
+use super::error::{self, translate};
 use super::pass::Passes;
 use super::peer::Peer;
 use super::retry::{Job, RetryQueue};
@@ -269,7 +269,7 @@ impl Core {
     /// Our error for one that the server answered. One that only another server can mend ends the link: the
     /// name may stand for that one by now.
     pub(super) fn answered(&self, id: u64, error: RedisError) -> Error {
-        let moved = fault::has_moved(&error);
+        let moved = error::has_moved(&error);
         let ours = translate(&self.settings, error);
         if moved && self.is_current(id) {
             self.wants_primary.store(true, Ordering::SeqCst);

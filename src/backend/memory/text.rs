@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::key_set::KeySet;
-use super::memory::InMemoryBackend;
-use super::value::{Json, Value};
-use super::{CacheBackend, codec, key_text};
+use super::InMemoryBackend;
+use crate::backend::key::{KeySet, text};
+use crate::backend::value::json::wire;
+use crate::backend::value::{Json, Value};
+use crate::backend::{Backend, CacheBackend};
 use crate::error::Result;
 
 impl CacheBackend for InMemoryBackend {
@@ -16,7 +17,7 @@ impl CacheBackend for InMemoryBackend {
 
     async fn set(&self, key: &str, value: Json, ttl: Option<Duration>) -> Result<()> {
         let key = Self::parse(key)?;
-        codec::check_depth(&value)?;
+        wire::check_depth(&value)?;
         self.set_value(key.as_key_ref(), Value::from_json(value), ttl)
     }
 
@@ -29,8 +30,8 @@ impl CacheBackend for InMemoryBackend {
     }
 
     async fn delete_prefix(&self, prefix: &str) -> Result<usize> {
-        key_text::check_length(prefix)?;
-        Ok(self.remove_set(&KeySet::Prefix(key_text::strip_wire_prefix(prefix))))
+        text::check_length(prefix)?;
+        Ok(self.remove_set(&KeySet::Prefix(text::strip_wire_prefix(prefix))))
     }
 
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Json>>> {
@@ -50,7 +51,7 @@ impl CacheBackend for InMemoryBackend {
             })
             .collect::<Result<Vec<_>>>()?;
         for (_, value, _) in entries {
-            codec::check_depth(value)?;
+            wire::check_depth(value)?;
         }
         for (key, value, ttl) in checked {
             self.set_value(key.as_key_ref(), value, ttl)?;
@@ -85,7 +86,7 @@ impl CacheBackend for InMemoryBackend {
         ttl: Option<Duration>,
     ) -> Result<bool> {
         let key = Self::parse(key)?;
-        codec::check_depth(&value)?;
+        wire::check_depth(&value)?;
         let key = key.as_key_ref();
         let (found, lease) = self.snapshot(key).into_memory_parts();
         if found.map(|found| found.to_json()).as_ref() != expected {
@@ -101,7 +102,7 @@ impl CacheBackend for InMemoryBackend {
         "memory"
     }
 
-    fn into_backend(self) -> super::Backend {
-        super::Backend::Memory(self)
+    fn into_backend(self) -> Backend {
+        Backend::Memory(self)
     }
 }

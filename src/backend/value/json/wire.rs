@@ -10,9 +10,8 @@
 
 use std::fmt::{self, Write};
 
-use super::json::write::{Failed, Style, escape_ascii, write};
-use super::json::{self, JsonNumber, MAX_DEPTH};
-use super::value::Json;
+use super::write::{Failed, Style, escape_ascii, write};
+use super::{Json, JsonNumber, MAX_DEPTH, parse};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The wire text of a value.
@@ -26,7 +25,7 @@ pub fn to_wire_text(value: &Json) -> Result<String> {
 /// The value of a wire text; a text that is not JSON is a string, as it stands.
 #[must_use]
 pub fn from_wire_text(text: &str) -> Json {
-    json::parse(text.as_bytes()).unwrap_or_else(|_| Json::String(text.to_owned()))
+    parse(text.as_bytes()).unwrap_or_else(|_| Json::String(text.to_owned()))
 }
 
 /// What a server's bytes turned out to be.
@@ -41,7 +40,7 @@ pub(crate) enum Decoded {
 
 #[cfg_attr(not(feature = "valkey"), allow(dead_code))]
 pub(crate) fn decode(bytes: &[u8]) -> Decoded {
-    match json::parse(bytes) {
+    match parse(bytes) {
         Ok(json) => Decoded::Json(json),
         Err(_) => match std::str::from_utf8(bytes) {
             Ok(text) => Decoded::Text(text.to_owned()),
