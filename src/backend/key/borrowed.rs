@@ -1,7 +1,7 @@
 //! Typed keys: what a manager asks for, without a string in between.
 //!
 //! Every key has one canonical text (`jail_status:1:2`), which is what follows `tux:` in Valkey.
-//! [`Key::parse`] maps exactly the canonical text of a typed key to the typed key, and every other
+//! [`Key::parse`](super::Key::parse) maps exactly the canonical text of a typed key to the typed key, and every other
 //! text (`jail_status:01:2`, `jail_status:1:2:3`, …) to an entry of its own. Both directions are
 //! inverse to each other, so the string interface and the typed one meet on the same entries and
 //! never confuse two.
@@ -9,124 +9,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::owned::{Head, Key, Kind, Tail, TailRef};
-use super::text;
-
-/// What every key in Valkey starts with.
-pub const WIRE_PREFIX: &str = "tux:";
-
-/// The families of keys shared with the Python side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Family {
-    /// `guild_config:{guild}`
-    GuildConfig,
-    /// `jail_status:{guild}:{user}`
-    JailStatus,
-    /// `prefix:{guild}`
-    Prefix,
-    /// `perm:permission_ranks:{guild}`
-    PermissionRanks,
-    /// `perm:permission_assignments:{guild}`
-    PermissionAssignments,
-    /// `perm:user_permission_rank:{guild}:{user}:{roles}`
-    UserPermissionRank,
-    /// `perm:command_permission:{guild}:{command}`
-    CommandPermission,
-    /// `perm:command_permission_fallback:{guild}:{command}`
-    CommandPermissionFallback,
-    /// `case:by_number:{guild}:{number}`
-    CaseByNumber,
-}
-
-impl Family {
-    /// Every family, in the order of the wire's table.
-    pub const ALL: [Self; 9] = [
-        Self::GuildConfig,
-        Self::JailStatus,
-        Self::Prefix,
-        Self::PermissionRanks,
-        Self::PermissionAssignments,
-        Self::UserPermissionRank,
-        Self::CommandPermission,
-        Self::CommandPermissionFallback,
-        Self::CaseByNumber,
-    ];
-
-    /// The text before the guild's id, without `tux:`.
-    #[must_use]
-    pub const fn prefix(self) -> &'static str {
-        match self {
-            Self::GuildConfig => "guild_config:",
-            Self::JailStatus => "jail_status:",
-            Self::Prefix => "prefix:",
-            Self::PermissionRanks => "perm:permission_ranks:",
-            Self::PermissionAssignments => "perm:permission_assignments:",
-            Self::UserPermissionRank => "perm:user_permission_rank:",
-            Self::CommandPermission => "perm:command_permission:",
-            Self::CommandPermissionFallback => "perm:command_permission_fallback:",
-            Self::CaseByNumber => "case:by_number:",
-        }
-    }
-
-    /// Whether one guild has one key of this family, and nothing follows the guild's id.
-    #[must_use]
-    pub const fn is_one_per_guild(self) -> bool {
-        matches!(
-            self,
-            Self::GuildConfig | Self::Prefix | Self::PermissionRanks | Self::PermissionAssignments
-        )
-    }
-}
-
-/// Role ids in strictly ascending order, as part of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Roles<'a>(&'a [u64]);
-
-impl<'a> Roles<'a> {
-    /// Of ids that are known to ascend strictly.
-    pub(crate) fn of(ascending: &'a [u64]) -> Self {
-        Self(ascending)
-    }
-
-    /// `None` unless the ids ascend strictly (sorted, no id twice).
-    #[must_use]
-    pub fn new(ascending: &'a [u64]) -> Option<Self> {
-        ascending
-            .is_sorted_by(|a, b| a < b)
-            .then_some(Self(ascending))
-    }
-
-    /// Sorts `ids`, removes what is there twice, and borrows the result.
-    pub fn sort(ids: &'a mut Vec<u64>) -> Self {
-        ids.sort_unstable();
-        ids.dedup();
-        Self(ids)
-    }
-
-    /// The ids.
-    #[must_use]
-    pub fn as_slice(self) -> &'a [u64] {
-        self.0
-    }
-}
-
-/// A text that is not the canonical text of a typed key; only [`Key::parse`] makes one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct OtherKey<'a>(&'a str);
-
-impl<'a> OtherKey<'a> {
-    /// Of a text that is known not to be canonical.
-    pub(super) fn of(text: &'a str) -> Self {
-        Self(text)
-    }
-
-    /// The text without `tux:`.
-    #[must_use]
-    pub fn as_str(self) -> &'a str {
-        self.0
-    }
-}
+use super::parts::{Family, Head, Kind, OtherKey, Roles, TailRef, WIRE_PREFIX, write_tuple};
 
 /// A borrowed key: made on the stack for a look-up, without allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,19 +101,6 @@ impl<'a> KeyRef<'a> {
         out
     }
 
-    /// An owned key. Allocates only for roles, command names and other texts.
-    #[must_use]
-    pub fn to_key(&self) -> Key {
-        Key {
-            head: self.head(),
-            tail: match self.tail() {
-                TailRef::Roles(roles) => Tail::Roles(roles.into()),
-                TailRef::Text(text) => Tail::Text(text.into()),
-                TailRef::None => Tail::None,
-            },
-        }
-    }
-
     /// The head, if it is the whole key: all families but those with names or role lists.
     #[inline(always)]
     pub(crate) fn numeric_head(&self) -> Option<Head> {
@@ -266,10 +136,10 @@ impl<'a> KeyRef<'a> {
     #[inline(always)]
     pub(super) fn tail(&self) -> TailRef<'a> {
         match *self {
-            Self::UserPermissionRank { roles, .. } => TailRef::Roles(roles.0),
+            Self::UserPermissionRank { roles, .. } => TailRef::Roles(roles.as_slice()),
             Self::CommandPermission { command, .. }
             | Self::CommandPermissionFallback { command, .. } => TailRef::Text(command),
-            Self::Other(other) => TailRef::Text(other.0),
+            Self::Other(other) => TailRef::Text(other.as_str()),
             _ => TailRef::None,
         }
     }
@@ -305,7 +175,7 @@ impl fmt::Display for KeyRef<'_> {
             let Self::Other(other) = self else {
                 return Ok(());
             };
-            return f.write_str(other.0);
+            return f.write_str(other.as_str());
         };
         f.write_str(family.prefix())?;
         match self {
@@ -320,7 +190,7 @@ impl fmt::Display for KeyRef<'_> {
             | Self::CaseByNumber { guild, number } => write!(f, "{guild}:{number}"),
             Self::UserPermissionRank { guild, user, roles } => {
                 write!(f, "{guild}:{user}:")?;
-                text::write_tuple(f, roles.0)
+                write_tuple(f, roles.as_slice())
             }
             Self::CommandPermission { guild, command }
             | Self::CommandPermissionFallback { guild, command } => write!(f, "{guild}:{command}"),

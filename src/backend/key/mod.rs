@@ -2,12 +2,15 @@
 
 mod borrowed;
 mod owned;
+mod parts;
 pub(super) mod set;
 pub(super) mod text;
 
-pub use borrowed::{Family, KeyRef, OtherKey, Roles, WIRE_PREFIX};
+pub use borrowed::KeyRef;
 pub use owned::Key;
-pub(super) use owned::{AsKeyRef, Named, Ranked, TailRef};
+pub(super) use owned::{AsKeyRef, Named, Ranked};
+pub(super) use parts::TailRef;
+pub use parts::{Family, OtherKey, Roles, WIRE_PREFIX};
 pub use set::KeySet;
 pub(crate) use set::Reach;
 pub use text::MAX_KEY_BYTES;

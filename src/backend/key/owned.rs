@@ -3,12 +3,11 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 
 use papaya::Equivalent;
 
-use super::borrowed::{Family, KeyRef, OtherKey, Roles, WIRE_PREFIX};
-use super::text;
+use super::borrowed::KeyRef;
+use super::parts::{Family, Head, Kind, OtherKey, Roles, Tail, TailRef};
 
 /// An owned key, as an in-memory entry keeps it. 48 bytes; cloning allocates nothing.
 #[derive(Clone)]
@@ -17,97 +16,7 @@ pub struct Key {
     pub(super) tail: Tail,
 }
 
-/// The kind and the numbers of a key: for most families the whole of it. Missing numbers are 0, a case's number stands
-/// where a user would.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Head {
-    pub(super) guild: u64,
-    pub(super) user: u64,
-    pub(super) kind: Kind,
-}
-
-/// [`Family`], and "none of them". A whole word: a byte that is written and then read with its padding would stall
-/// the look-up.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u64)]
-pub(super) enum Kind {
-    GuildConfig = 1,
-    JailStatus,
-    Prefix,
-    PermissionRanks,
-    PermissionAssignments,
-    UserPermissionRank,
-    CommandPermission,
-    CommandPermissionFallback,
-    CaseByNumber,
-    Other,
-}
-
-/// What does not fit in the head.
-#[derive(Clone)]
-pub(super) enum Tail {
-    None,
-    Roles(Arc<[u64]>),
-    Text(Arc<str>),
-}
-
-/// A [`Tail`], borrowed. Equal heads have tails of the same kind.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TailRef<'a> {
-    None,
-    Roles(&'a [u64]),
-    Text(&'a str),
-}
-
-impl Tail {
-    #[inline(always)]
-    fn as_ref(&self) -> TailRef<'_> {
-        match self {
-            Self::None => TailRef::None,
-            Self::Roles(roles) => TailRef::Roles(roles),
-            Self::Text(text) => TailRef::Text(text),
-        }
-    }
-}
-
-impl Hash for TailRef<'_> {
-    /// What stands last in a key needs no end mark of its own.
-    #[inline(always)]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match *self {
-            Self::None => {}
-            Self::Roles(roles) => roles.iter().for_each(|role| state.write_u64(*role)),
-            Self::Text(text) => state.write(text.as_bytes()),
-        }
-    }
-}
-
-impl Hash for Head {
-    /// One 128-bit word, so that a hit's hash costs as much as that of a pair. Snowflakes leave the top
-    /// bits nearly constant; the kind goes there. Two keys that fall together are told apart by `Eq`.
-    #[inline(always)]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let high = self.guild ^ ((self.kind as u64) << 59);
-        state.write_u128(u128::from(high) << 64 | u128::from(self.user));
-    }
-}
-
 impl Key {
-    /// The key a text stands for. One leading `tux:` is taken off: with or without it, a text names
-    /// the same entry, as it does in Valkey.
-    ///
-    /// ```
-    /// use tux_cache::backend::{Family, Key};
-    /// assert_eq!(Key::parse("jail_status:1:2").family(), Some(Family::JailStatus));
-    /// assert_eq!(Key::parse("jail_status:01:2").family(), None); // an entry of its own
-    /// assert_eq!(Key::parse("tux:prefix:7"), Key::parse("prefix:7"));
-    /// ```
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        let text = text.strip_prefix(WIRE_PREFIX).unwrap_or(text);
-        text::parse(text)
-    }
-
     /// A text of its own; the caller has made sure that it is not canonical for a typed key.
     pub(super) fn other(text: &str) -> Self {
         KeyRef::Other(OtherKey::of(text)).to_key()
@@ -156,6 +65,21 @@ impl Key {
     #[must_use]
     pub fn family(&self) -> Option<Family> {
         self.as_key_ref().family()
+    }
+}
+
+impl KeyRef<'_> {
+    /// An owned key. Allocates only for roles, command names and other texts.
+    #[must_use]
+    pub fn to_key(&self) -> Key {
+        Key {
+            head: self.head(),
+            tail: match self.tail() {
+                TailRef::Roles(roles) => Tail::Roles(roles.into()),
+                TailRef::Text(text) => Tail::Text(text.into()),
+                TailRef::None => Tail::None,
+            },
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use super::borrowed::{Family, KeyRef};
+use super::borrowed::KeyRef;
+use super::parts::Family;
 
 /// Keys that are invalidated at once, by predicate in memory and by prefix in Valkey.
 ///

@@ -1,9 +1,8 @@
-//! The text of keys: strict reading, and the few shapes that need more than `Display`.
+//! The text of keys: strict reading, the inverse of `Display`.
 
-use std::fmt;
-
-use super::borrowed::{Family, KeyRef, Roles, WIRE_PREFIX};
+use super::borrowed::KeyRef;
 use super::owned::Key;
+use super::parts::{Family, Roles, WIRE_PREFIX};
 use crate::error::{Error, ErrorKind};
 
 /// The longest key in bytes, without `tux:`. Far above any typed key; below what would let one key
@@ -38,21 +37,21 @@ pub(crate) fn excerpt(text: &str) -> &str {
     }
 }
 
-/// A tuple as Python prints it: `()`, `(5,)`, `(5, 9)`.
-pub(super) fn write_tuple(f: &mut fmt::Formatter<'_>, ids: &[u64]) -> fmt::Result {
-    f.write_str("(")?;
-    for (i, id) in ids.iter().enumerate() {
-        if i > 0 {
-            f.write_str(", ")?;
-        }
-        write!(f, "{id}")?;
+impl Key {
+    /// The key a text stands for. One leading `tux:` is taken off: with or without it, a text names
+    /// the same entry, as it does in Valkey.
+    ///
+    /// ```
+    /// use tux_cache::backend::{Family, Key};
+    /// assert_eq!(Key::parse("jail_status:1:2").family(), Some(Family::JailStatus));
+    /// assert_eq!(Key::parse("jail_status:01:2").family(), None); // an entry of its own
+    /// assert_eq!(Key::parse("tux:prefix:7"), Key::parse("prefix:7"));
+    /// ```
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let text = strip_wire_prefix(text);
+        parse_typed(text).unwrap_or_else(|| Self::other(text))
     }
-    f.write_str(if ids.len() == 1 { ",)" } else { ")" })
-}
-
-/// The key of `text` (already without `tux:`).
-pub(super) fn parse(text: &str) -> Key {
-    parse_typed(text).unwrap_or_else(|| Key::other(text))
 }
 
 fn parse_typed(text: &str) -> Option<Key> {
