@@ -253,25 +253,28 @@ impl CustomBackend {
 
     pub(super) async fn set(&self, key: &str, value: Json, ttl: Option<Duration>) -> Result<()> {
         let _turn = self.writer(key).lock().await;
-        let _voided = self.voiding(key);
+        let _change = self.shared.generations.change(key);
         self.shared.inner.set(key, value, ttl).await
     }
 
     pub(super) async fn set_many(&self, entries: &[(&str, Json, Option<Duration>)]) -> Result<()> {
-        let _voided: Vec<_> = entries.iter().map(|(key, ..)| self.voiding(key)).collect();
+        let generations = &self.shared.generations;
+        let _changes: Vec<_> = entries
+            .iter()
+            .map(|(key, ..)| generations.change(*key))
+            .collect();
         self.shared.inner.set_many(entries).await
     }
 
     pub(super) async fn delete(&self, key: &str) -> Result<bool> {
         let _turn = self.writer(key).lock().await;
-        let _voided = self.voiding(key);
+        let _change = self.shared.generations.change(key);
         self.shared.inner.delete(key).await
     }
 
     /// `guild`: whose keys they are, if they are one guild's.
     pub(super) async fn delete_prefix(&self, prefix: &str, guild: Option<u64>) -> Result<usize> {
-        self.shared.generations.bump_all(guild);
-        let _after = OnDrop(|| self.shared.generations.bump_all(guild));
+        let _change = self.shared.generations.change_all(guild);
         self.shared.inner.delete_prefix(prefix).await
     }
 
@@ -379,31 +382,16 @@ impl CustomBackend {
         ttl: Option<Duration>,
     ) -> Result<bool> {
         let _turn = self.writer(key).lock().await;
-        let _voided = self.voiding(key);
+        let _change = self.shared.generations.change(key);
         self.shared
             .inner
             .compare_and_set(key, expected, value, ttl)
             .await
-    }
-
-    /// Voids leases on `key` now and once more when the write is over, also when its future is dropped.
-    fn voiding<'a>(&'a self, key: &'a str) -> impl Drop + 'a {
-        self.shared.generations.bump(key);
-        OnDrop(move || self.shared.generations.bump(key))
     }
 }
 
 impl std::fmt::Debug for CustomBackend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("CustomBackend").field(&self.name()).finish()
-    }
-}
-
-/// Runs a closure when dropped.
-pub(super) struct OnDrop<F: FnMut()>(pub(super) F);
-
-impl<F: FnMut()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        (self.0)();
     }
 }

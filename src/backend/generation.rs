@@ -24,6 +24,23 @@ pub(crate) fn next_store_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
+/// A change under way: voids leases when it begins and once more when it is over, answered, failed or dropped.
+#[must_use = "it ends when it is dropped"]
+pub(crate) struct Change<F: Fn()>(F);
+
+impl<F: Fn()> Change<F> {
+    pub(crate) fn new(void: F) -> Self {
+        void();
+        Self(void)
+    }
+}
+
+impl<F: Fn()> Drop for Change<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 pub(crate) struct Generations {
     id: u64,
     hasher: RandomState,
@@ -76,6 +93,16 @@ impl Generations {
     pub(crate) fn bump_all(&self, guild: Option<u64>) {
         self.board
             .void_reached(guild.map_or(Reached::Everything, Reached::Group));
+    }
+
+    /// Voids the leases on `key` now, when a change of it begins, and once more when it is over (T6).
+    pub(crate) fn change<'a, K: Hash + ?Sized>(&'a self, key: &'a K) -> Change<impl Fn() + 'a> {
+        Change::new(|| self.bump(key))
+    }
+
+    /// The same for all that a removal may reach.
+    pub(crate) fn change_all(&self, guild: Option<u64>) -> Change<impl Fn() + '_> {
+        Change::new(move || self.bump_all(guild))
     }
 
     /// Whether nothing has voided the ticket so far.

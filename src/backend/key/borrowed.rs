@@ -114,7 +114,7 @@ impl<'a> KeyRef<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn head(&self) -> Head {
+    pub(in crate::backend) fn head(&self) -> Head {
         let (kind, guild, user) = match *self {
             Self::GuildConfig { guild } => (Kind::GuildConfig, guild, 0),
             Self::JailStatus { guild, user } => (Kind::JailStatus, guild, user),
@@ -134,7 +134,7 @@ impl<'a> KeyRef<'a> {
 
     /// What the head leaves out.
     #[inline(always)]
-    pub(super) fn tail(&self) -> TailRef<'a> {
+    pub(in crate::backend) fn tail(&self) -> TailRef<'a> {
         match *self {
             Self::UserPermissionRank { roles, .. } => TailRef::Roles(roles.as_slice()),
             Self::CommandPermission { command, .. }

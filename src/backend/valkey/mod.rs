@@ -1,19 +1,18 @@
 //! The Valkey backend: shared state between processes and across restarts.
 //!
 //! Keys are `tux:…`, values JSON texts, TTLs whole seconds (see `WIRE.md` of the project). One
-//! multiplexed connection serves all tasks; [`core`] keeps it alive.
+//! multiplexed connection serves all tasks; the [supervisor] keeps it alive.
 
 mod connect;
+mod connection;
 mod core;
-mod drain;
 mod error;
 mod greeting;
-mod guard;
-mod pass;
 mod peer;
 mod publish;
 mod removals;
 mod remove;
+mod reply;
 mod retry;
 mod script;
 mod settings;
@@ -26,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::core::Core;
-use guard::RetryGuard;
+use reply::integer;
 use retry::{Condition, Target};
 pub use settings::{Undecodable, ValkeySettings};
 
@@ -45,18 +44,7 @@ use crate::error::Result;
 /// missing and publishes no load of it.
 #[derive(Clone)]
 pub struct ValkeyBackend {
-    handle: Arc<Handle>,
-}
-
-/// The last one to go closes the connection.
-struct Handle {
     core: Arc<Core>,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.core.close();
-    }
 }
 
 impl ValkeyBackend {
@@ -72,8 +60,8 @@ impl ValkeyBackend {
     /// Outside a tokio runtime with time and I/O enabled.
     pub async fn connect(settings: ValkeySettings) -> Result<Self> {
         let backend = Self::new(settings)?;
-        backend.core().connect_first().await?;
-        backend.core().ensure_supervised();
+        backend.core().supervisor.connect_first().await?;
+        backend.core().supervisor.start();
         Ok(backend)
     }
 
@@ -84,7 +72,7 @@ impl ValkeyBackend {
     /// `Config` for settings that cannot work.
     pub fn connect_in_background(settings: ValkeySettings) -> Result<Self> {
         let backend = Self::new(settings)?;
-        backend.core().ensure_supervised();
+        backend.core().supervisor.start();
         Ok(backend)
     }
 
@@ -96,31 +84,29 @@ impl ValkeyBackend {
             );
         }
         Ok(Self {
-            handle: Arc::new(Handle {
-                core: Core::new(settings)?,
-            }),
+            core: Arc::new(Core::new(settings)?),
         })
     }
 
-    fn core(&self) -> &Arc<Core> {
-        &self.handle.core
+    fn core(&self) -> &Core {
+        &self.core
     }
 
     /// Whether there is a connection that has not been found dead. O(1).
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.core().is_up()
+        self.core().link.is_up()
     }
 
     /// Waits until there is a connection, or the backend is closed. Cancel safe.
     pub async fn connected(&self) {
-        self.core().ensure_supervised();
-        self.core().until_up().await;
+        self.core().supervisor.start();
+        self.core().link.until_up().await;
     }
 
     /// Runs `work` once there has been a connection.
     pub(super) fn on_first_connection(&self, work: impl FnOnce() + Send + 'static) {
-        self.core().on_first_up(work);
+        self.core().link.on_first_up(work);
     }
 
     /// Asks the server.
@@ -128,7 +114,11 @@ impl ValkeyBackend {
     /// # Errors
     /// As [`CacheBackend::get`].
     pub async fn ping(&self) -> Result<()> {
-        self.core().request(&redis::cmd("PING")).await.map(drop)
+        self.core()
+            .link
+            .request(&redis::cmd("PING"))
+            .await
+            .map(drop)
     }
 
     /// Carries out what waits in the retry queue, at most for `deadline`, and closes the connection.
@@ -136,14 +126,14 @@ impl ValkeyBackend {
     pub async fn close(&self, deadline: Duration) {
         let core = self.core();
         let settled = async {
-            core.queue.make_due();
-            while core.queue.len() > 0 && !core.is_closed() {
-                match core.live() {
-                    Ok(mut live) => core.drain(&mut live).await,
-                    Err(_) if core.has_been_up() => core.until_up().await,
+            core.retries.queue.make_due();
+            while core.retries.queue.len() > 0 && !core.link.is_closed() {
+                match core.link.live() {
+                    Ok(mut live) => core.retries.drain(&mut live).await,
+                    Err(_) if core.link.has_been_up() => core.link.until_up().await,
                     Err(_) => return,
                 }
-                if core.queue.len() > 0 {
+                if core.retries.queue.len() > 0 {
                     // The server refuses, or the supervisor is at it: let time pass.
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
@@ -153,42 +143,40 @@ impl ValkeyBackend {
         if super::runtime::with_timer().is_ok() {
             let _ = tokio::time::timeout(deadline, settled).await;
         }
-        let lost = core.queue.len();
+        let lost = core.retries.queue.len();
         if lost > 0 {
-            tracing::error!(server = %core.settings, lost, "closed with invalidations not carried out");
+            tracing::error!(server = %core.link.settings, lost, "closed with invalidations not carried out");
         }
-        core.close();
+        core.link.close();
     }
 
     /// The backend's counters.
     #[must_use]
     pub fn stats(&self) -> BackendStats {
         BackendStats {
-            retries_pending: self.core().queue.len() as u64,
-            ..self.core().counters.snapshot()
+            retries_pending: self.core().retries.queue.len() as u64,
+            ..self.core().link.counters.snapshot()
         }
     }
 
     pub(super) fn count_undecodable(&self) {
-        self.core().counters.undecodable();
+        self.core().link.counters.undecodable();
     }
 
     /// Queues the removal of a key without trying it now: something of this process shadowed it.
     pub(crate) fn remove_later(&self, wire_key: String) {
-        if self.core().is_closed() {
+        if self.core().link.is_closed() {
             return;
         }
-        self.core()
-            .retry_later((Target::Key(wire_key), Condition::Always));
+        self.core().retries.retry_later((Target::Key(wire_key), Condition::Always));
     }
 
     /// [`remove_later`](Self::remove_later) for a prefix.
     pub(crate) fn remove_prefix_later(&self, wire_prefix: String) {
-        if self.core().is_closed() {
+        if self.core().link.is_closed() {
             return;
         }
-        self.core()
-            .retry_later((Target::Prefix(wire_prefix), Condition::Always));
+        self.core().retries.retry_later((Target::Prefix(wire_prefix), Condition::Always));
     }
 }
 
@@ -218,12 +206,15 @@ impl CacheBackend for ValkeyBackend {
     async fn exists(&self, key: &str) -> Result<bool> {
         let key = wire_key(key)?;
         let core = self.core();
-        let mut live = core.live()?;
-        if core.queue.owes(&key) {
+        let mut live = core.link.live()?;
+        if core.retries.queue.owes(&key) {
             return Ok(false);
         }
-        let reply = core.send(&mut live, redis::cmd("EXISTS").arg(key)).await?;
-        Ok(remove::integer(reply)? > 0)
+        let reply = core
+            .link
+            .send(&mut live, redis::cmd("EXISTS").arg(key))
+            .await?;
+        Ok(integer(reply)? > 0)
     }
 
     /// One MGET. A key that holds no plain value reads as `None`.
@@ -248,12 +239,10 @@ impl CacheBackend for ValkeyBackend {
     async fn compare_and_delete(&self, key: &str, expected: &Json) -> Result<bool> {
         let (key, text) = (wire_key(key)?, self.encode(expected)?);
         let core = self.core();
-        core.generations.bump(&key);
-        let mut live = core.live_to_write()?;
+        let _change = core.generations.change(key.as_str());
+        let mut live = core.link.live_to_write()?;
         self.remove_owed(&mut live, &key).await?;
-        let went = script::compare_and_delete(core, &mut live, &key, text.as_bytes()).await;
-        core.generations.bump(&key);
-        went
+        script::compare_and_delete(&core.link, &mut live, &key, text.as_bytes()).await
     }
 
     /// Compares the texts: `expected` as this crate writes it. One that fails is not repeated, and its key is removed
@@ -269,7 +258,7 @@ impl CacheBackend for ValkeyBackend {
             .map(|json| self.encode(json).map(String::into_bytes))
             .transpose()?;
         let key = wire_key(key)?;
-        self.remove_owed(&mut self.core().live_to_write()?, &key)
+        self.remove_owed(&mut self.core().link.live_to_write()?, &key)
             .await?;
         self.compare_and_set_text(&key, expected.as_deref(), &value, ttl)
             .await
@@ -287,7 +276,7 @@ impl CacheBackend for ValkeyBackend {
 impl std::fmt::Debug for ValkeyBackend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ValkeyBackend")
-            .field("server", &format_args!("{}", self.core().settings))
+            .field("server", &format_args!("{}", self.core().link.settings))
             .field("connected", &self.is_connected())
             .finish_non_exhaustive()
     }

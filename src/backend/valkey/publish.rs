@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::sync::MutexGuard;
 
-use super::guard::Voiding;
+use super::retry::{Condition, RetryGuard, Target};
 use super::store::{seconds, set_command, settle};
-use super::{Condition, RetryGuard, Target, ValkeyBackend, script};
+use super::{ValkeyBackend, script};
 use crate::backend::generation::Ticket;
 use crate::backend::kept::Kept;
 use crate::backend::key::KeyRef;
@@ -62,13 +62,13 @@ impl ValkeyBackend {
             })
             .collect::<Result<Vec<_>>>()?;
         let (tickets, encoded): (Vec<_>, Vec<_>) = encoded.into_iter().unzip();
-        let mut live = core.live_to_write()?;
+        let mut live = core.link.live_to_write()?;
         // `None`: void already.
         let claims: Vec<Option<Ticket>> =
             core.generations
                 .claim_all(tickets.into_iter().zip(&encoded).map(|(ticket, (key, _))| {
                     // What is owed would take the value along, or be taken for it.
-                    ticket.filter(|_| !core.queue.owes(key))
+                    ticket.filter(|_| !core.retries.queue.owes(key))
                 }));
         let mut pipeline = redis::pipe();
         let mut sent = Vec::new();
@@ -76,14 +76,17 @@ impl ValkeyBackend {
             if claim.is_some() {
                 pipeline.add_command(set_command(key, text.as_bytes(), ttl));
                 let held = Condition::Holds(text.clone().into_bytes());
-                sent.push(RetryGuard::new(core, (Target::Key(key.clone()), held)));
+                sent.push(RetryGuard::new(
+                    &core.retries,
+                    (Target::Key(key.clone()), held),
+                ));
             }
         }
         if sent.is_empty() {
             return Ok(vec![false; claims.len()]);
         }
         // On an error the guards take back what may have been written.
-        let mut replies = core.send_many(&mut live, &pipeline).await?.into_iter();
+        let mut replies = core.link.send_many(&mut live, &pipeline).await?.into_iter();
         let mut guards = sent.into_iter();
         let mut published = Vec::with_capacity(claims.len());
         let mut first_error = None;
@@ -103,7 +106,7 @@ impl ValkeyBackend {
             }
             let current = core.generations.is_current(&claim);
             if current
-                || script::compare_and_delete(core, &mut live, key, text.as_bytes())
+                || script::compare_and_delete(&core.link, &mut live, key, text.as_bytes())
                     .await
                     .is_ok()
             {
@@ -119,7 +122,7 @@ impl ValkeyBackend {
 
     pub(in crate::backend) async fn snapshot(&self, key: KeyRef<'_>) -> Result<Snapshot> {
         let text = self.get_base(&key.to_wire()).await?;
-        let limit = self.core().settings.max_value_bytes;
+        let limit = self.core().link.settings.max_value_bytes;
         let value = text.as_deref().map(|text| {
             if text.len() > limit {
                 return Value::from_json(Json::Null);
@@ -157,19 +160,23 @@ impl ValkeyBackend {
     ) -> Result<bool> {
         let text = self.encode(new)?;
         let core = self.core();
-        let _bump = Voiding::new(core, key);
-        let guard = RetryGuard::new(core, (Target::Key(key.to_owned()), Condition::Always));
-        let mark = core.queue.mark();
+        let _change = core.generations.change(key);
+        let guard = RetryGuard::new(
+            &core.retries,
+            (Target::Key(key.to_owned()), Condition::Always),
+        );
+        let mark = core.retries.queue.mark();
         let seconds = seconds(ttl).map(|s| s.to_string()).unwrap_or_default();
         let result = async {
-            let mut live = core.live_to_write()?;
-            script::compare_and_set(core, &mut live, key, old, text.as_bytes(), &seconds).await
+            let mut live = core.link.live_to_write()?;
+            script::compare_and_set(&core.link, &mut live, key, old, text.as_bytes(), &seconds)
+                .await
         }
         .await;
         settle(guard, &result);
         let written = result?;
         if written {
-            core.queue.forget(key, mark);
+            core.retries.queue.forget(key, mark);
         }
         Ok(written)
     }
@@ -178,7 +185,7 @@ impl ValkeyBackend {
     /// on the server. Striped; correctness does not rest on it.
     pub(in crate::backend) async fn update_turn(&self, key: KeyRef<'_>) -> MutexGuard<'_, ()> {
         let guild = key.guild().unwrap_or_default();
-        let turns = &self.core().turns;
+        let turns = &self.core().update_locks;
         let stripe = (guild ^ (guild >> 22)) as usize % turns.len();
         turns[stripe].lock().await
     }

@@ -1,9 +1,10 @@
 //! Removals as callers ask for them: by key, by prefix, several together.
 
-use super::core::Live;
-use super::guard::Voiding;
+use super::connection::Live;
+use super::reply::integer;
+use super::retry::{Condition, RetryGuard, Target};
 use super::store::settle;
-use super::{Condition, RetryGuard, Target, ValkeyBackend, pass, remove};
+use super::{ValkeyBackend, remove};
 use crate::backend::key::{KeyRef, KeySet, Reach, WIRE_PREFIX};
 use crate::error::Result;
 
@@ -24,25 +25,30 @@ impl ValkeyBackend {
             return Ok(0);
         }
         let core = self.core();
-        let _bumps: Vec<_> = keys.iter().map(|key| Voiding::new(core, key)).collect();
+        let _changes: Vec<_> = keys
+            .iter()
+            .map(|key| core.generations.change(key.as_str()))
+            .collect();
         let guards: Vec<_> = keys
             .iter()
-            .map(|key| RetryGuard::new(core, (Target::Key(key.clone()), Condition::Always)))
+            .map(|key| {
+                RetryGuard::new(&core.retries, (Target::Key(key.clone()), Condition::Always))
+            })
             .collect();
-        let mark = core.queue.mark();
-        let mut live = core.live_to_write()?;
+        let mark = core.retries.queue.mark();
+        let mut live = core.link.live_to_write()?;
         let mut pipeline = redis::pipe();
         for key in &keys {
             pipeline.add_command(remove::unlink(&[key]));
         }
-        let replies = core.send_many(&mut live, &pipeline).await?;
+        let replies = core.link.send_many(&mut live, &pipeline).await?;
         let (mut removed, mut first_error) = (0, None);
         for ((key, guard), reply) in keys.iter().zip(guards).zip(replies) {
-            let count = reply.and_then(remove::integer);
+            let count = reply.and_then(integer);
             settle(guard, &count);
             match count {
                 Ok(count) => {
-                    core.queue.forget(key, mark);
+                    core.retries.queue.forget(key, mark);
                     removed += count;
                 }
                 Err(error) => {
@@ -68,16 +74,18 @@ impl ValkeyBackend {
             return Ok(0);
         }
         let core = self.core();
-        core.generations.bump_all(guild);
-        let _bump = crate::backend::custom::OnDrop(|| core.generations.bump_all(guild));
+        let _change = core.generations.change_all(guild);
         let guards: Vec<_> = prefixes
             .iter()
             .map(|prefix| {
-                RetryGuard::new(core, (Target::Prefix(prefix.clone()), Condition::Always))
+                RetryGuard::new(
+                    &core.retries,
+                    (Target::Prefix(prefix.clone()), Condition::Always),
+                )
             })
             .collect();
-        let mut live = core.live_to_write()?;
-        let all = pass::remove_prefixes(core, &mut live, prefixes).await?;
+        let mut live = core.link.live_to_write()?;
+        let all = core.retries.remove_prefixes(&mut live, prefixes).await?;
         let (mut removed, mut first_error) = (0, None);
         for (guard, swept) in guards.into_iter().zip(all) {
             if swept.over {
@@ -122,12 +130,12 @@ impl ValkeyBackend {
     /// Removes a key at once if its removal is owed, so that what compares does not meet an outdated text.
     pub(super) async fn remove_owed(&self, live: &mut Live, key: &str) -> Result<()> {
         let core = self.core();
-        if !core.queue.owes(key) {
+        if !core.retries.queue.owes(key) {
             return Ok(());
         }
-        let mark = core.queue.mark();
-        core.send(live, &remove::unlink(&[key])).await?;
-        core.queue.forget(key, mark);
+        let mark = core.retries.queue.mark();
+        core.link.send(live, &remove::unlink(&[key])).await?;
+        core.retries.queue.forget(key, mark);
         Ok(())
     }
 }

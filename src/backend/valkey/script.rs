@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, Script, Value};
 
-use super::core::{Core, Live};
-use super::remove::integer;
+use super::connection::{Live, ValkeyLink};
+use super::reply::integer;
 use crate::error::Result;
 
 static COMPARE_AND_DELETE: LazyLock<Code> = LazyLock::new(|| {
@@ -53,7 +53,13 @@ impl Code {
     }
 
     /// By hash; with its text if the server does not know it, in which case it has done nothing yet.
-    async fn run(&self, core: &Core, live: &mut Live, key: &str, args: &[&[u8]]) -> Result<Value> {
+    async fn run(
+        &self,
+        link: &ValkeyLink,
+        live: &mut Live,
+        key: &str,
+        args: &[&[u8]],
+    ) -> Result<Value> {
         let command = |name: &str, code: &str| {
             let mut cmd = Cmd::new();
             cmd.arg(name).arg(code).arg(1).arg(key);
@@ -62,24 +68,24 @@ impl Code {
             }
             cmd
         };
-        match core
+        match link
             .send_script(live, &command("EVALSHA", &self.hash))
             .await?
         {
             Some(reply) => Ok(reply),
-            None => core.send(live, &command("EVAL", self.text)).await,
+            None => link.send(live, &command("EVAL", self.text)).await,
         }
     }
 }
 
 /// Removes `key` if it holds `text`; `true` if it went.
 pub(super) async fn compare_and_delete(
-    core: &Core,
+    link: &ValkeyLink,
     live: &mut Live,
     key: &str,
     text: &[u8],
 ) -> Result<bool> {
-    let reply = COMPARE_AND_DELETE.run(core, live, key, &[text]).await?;
+    let reply = COMPARE_AND_DELETE.run(link, live, key, &[text]).await?;
     Ok(integer(reply)? == 1)
 }
 
@@ -100,7 +106,7 @@ pub(super) fn compare_and_delete_command(key: &str, text: &[u8]) -> Cmd {
 
 /// Writes `new` if `key` holds `old` (`None`: nothing); `true` if written.
 pub(super) async fn compare_and_set(
-    core: &Core,
+    link: &ValkeyLink,
     live: &mut Live,
     key: &str,
     old: Option<&[u8]>,
@@ -109,6 +115,6 @@ pub(super) async fn compare_and_set(
 ) -> Result<bool> {
     let expected: &[u8] = if old.is_some() { b"1" } else { b"0" };
     let args = [expected, old.unwrap_or_default(), new, seconds.as_bytes()];
-    let reply = COMPARE_AND_SET.run(core, live, key, &args).await?;
+    let reply = COMPARE_AND_SET.run(link, live, key, &args).await?;
     Ok(integer(reply)? == 1)
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use redis::{Cmd, Value as Reply};
 
-use super::drain::is_owed;
-use super::guard::Voiding;
-use super::{Condition, RetryGuard, Target, Undecodable, ValkeyBackend, script};
+use super::reply::bytes;
+use super::retry::{Condition, RetryGuard, Target, is_owed};
+use super::settings::Undecodable;
+use super::{ValkeyBackend, script};
 use crate::backend::key::KeyRef;
 use crate::backend::value::json::wire::{self, Decoded};
 use crate::backend::value::{CacheValue, Json, Value};
@@ -61,7 +62,7 @@ fn bytes(reply: Reply) -> Result<Option<Vec<u8>>> {
 impl ValkeyBackend {
     /// The wire text of a value within the size limit.
     pub(super) fn encode(&self, value: &Json) -> Result<String> {
-        wire::encode(value, self.core().settings.max_value_bytes)
+        wire::encode(value, self.core().link.settings.max_value_bytes)
     }
 
     /// What a text read means, and whether it is to be removed as undecodable.
@@ -71,7 +72,7 @@ impl ValkeyBackend {
 
     /// A text that is not JSON is a string only if it is `plain`.
     fn decode_if(&self, text: &[u8], plain: impl FnOnce(&str) -> bool) -> Option<Json> {
-        let settings = &self.core().settings;
+        let settings = &self.core().link.settings;
         if text.len() > settings.max_value_bytes {
             return None;
         }
@@ -86,7 +87,7 @@ impl ValkeyBackend {
 
     /// JSON that is cut off or badly spelled is no value of any type, least of all a prefix with its quotes.
     fn read<T: CacheValue>(&self, text: &[u8]) -> Option<T> {
-        if text.len() > self.core().settings.max_value_bytes {
+        if text.len() > self.core().link.settings.max_value_bytes {
             return None;
         }
         T::from_text(text).or_else(|| {
@@ -98,8 +99,8 @@ impl ValkeyBackend {
     /// Counts a value nobody can use; by option it is also removed, unless it has changed (T33).
     async fn undecodable(&self, key: &str, text: &[u8]) {
         let core = self.core();
-        core.counters.undecodable();
-        if text.len() > core.settings.max_value_bytes {
+        core.link.counters.undecodable();
+        if text.len() > core.link.settings.max_value_bytes {
             // Whoever has a higher limit can read it.
             tracing::debug!(
                 key,
@@ -108,11 +109,11 @@ impl ValkeyBackend {
             );
             return;
         }
-        if core.settings.undecodable != Undecodable::DeleteAndMiss {
+        if core.link.settings.undecodable != Undecodable::DeleteAndMiss {
             return;
         }
-        if let Ok(mut live) = core.live()
-            && let Err(error) = script::compare_and_delete(core, &mut live, key, text).await
+        if let Ok(mut live) = core.link.live()
+            && let Err(error) = script::compare_and_delete(&core.link, &mut live, key, text).await
         {
             tracing::debug!(%error, "an undecodable value could not be removed");
         }
@@ -121,22 +122,22 @@ impl ValkeyBackend {
     /// What stands under a key; nothing while its removal is owed.
     async fn get_text(&self, key: &str) -> Result<Option<Vec<u8>>> {
         let core = self.core();
-        let mut live = core.live()?;
-        if core.queue.owes(key) {
+        let mut live = core.link.live()?;
+        if core.retries.queue.owes(key) {
             return Ok(None);
         }
         let mut cmd = Cmd::new();
         cmd.arg("GET").arg(key);
-        bytes(core.send(&mut live, &cmd).await?)
+        bytes(core.link.send(&mut live, &cmd).await?)
     }
 
     /// What stands under a key, which shall be built upon: first goes what is owed.
     pub(super) async fn get_base(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        let mut live = self.core().live()?;
+        let mut live = self.core().link.live()?;
         self.remove_owed(&mut live, key).await?;
         let mut cmd = Cmd::new();
         cmd.arg("GET").arg(key);
-        bytes(self.core().send(&mut live, &cmd).await?)
+        bytes(self.core().link.send(&mut live, &cmd).await?)
     }
 
     pub(super) async fn get_json(&self, key: String) -> Result<Option<Json>> {
@@ -170,7 +171,7 @@ impl ValkeyBackend {
         for batch in keys.chunks(MAX_BATCH) {
             let mut cmd = Cmd::new();
             cmd.arg("MGET").arg(batch);
-            match self.core().request(&cmd).await? {
+            match self.core().link.request(&cmd).await? {
                 Reply::Array(replies) if replies.len() == batch.len() => {
                     for reply in replies {
                         texts.push(bytes(reply)?);
@@ -204,7 +205,7 @@ impl ValkeyBackend {
         keys: &[String],
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<Option<T>>> {
-        let queue = &self.core().queue;
+        let queue = &self.core().retries.queue;
         let owed: Vec<bool> = match queue.len() {
             0 => Vec::new(),
             _ => keys.iter().map(|key| queue.owes(key)).collect(),
@@ -236,18 +237,22 @@ impl ValkeyBackend {
             return self.remove_wire(key.to_owned()).await.map(drop);
         }
         let core = self.core();
-        let _bump = Voiding::new(core, key);
-        let guard = RetryGuard::new(core, (Target::Key(key.to_owned()), Condition::Always));
-        let mark = core.queue.mark();
+        let _change = core.generations.change(key);
+        let guard = RetryGuard::new(
+            &core.retries,
+            (Target::Key(key.to_owned()), Condition::Always),
+        );
+        let mark = core.retries.queue.mark();
         let result = async {
-            let mut live = core.live_to_write()?;
-            core.send(&mut live, &set_command(key, text.as_bytes(), ttl))
+            let mut live = core.link.live_to_write()?;
+            core.link
+                .send(&mut live, &set_command(key, text.as_bytes(), ttl))
                 .await
         }
         .await;
         settle(guard, &result);
         result?;
-        core.queue.forget(key, mark);
+        core.retries.queue.forget(key, mark);
         Ok(())
     }
 
@@ -286,23 +291,23 @@ impl ValkeyBackend {
     /// The first error of a command is returned when all have been answered.
     async fn set_batch(&self, entries: &[(String, String, Option<Duration>)]) -> Result<()> {
         let core = self.core();
-        let (mut voiding, mut guards) = (Vec::new(), Vec::new());
+        let (mut changes, mut guards) = (Vec::new(), Vec::new());
         let mut pipeline = redis::pipe();
         for (key, text, ttl) in entries {
-            voiding.push(Voiding::new(core, key));
+            changes.push(core.generations.change(key.as_str()));
             let target = Target::Key(key.clone());
-            guards.push(RetryGuard::new(core, (target, Condition::Always)));
+            guards.push(RetryGuard::new(&core.retries, (target, Condition::Always)));
             pipeline.add_command(set_command(key, text.as_bytes(), *ttl));
         }
         // On an error here every guard queues its key.
-        let mark = core.queue.mark();
-        let mut live = core.live_to_write()?;
-        let replies = core.send_many(&mut live, &pipeline).await?;
+        let mark = core.retries.queue.mark();
+        let mut live = core.link.live_to_write()?;
+        let replies = core.link.send_many(&mut live, &pipeline).await?;
         let mut first_error = None;
         for (((key, ..), reply), guard) in entries.iter().zip(replies).zip(guards) {
             settle(guard, &reply);
             match reply {
-                Ok(_) => core.queue.forget(key, mark),
+                Ok(_) => core.retries.queue.forget(key, mark),
                 Err(error) => {
                     first_error.get_or_insert(error);
                 }

@@ -2,7 +2,7 @@
 //!
 //! Attempts to connect overlap, so that one that hangs does not hide the server's return.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use redis::aio::{AsyncPushSender, SendError};
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
 use tokio::task::JoinSet;
 
-use super::connect::Progress;
-use super::core::{Core, Linked, Live};
+use super::connect::{Connector, Progress};
+use super::connection::{Linked, Live, ValkeyLink};
 use super::error::translate;
 use super::peer::Peer;
+use super::retry::Retries;
 use crate::error::{Error, ErrorKind, Result, RetryClass};
 
 /// The longest pause between two attempts to connect: with it the first success comes within a second
@@ -27,7 +28,52 @@ const MAX_ATTEMPTS: usize = 3;
 /// How soon waiting invalidations are tried again on a connection that works.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-impl Core {
+/// Makes the connection and watches over it.
+pub(super) struct Supervisor {
+    link: Arc<ValkeyLink>,
+    retries: Arc<Retries>,
+    connector: Connector,
+    next_id: AtomicU64,
+    /// It runs somewhere.
+    runs: AtomicBool,
+}
+
+impl Supervisor {
+    pub(super) fn new(link: Arc<ValkeyLink>, retries: Arc<Retries>, connector: Connector) -> Self {
+        Self {
+            link,
+            retries,
+            connector,
+            next_id: AtomicU64::new(1),
+            runs: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn link(&self) -> &Arc<ValkeyLink> {
+        &self.link
+    }
+
+    pub(super) fn retries(&self) -> &Arc<Retries> {
+        &self.retries
+    }
+
+    /// Starts on the current runtime unless it runs. It ends with its runtime; the next caller, on another runtime, then
+    /// starts it there.
+    pub(super) fn start(self: &Arc<Self>) {
+        if self.link.is_foreign() || self.runs.load(Ordering::SeqCst) || self.link.is_closed() {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        if self.runs.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // Built before it is spawned: it is dropped, and the flag lowered, also if it never runs.
+        let run = Run(Arc::clone(self));
+        runtime.spawn(async move { run.run().await });
+    }
+
     /// One attempt: connect, authenticate, choose the database, PING. Not yet published. A server that still
     /// loads its data is asked again and again on the same connection if the attempt is `patient`.
     async fn attempt(self: Arc<Self>, patient: bool) -> Result<Linked> {
@@ -36,8 +82,8 @@ impl Core {
         loop {
             match self.ask_after(&mut linked).await {
                 Ok(None) => return Ok(linked),
-                Ok(Some(loading)) if patient && !self.is_closed() => {
-                    self.note(loading);
+                Ok(Some(loading)) if patient && !self.link.is_closed() => {
+                    self.link.note(loading);
                     tokio::time::sleep(pauses.next().unwrap_or(MAX_PAUSE)).await;
                 }
                 Ok(Some(error)) | Err(error) => return Err(error),
@@ -50,20 +96,22 @@ impl Core {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let dead = Arc::new(AtomicBool::new(false));
         let config = AsyncConnectionConfig::new()
-            .set_response_timeout(Some(self.settings.response_timeout))
+            .set_response_timeout(Some(self.link.settings.response_timeout))
             .set_push_sender(Hook {
-                core: Arc::downgrade(self),
+                link: Arc::downgrade(&self.link),
                 id,
                 dead: Arc::clone(&dead),
             });
         let progress = Progress::default();
-        let connecting = self.connector.connect(&self.settings, config, &progress);
-        let connected = tokio::time::timeout(self.settings.connect_timeout, connecting)
+        let connecting = self
+            .connector
+            .connect(&self.link.settings, config, &progress);
+        let connected = tokio::time::timeout(self.link.settings.connect_timeout, connecting)
             .await
-            .unwrap_or_else(|_| Err(progress.too_slow(&self.settings)))?;
+            .unwrap_or_else(|_| Err(progress.too_slow(&self.link.settings)))?;
         if connected.greeting.is_replica() {
-            let shown = &self.settings;
-            if self.wants_primary() {
+            let shown = &self.link.settings;
+            if self.link.wants_primary() {
                 return Err(Error::new(
                     ErrorKind::ReadOnly,
                     format!(
@@ -93,14 +141,15 @@ impl Core {
             .live
             .connection
             .send_packed_commands(&questions, 0, 2);
-        let mut replies = match tokio::time::timeout(self.settings.connect_timeout, asked).await {
-            Ok(Ok(replies)) => replies.into_iter(),
-            Ok(Err(error)) => return Err(translate(&self.settings, error)),
-            Err(_) => return Err(Progress::answered().too_slow(&self.settings)),
-        };
+        let mut replies =
+            match tokio::time::timeout(self.link.settings.connect_timeout, asked).await {
+                Ok(Ok(replies)) => replies.into_iter(),
+                Ok(Err(error)) => return Err(translate(&self.link.settings, error)),
+                Err(_) => return Err(Progress::answered().too_slow(&self.link.settings)),
+            };
         if let Some(Err(error)) = replies.next().map(Value::extract_error) {
             let loading = error.code() == Some("LOADING");
-            let ours = translate(&self.settings, error);
+            let ours = translate(&self.link.settings, error);
             return if loading { Ok(Some(ours)) } else { Err(ours) };
         }
         linked.peer = replies.next().and_then(Peer::read).map(Arc::new);
@@ -134,17 +183,17 @@ impl Core {
         loop {
             match Arc::clone(self).attempt(false).await {
                 Ok(linked) => {
-                    self.up(linked);
+                    self.link.up(linked);
                     return Ok(());
                 }
                 Err(error)
-                    if attempt >= self.settings.connect_attempts
+                    if attempt >= self.link.settings.connect_attempts
                         || error.retry_class() == RetryClass::Never =>
                 {
                     return Err(error);
                 }
                 Err(error) => {
-                    tracing::debug!(server = %self.settings, attempt, %error, "could not connect");
+                    tracing::debug!(server = %self.link.settings, attempt, %error, "could not connect");
                 }
             }
             attempt += 1;
@@ -157,7 +206,7 @@ impl Core {
         let mut pauses = Self::pauses();
         let mut attempts = JoinSet::new();
         loop {
-            if self.is_closed() {
+            if self.link.is_closed() {
                 return None;
             }
             if attempts.len() < MAX_ATTEMPTS {
@@ -172,7 +221,7 @@ impl Core {
                     if error.kind() == ErrorKind::Auth {
                         pause = AUTH_PAUSE;
                     }
-                    self.note(error);
+                    self.link.note(error);
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
                         () = self.until_closed() => return None,
@@ -184,45 +233,45 @@ impl Core {
     }
 
     async fn until_closed(&self) {
-        while !self.is_closed() {
-            self.wake.notified().await;
+        while !self.link.is_closed() {
+            self.link.called().await;
         }
     }
 
     /// The supervisor: runs until the service is closed or its last handle is dropped.
     async fn supervise(self: &Arc<Self>) {
-        while !self.is_closed() {
-            if !self.is_up() {
+        while !self.link.is_closed() {
+            if !self.link.is_up() {
                 let Some(mut linked) = self.reconnect().await else {
                     return;
                 };
                 self.bury(&mut linked.live).await;
                 let mut live = linked.live.clone();
-                self.up(linked);
-                tracing::info!(server = %self.settings, "connected to the cache server");
+                self.link.up(linked);
+                tracing::info!(server = %self.link.settings, "connected to the cache server");
                 // Until what was invalidated meanwhile is gone, nobody here reads it (R1).
-                self.drain(&mut live).await;
+                self.retries.drain(&mut live).await;
                 continue;
             }
-            let pause = match self.queue.len() {
-                0 => self.settings.ping_interval,
-                _ => RETRY_PAUSE.min(self.settings.ping_interval),
+            let pause = match self.retries.queue.len() {
+                0 => self.link.settings.ping_interval,
+                _ => RETRY_PAUSE.min(self.link.settings.ping_interval),
             };
             tokio::select! {
-                () = self.wake.notified() => {}
+                () = self.link.called() => {}
                 () = tokio::time::sleep(pause) => {}
             }
-            let Ok(mut live) = self.live() else {
+            let Ok(mut live) = self.link.live() else {
                 continue;
             };
-            if let Err(error) = self.send(&mut live, &redis::cmd("PING")).await {
+            if let Err(error) = self.link.send(&mut live, &redis::cmd("PING")).await {
                 // A server that answers, if only with an error (LOADING, BUSY), is there.
                 if error.kind() == ErrorKind::Timeout {
-                    self.down(live.id, error);
+                    self.link.down(live.id, error);
                 }
                 continue;
             }
-            self.drain(&mut live).await;
+            self.retries.drain(&mut live).await;
         }
     }
 
@@ -230,32 +279,32 @@ impl Core {
     /// still be on their way, and a late SET would bring back what has been invalidated since. A server
     /// that does not allow it leaves that to the TTL.
     async fn bury(&self, live: &mut Live) {
-        for peer in self.take_given_up() {
-            if let Err(error) = self.send(live, &peer.kill_command()).await {
-                tracing::debug!(server = %self.settings, %error, "an old connection could not be closed at the server");
+        for peer in self.link.take_given_up() {
+            if let Err(error) = self.link.send(live, &peer.kill_command()).await {
+                tracing::debug!(server = %self.link.settings, %error, "an old connection could not be closed at the server");
             }
         }
     }
 }
 
 /// Lowers the flag when the supervisor ends, for whatever reason.
-pub(super) struct Supervision(pub(super) Arc<Core>);
+struct Run(Arc<Supervisor>);
 
-impl Supervision {
-    pub(super) async fn run(self) {
+impl Run {
+    async fn run(self) {
         self.0.supervise().await;
     }
 }
 
-impl Drop for Supervision {
+impl Drop for Run {
     fn drop(&mut self) {
-        self.0.supervised.store(false, Ordering::SeqCst);
+        self.0.runs.store(false, Ordering::SeqCst);
     }
 }
 
 /// Hears from the connection's task that the connection is gone.
 struct Hook {
-    core: Weak<Core>,
+    link: Weak<ValkeyLink>,
     id: u64,
     dead: Arc<AtomicBool>,
 }
@@ -264,8 +313,8 @@ impl AsyncPushSender for Hook {
     fn send(&self, info: PushInfo) -> std::result::Result<(), SendError> {
         if info.kind == PushKind::Disconnection {
             self.dead.store(true, Ordering::SeqCst);
-            if let Some(core) = self.core.upgrade() {
-                core.down(self.id, core.gone());
+            if let Some(link) = self.link.upgrade() {
+                link.down(self.id, link.gone());
             }
         }
         Ok(())

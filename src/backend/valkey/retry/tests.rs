@@ -1,5 +1,8 @@
-use super::*;
+use std::time::Instant;
+
 use proptest::prelude::*;
+
+use super::queue::*;
 
 fn key(text: &str) -> Target {
     Target::Key(text.to_owned())

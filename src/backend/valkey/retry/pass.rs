@@ -11,20 +11,25 @@ use std::time::{Duration, Instant};
 
 use redis::Cmd;
 
-use super::core::{Core, Live};
-use super::remove::{glob, integer, scan_reply, unlink};
+use super::queue::RetryQueue;
+use crate::backend::stats::add;
+use crate::backend::valkey::connection::{Live, ValkeyLink};
+use crate::backend::valkey::remove::{glob, unlink};
+use crate::backend::valkey::reply::{integer, scan_reply};
 use crate::error::{Error, Result, RetryClass};
 
 /// Keys per SCAN step and per UNLINK: small enough not to hold the server up.
 const BATCH: usize = 1_000;
+/// Refused keys that are named one by one in the log, of those that come together.
+const NAMED: usize = 10;
 /// How long a pass waits for company before it begins.
 const GATHER: Duration = Duration::from_millis(1);
 
-/// The removals that wait for a pass, and the turn to make one.
+/// The removals that wait for a pass, and the right to make one.
 #[derive(Default)]
 pub(super) struct Passes {
     waiting: Mutex<Vec<Arc<Request>>>,
-    turn: tokio::sync::Mutex<()>,
+    queue: tokio::sync::Mutex<()>,
 }
 
 struct Request {
@@ -34,11 +39,11 @@ struct Request {
 
 /// What became of one prefix.
 #[derive(Clone, Debug)]
-pub(super) struct Swept {
+pub(in crate::backend::valkey) struct Swept {
     /// How many keys went.
-    pub(super) removed: Result<usize>,
+    pub(in crate::backend::valkey) removed: Result<usize>,
     /// Nothing more is owed but keys that wait on their own because the server refused them.
-    pub(super) over: bool,
+    pub(in crate::backend::valkey) over: bool,
 }
 
 impl Passes {
@@ -69,7 +74,9 @@ impl Drop for UnderWay<'_> {
 /// Removes every key that starts with one of `prefixes`. Keys written meanwhile may stay, as with any scan. An
 /// error of its own for what the server refuses, one for all when the link fails.
 pub(super) async fn remove_prefixes(
-    core: &Core,
+    passes: &Passes,
+    link: &ValkeyLink,
+    queue: &RetryQueue,
     live: &mut Live,
     prefixes: Vec<String>,
 ) -> Result<Vec<Swept>> {
@@ -77,20 +84,20 @@ pub(super) async fn remove_prefixes(
         prefixes,
         outcome: OnceLock::new(),
     });
-    let _waiting = Waiting(&core.passes, Arc::clone(&request));
-    core.passes.lock().push(Arc::clone(&request));
-    let _turn = core.passes.turn.lock().await;
+    let _waiting = Waiting(passes, Arc::clone(&request));
+    passes.lock().push(Arc::clone(&request));
+    let _my_pass = passes.queue.lock().await;
     if let Some(outcome) = request.outcome.get() {
         return outcome.clone();
     }
     tokio::time::sleep(GATHER).await;
-    let all = UnderWay(&core.passes, std::mem::take(&mut *core.passes.lock()));
-    let mut pass = Pass::new(core, &all.1);
+    let all = UnderWay(passes, std::mem::take(&mut *passes.lock()));
+    let mut pass = Pass::new(link, queue, &all.1);
     let scanned = pass.scan(live).await;
     for request in &all.1 {
         let outcome = match &scanned {
             // The server answers, and refuses to be looked through.
-            Err(error) if error.retry_class() == RetryClass::Never && !core.is_closed() => {
+            Err(error) if error.retry_class() == RetryClass::Never && !link.is_closed() => {
                 let refused = || Swept {
                     removed: Err(error.clone()),
                     over: false,
@@ -114,7 +121,8 @@ pub(super) async fn remove_prefixes(
 }
 
 struct Pass<'a> {
-    core: &'a Core,
+    link: &'a ValkeyLink,
+    queue: &'a RetryQueue,
     prefixes: HashMap<String, Tally>,
     lengths: BTreeSet<usize>,
     named: usize,
@@ -129,14 +137,15 @@ struct Tally {
 }
 
 impl<'a> Pass<'a> {
-    fn new(core: &'a Core, requests: &[Arc<Request>]) -> Self {
+    fn new(link: &'a ValkeyLink, queue: &'a RetryQueue, requests: &[Arc<Request>]) -> Self {
         let prefixes: HashMap<String, Tally> = requests
             .iter()
             .flat_map(|request| &request.prefixes)
             .map(|prefix| (prefix.clone(), Tally::default()))
             .collect();
         Self {
-            core,
+            link,
+            queue,
             lengths: prefixes.keys().map(String::len).collect(),
             prefixes,
             named: 0,
@@ -187,8 +196,8 @@ impl<'a> Pass<'a> {
         let pattern = glob(&self.common());
         let mut cursor = b"0".to_vec();
         loop {
-            if self.core.is_closed() {
-                return Err(self.core.closed_error());
+            if self.link.is_closed() {
+                return Err(self.link.closed_error());
             }
             let mut cmd = Cmd::new();
             cmd.arg("SCAN")
@@ -197,7 +206,7 @@ impl<'a> Pass<'a> {
                 .arg(&pattern)
                 .arg("COUNT")
                 .arg(BATCH);
-            let (next, mut keys) = scan_reply(self.core.send(live, &cmd).await?)?;
+            let (next, mut keys) = scan_reply(self.link.send(live, &cmd).await?)?;
             keys.retain(|key| self.of(key, |_| {}));
             for batch in keys.chunks(BATCH) {
                 self.unlink(live, batch).await?;
@@ -210,7 +219,7 @@ impl<'a> Pass<'a> {
     }
 
     async fn unlink(&mut self, live: &mut Live, keys: &[Vec<u8>]) -> Result<()> {
-        match self.core.send(live, &unlink(keys)).await {
+        match self.link.send(live, &unlink(keys)).await {
             // How many of several went under which prefix is not said; nearly always all of them did.
             Ok(reply) => {
                 let mut missing = keys.len().saturating_sub(integer(reply)?);
@@ -229,7 +238,7 @@ impl<'a> Pass<'a> {
         for key in keys {
             pipeline.add_command(unlink(std::slice::from_ref(key)));
         }
-        let replies = self.core.send_many(live, &pipeline).await?;
+        let replies = self.link.send_many(live, &pipeline).await?;
         for (key, reply) in keys.iter().zip(replies) {
             match reply {
                 Ok(reply) => {
@@ -245,14 +254,29 @@ impl<'a> Pass<'a> {
     /// A key whose removal is refused waits on its own, so that its prefix need not.
     fn refused(&mut self, key: &[u8], error: &Error) {
         let text = String::from_utf8_lossy(key).into_owned();
-        if !self.core.queue.owes(&text) {
+        if !self.queue.owes(&text) {
             self.named += 1;
-            self.core.refused(&text, error, self.named);
+            name_refused(self.link, &text, error, self.named);
         }
-        let full = !self.core.queue.push_refused(text, Instant::now());
+        let full = !self.queue.push_refused(text, Instant::now());
         self.of(key, |tally| {
             tally.refused.get_or_insert_with(|| error.clone());
             tally.full |= full;
         });
+    }
+}
+
+/// Counts and names a removal that the server refuses; `nth` of those that came together.
+pub(super) fn name_refused(link: &ValkeyLink, key: &str, error: &Error, nth: usize) {
+    add(&link.counters.retries_refused);
+    if nth <= NAMED {
+        tracing::error!(
+            server = %link.settings,
+            key,
+            %error,
+            "the server refuses a removal; this process reads the key as missing and tries again every second"
+        );
+    } else if nth == NAMED + 1 {
+        tracing::error!(server = %link.settings, "the server refuses more removals than are named here");
     }
 }
