@@ -10,13 +10,14 @@ pub use env::URL_VARIABLE;
 pub use setup::{CacheSetup, CacheSetupBuilder, RequiredSetup};
 
 use crate::backend::{
-    Backend, InMemoryBackend, InMemoryBackendBuilder, ValkeyBackend, ValkeySettings,
+    Backend, FallbackBackend, InMemoryBackend, InMemoryBackendBuilder, ValkeyBackend,
+    ValkeySettings,
 };
 use crate::error::Result;
 
-/// TTL and size of the shared in-memory fallback.
-const FALLBACK_TTL: Duration = Duration::from_secs(300);
-const FALLBACK_SIZE: usize = 10_000;
+/// TTL and size of the in-memory backend that everybody shares without a server.
+const MEMORY_TTL: Duration = Duration::from_secs(300);
+const MEMORY_SIZE: usize = 10_000;
 
 /// How long `close` carries out waiting invalidations.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
@@ -30,8 +31,8 @@ pub struct CacheService {
 
 #[derive(Debug, Default)]
 struct Inner {
-    valkey: Mutex<Option<Backend>>,
-    fallback: OnceLock<InMemoryBackend>,
+    server: Mutex<Option<Backend>>,
+    memory: OnceLock<InMemoryBackend>,
 }
 
 impl CacheService {
@@ -54,10 +55,11 @@ impl CacheService {
         Ok(service)
     }
 
-    /// Uses `memory` as the shared fallback. Only before the fallback was first asked for; `false` when
-    /// it is too late.
-    pub fn set_fallback(&self, memory: InMemoryBackend) -> bool {
-        self.inner.fallback.set(memory).is_ok()
+    /// Uses `memory` as the backend that everybody shares without a server. Only before that was first asked for; `false`
+    /// when it is too late.
+    #[doc(alias = "set_fallback")]
+    pub fn set_memory(&self, memory: InMemoryBackend) -> bool {
+        self.inner.memory.set(memory).is_ok()
     }
 
     /// Connects to `valkey://[user:password@]host[:port][/db]` (also `valkeys redis rediss unix`), tries a
@@ -79,12 +81,26 @@ impl CacheService {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn connect_with(&self, settings: ValkeySettings) -> Result<()> {
-        let shown = settings.to_string();
+        let server = settings.to_string();
+        self.open(settings).await?;
+        tracing::info!(%server, "connected to the cache server");
+        Ok(())
+    }
+
+    /// Connects and uses the server from now on. What that means is logged by the caller.
+    async fn open(&self, settings: ValkeySettings) -> Result<()> {
         let valkey = ValkeyBackend::connect(settings).await?;
-        tracing::info!(server = %shown, "connected to the cache server");
         if let Some(old) = self.replace(Some(Backend::Valkey(valkey))) {
             close(&old).await;
         }
+        Ok(())
+    }
+
+    /// Uses the server from the moment on when it is first reached, and memory until then.
+    fn open_later(&self, settings: ValkeySettings) -> Result<()> {
+        let valkey = ValkeyBackend::connect_in_background(settings)?;
+        let backend = FallbackBackend::new(self.memory().clone(), valkey);
+        self.replace(Some(Backend::Fallback(backend)));
         Ok(())
     }
 
@@ -117,7 +133,7 @@ impl CacheService {
     pub fn backend(&self) -> Backend {
         match &*self.lock() {
             Some(backend) => backend.clone(),
-            None => Backend::Memory(self.fallback().clone()),
+            None => Backend::Memory(self.memory().clone()),
         }
     }
 
@@ -126,22 +142,23 @@ impl CacheService {
     pub fn valkey(&self) -> Option<ValkeyBackend> {
         match &*self.lock() {
             Some(Backend::Valkey(valkey)) => Some(valkey.clone()),
-            Some(Backend::Fallback(fallback)) => Some(fallback.valkey().clone()),
+            Some(Backend::Fallback(backend)) => Some(backend.valkey().clone()),
             _ => None,
         }
     }
 
     /// The one in-memory backend that everybody shares without a server.
+    #[doc(alias = "fallback")]
     #[must_use]
-    pub fn fallback(&self) -> &InMemoryBackend {
+    pub fn memory(&self) -> &InMemoryBackend {
         self.inner
-            .fallback
-            .get_or_init(|| fallback(|memory| memory))
+            .memory
+            .get_or_init(|| shared_memory(|memory| memory))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Backend>> {
         self.inner
-            .valkey
+            .server
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -160,20 +177,22 @@ pub fn get_cache_backend(service: &CacheService) -> Backend {
 }
 
 /// The in-memory backend of a service that was given none.
-fn fallback(set: impl FnOnce(InMemoryBackendBuilder) -> InMemoryBackendBuilder) -> InMemoryBackend {
+fn shared_memory(
+    set: impl FnOnce(InMemoryBackendBuilder) -> InMemoryBackendBuilder,
+) -> InMemoryBackend {
     let memory = InMemoryBackend::builder()
-        .default_ttl(FALLBACK_TTL)
-        .max_size(FALLBACK_SIZE);
+        .default_ttl(MEMORY_TTL)
+        .max_size(MEMORY_SIZE);
     match set(memory).build() {
         Ok(memory) => memory,
-        Err(error) => unreachable!("{FALLBACK_SIZE} entries are a sound size: {error}"),
+        Err(error) => unreachable!("{MEMORY_SIZE} entries are a sound size: {error}"),
     }
 }
 
 async fn close(backend: &Backend) {
     match backend {
         Backend::Valkey(valkey) => valkey.close(CLOSE_DEADLINE).await,
-        Backend::Fallback(fallback) => fallback.valkey().close(CLOSE_DEADLINE).await,
+        Backend::Fallback(backend) => backend.valkey().close(CLOSE_DEADLINE).await,
         _ => {}
     }
 }

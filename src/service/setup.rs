@@ -3,8 +3,8 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use super::{CacheService, env, fallback};
-use crate::backend::{Backend, FallbackBackend, InMemoryBackend, ValkeyBackend, ValkeySettings};
+use super::{CacheService, env, shared_memory};
+use crate::backend::{Backend, InMemoryBackend, ValkeySettings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::managers::{CaseCache, EachOptions, ManagerOptions, Managers};
 use crate::time::Ticker;
@@ -45,7 +45,7 @@ impl CacheSetup {
     pub fn builder() -> CacheSetupBuilder {
         CacheSetupBuilder {
             address: Address::Env,
-            fallback: None,
+            memory: None,
             with_ticker: None,
             options: EachOptions::default(),
             leave_shared: false,
@@ -117,8 +117,8 @@ impl CacheSetup {
 #[must_use = "a setup is made by awaiting it"]
 pub struct CacheSetupBuilder {
     address: Address,
-    fallback: Option<InMemoryBackend>,
-    /// The default fallback with the clock that was asked for.
+    memory: Option<InMemoryBackend>,
+    /// The default one with the clock that was asked for.
     with_ticker: Option<InMemoryBackend>,
     options: EachOptions,
     leave_shared: bool,
@@ -152,15 +152,16 @@ impl CacheSetupBuilder {
 
     /// The in-memory backend to use without a server. Default: 300 s, 10,000 entries, and the managers' built-in TTLs
     /// give way to the 300 s.
-    pub fn fallback(mut self, memory: InMemoryBackend) -> Self {
-        self.fallback = Some(memory);
+    #[doc(alias = "fallback")]
+    pub fn memory(mut self, memory: InMemoryBackend) -> Self {
+        self.memory = Some(memory);
         self
     }
 
     /// The clock of the in-memory backend; tests inject a [`ManualTicker`](crate::time::ManualTicker). One that is handed
-    /// over by [`fallback`](Self::fallback) keeps its own; a server has its own clock in any case.
+    /// over by [`memory`](Self::memory) keeps its own; a server has its own clock in any case.
     pub fn ticker(mut self, ticker: impl Ticker) -> Self {
-        self.with_ticker = Some(fallback(|memory| memory.ticker(ticker)));
+        self.with_ticker = Some(shared_memory(|memory| memory.ticker(ticker)));
         self
     }
 
@@ -230,8 +231,8 @@ impl CacheSetupBuilder {
 
     async fn make(self) -> CacheSetup {
         let service = CacheService::new();
-        if let Some(memory) = self.fallback.or(self.with_ticker) {
-            service.set_fallback(memory);
+        if let Some(memory) = self.memory.or(self.with_ticker) {
+            service.set_memory(memory);
         }
         let options = self.options.sound();
         let settings = match self.address {
@@ -274,9 +275,8 @@ impl CacheSetupBuilder {
 /// Connects, or leaves the service in memory until the server is reached. Logs what it came to.
 async fn connect(service: &CacheService, settings: ValkeySettings) -> Option<Error> {
     let server = settings.to_string();
-    let error = match ValkeyBackend::connect(settings.clone()).await {
-        Ok(valkey) => {
-            service.replace(Some(Backend::Valkey(valkey)));
+    let error = match service.open(settings.clone()).await {
+        Ok(()) => {
             tracing::info!(backend = "valkey", %server, "cache backend chosen: the server answers");
             return None;
         }
@@ -287,10 +287,8 @@ async fn connect(service: &CacheService, settings: ValkeySettings) -> Option<Err
         tracing::error!(backend = "memory", %server, %error, "cache backend chosen: the server's settings cannot work");
         return Some(error);
     }
-    match ValkeyBackend::connect_in_background(settings) {
-        Ok(valkey) => {
-            let fallback = FallbackBackend::new(service.fallback().clone(), valkey);
-            service.replace(Some(Backend::Fallback(fallback)));
+    match service.open_later(settings) {
+        Ok(()) => {
             tracing::error!(
                 backend = "memory",
                 %server,

@@ -187,7 +187,7 @@ async fn t38_a_server_reached_late_takes_everyone_over_and_memory_is_dropped() {
     let settings: ValkeySettings = settings(&proxy.url("valkey")).connect_attempts(1);
     let setup = CacheSetup::builder()
         .settings(settings)
-        .fallback(memory.clone())
+        .memory(memory.clone())
         .await;
     let (b, early) = (setup.backend(), get_cache_backend(setup.service()));
     assert_eq!((b.name(), setup.is_connected()), ("memory", false));

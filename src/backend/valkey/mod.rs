@@ -168,7 +168,9 @@ impl ValkeyBackend {
         if self.core().link.is_closed() {
             return;
         }
-        self.core().retries.retry_later((Target::Key(wire_key), Condition::Always));
+        self.core()
+            .retries
+            .retry_later((Target::Key(wire_key), Condition::Always));
     }
 
     /// [`remove_later`](Self::remove_later) for a prefix.
@@ -176,7 +178,9 @@ impl ValkeyBackend {
         if self.core().link.is_closed() {
             return;
         }
-        self.core().retries.retry_later((Target::Prefix(wire_prefix), Condition::Always));
+        self.core()
+            .retries
+            .retry_later((Target::Prefix(wire_prefix), Condition::Always));
     }
 }
 

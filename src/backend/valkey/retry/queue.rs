@@ -302,7 +302,12 @@ impl RetryQueue {
     }
 
     /// What became of a job taken out. `true` if it is refused and was not before.
-    pub(in crate::backend::valkey) fn settle(&self, taken: &Taken, fate: Fate, now: Instant) -> bool {
+    pub(in crate::backend::valkey) fn settle(
+        &self,
+        taken: &Taken,
+        fate: Fate,
+        now: Instant,
+    ) -> bool {
         let mut inner = self.lock();
         let Some(entry) = inner.find(&taken.target) else {
             return false;
