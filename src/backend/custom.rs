@@ -11,9 +11,9 @@ use super::generation::{Generations, Ticket};
 use super::kept::Kept;
 use super::key::{KeyRef, KeySet, Reach};
 use super::stats::Counters;
+use super::striped::Striped;
 use super::value::{CacheValue, Json, Value};
 use crate::error::Result;
-use crate::sync::PerProcess;
 
 /// A key-value store with JSON values that the managers can work on.
 ///
@@ -188,8 +188,6 @@ impl<B: CacheBackend> DynBackend for B {
     }
 }
 
-const STRIPES: usize = 64;
-
 /// A user's backend with what the managers need beside it: leases and ordered updates. Clones share one backend.
 #[derive(Clone)]
 pub struct CustomBackend {
@@ -199,9 +197,8 @@ pub struct CustomBackend {
 struct Shared {
     inner: Box<dyn DynBackend>,
     generations: Generations,
-    /// Writers of one key take turns, so that compare-and-set is exact within the process. Striped: the
-    /// memory does not grow with the keys.
-    writers: PerProcess<[Mutex<()>; STRIPES]>,
+    /// One writer of a key at a time, so that compare-and-set is exact within the process.
+    write_locks: Striped<Mutex<()>, 64>,
     counters: Counters,
     kept: Kept,
 }
@@ -212,7 +209,7 @@ impl CustomBackend {
             shared: Arc::new(Shared {
                 inner: Box::new(inner),
                 generations: Generations::new(),
-                writers: PerProcess::new(|| std::array::from_fn(|_| Mutex::new(()))),
+                write_locks: Striped::new(),
                 counters: Counters::default(),
                 kept: Kept::default(),
             }),
@@ -231,14 +228,6 @@ impl CustomBackend {
         &self.shared.kept
     }
 
-    fn writer(&self, key: &str) -> &Mutex<()> {
-        // Any spread over the stripes does; the sum of the bytes keeps one key on one stripe.
-        let sum = key.bytes().fold(0_usize, |sum, b| {
-            sum.wrapping_mul(31).wrapping_add(b.into())
-        });
-        &self.shared.writers.get()[sum % STRIPES]
-    }
-
     pub(super) async fn get(&self, key: &str) -> Result<Option<Json>> {
         self.shared.inner.get(key).await
     }
@@ -252,7 +241,7 @@ impl CustomBackend {
     }
 
     pub(super) async fn set(&self, key: &str, value: Json, ttl: Option<Duration>) -> Result<()> {
-        let _turn = self.writer(key).lock().await;
+        let _lock = self.shared.write_locks.of(key).lock().await;
         let _change = self.shared.generations.change(key);
         self.shared.inner.set(key, value, ttl).await
     }
@@ -267,7 +256,7 @@ impl CustomBackend {
     }
 
     pub(super) async fn delete(&self, key: &str) -> Result<bool> {
-        let _turn = self.writer(key).lock().await;
+        let _lock = self.shared.write_locks.of(key).lock().await;
         let _change = self.shared.generations.change(key);
         self.shared.inner.delete(key).await
     }
@@ -331,7 +320,7 @@ impl CustomBackend {
         value: &Value,
         ttl: Option<Duration>,
     ) -> Result<bool> {
-        let _turn = self.writer(key).lock().await;
+        let _lock = self.shared.write_locks.of(key).lock().await;
         match self.shared.generations.claim(ticket) {
             Some(claim) => self.set_claimed(claim, key, value, ttl).await,
             None => Ok(false),
@@ -348,7 +337,7 @@ impl CustomBackend {
         let claims = generations.claim_all(entries.iter_mut().map(|(ticket, ..)| ticket.take()));
         let mut published = Vec::with_capacity(entries.len());
         for (claim, (_, key, value)) in claims.into_iter().zip(entries) {
-            let _turn = self.writer(&key).lock().await;
+            let _lock = self.shared.write_locks.of(key.as_str()).lock().await;
             published.push(match claim.filter(|claim| generations.is_current(claim)) {
                 Some(claim) => self.set_claimed(claim, &key, &value, ttl).await?,
                 None => false,
@@ -357,7 +346,7 @@ impl CustomBackend {
         Ok(published)
     }
 
-    /// Writes under a claim, in the key's turn, and takes the value back if the claim is void by then.
+    /// Writes under a claim, with the key's lock held, and takes the value back if the claim is void by then.
     async fn set_claimed(
         &self,
         claim: Ticket,
@@ -381,7 +370,7 @@ impl CustomBackend {
         value: Json,
         ttl: Option<Duration>,
     ) -> Result<bool> {
-        let _turn = self.writer(key).lock().await;
+        let _lock = self.shared.write_locks.of(key).lock().await;
         let _change = self.shared.generations.change(key);
         self.shared
             .inner

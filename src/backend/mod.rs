@@ -20,6 +20,7 @@ mod lease;
 mod memory;
 pub(crate) mod runtime;
 mod stats;
+pub(crate) mod striped;
 mod text;
 mod ttl;
 mod typed;

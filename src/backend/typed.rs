@@ -377,8 +377,8 @@ impl Backend {
     {
         let ttl = ttl.into();
         #[cfg(feature = "valkey")]
-        let _turn = match self.store() {
-            Store::Valkey(valkey) => Some(valkey.update_turn(key).await),
+        let _lock = match self.store() {
+            Store::Valkey(valkey) => Some(valkey.update_lock(key).await),
             _ => None,
         };
         for attempt in 0..MAX_UPDATE_ATTEMPTS {

@@ -1,6 +1,6 @@
 //! Settings of the in-memory backend.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{InMemoryBackend, Shared};
@@ -9,9 +9,9 @@ use crate::backend::generation::next_store_id;
 use crate::backend::kept::Kept;
 use crate::backend::key::Key;
 use crate::backend::stats::Counters;
+use crate::backend::striped::Striped;
 use crate::backend::value::Value;
 use crate::error::Result;
-use crate::sync::PerProcess;
 use crate::time::Ticker;
 
 /// Settings of an [`InMemoryBackend`] beyond [`InMemoryBackend::new`].
@@ -83,7 +83,7 @@ impl InMemoryBackendBuilder {
             shared: Arc::new(Shared {
                 id: next_store_id(),
                 cache: builder.build()?,
-                updates: PerProcess::new(|| std::array::from_fn(|_| Mutex::new(()))),
+                update_locks: Striped::new(),
                 counters: Counters::default(),
                 kept: Kept::default(),
                 max_value_bytes: self.max_value_bytes,

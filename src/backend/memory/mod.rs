@@ -13,19 +13,16 @@ use super::key::{
 };
 use super::lease::{Lease, Snapshot};
 use super::stats::{BackendStats, Counters};
+use super::striped::Striped;
 use super::ttl::{InMemory, Ttl};
 use super::value::json::wire::{self, MAX_VALUE_BYTES};
 use super::value::{CacheValue, Value};
 use crate::engine::Reached;
 use crate::error::{Error, Result};
-use crate::sync::PerProcess;
 use crate::{Stats, TtlCache};
 
 pub use builder::InMemoryBackendBuilder;
 pub(crate) use value_ref::AtHand;
-
-/// Lock stripes for read-merge-write; plain reads and writes never touch them.
-const STRIPES: usize = 64;
 
 /// Values of one process, with one bound and one eviction for all of them. Clones share the entries.
 ///
@@ -43,8 +40,8 @@ pub struct InMemoryBackend {
 pub(super) struct Shared {
     pub(super) id: u64,
     pub(super) cache: TtlCache<Key, Value>,
-    /// A child of `fork` has its own: the parent's may be locked for ever.
-    pub(super) updates: PerProcess<[Mutex<()>; STRIPES]>,
+    /// For read-merge-write; plain reads and writes never touch them.
+    pub(super) update_locks: Striped<Mutex<()>, 64>,
     pub(super) counters: Counters,
     pub(super) kept: Kept,
     pub(super) max_value_bytes: Option<usize>,
@@ -283,7 +280,7 @@ impl InMemoryBackend {
     }
 
     /// Publishes under the lease of a snapshot. A lease orders a leased write against plain writes; the
-    /// stripe orders leased writes among themselves, so that of two updates from one snapshot only one
+    /// lock orders leased writes among themselves, so that of two updates from one snapshot only one
     /// goes through.
     pub(super) fn commit(
         &self,
@@ -292,16 +289,9 @@ impl InMemoryBackend {
         value: Value,
         ttl: impl Into<Ttl>,
     ) -> Result<bool> {
-        let _turn = self.shared.updates.get()[Self::stripe(key)]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let lock = self.shared.update_locks.of(&key);
+        let _lock = lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.set_leased(lease, key, value, ttl)
-    }
-
-    fn stripe(key: KeyRef<'_>) -> usize {
-        // Guilds are snowflakes: the low 22 bits are a counter, the time stands above.
-        let guild = key.guild().unwrap_or_default();
-        ((guild ^ (guild >> 22)) as usize) % STRIPES
     }
 
     pub(super) fn check_size(&self, value: &Value) -> Result<()> {

@@ -10,6 +10,7 @@ use super::settings::ValkeySettings;
 use super::supervisor::Supervisor;
 use crate::backend::generation::Generations;
 use crate::backend::kept::Kept;
+use crate::backend::striped::Striped;
 use crate::error::Result;
 
 /// Everything that the clones of a backend share. The last one to go closes the connection.
@@ -20,7 +21,7 @@ pub(super) struct Core {
     pub(super) generations: Generations,
     pub(super) kept: Kept,
     /// One updater of a key at a time, so that many of them do not overtake one another on the server.
-    pub(super) update_locks: [tokio::sync::Mutex<()>; 64],
+    pub(super) update_locks: Striped<tokio::sync::Mutex<()>, 64>,
 }
 
 impl Core {
@@ -43,7 +44,7 @@ impl Core {
             supervisor,
             generations: Generations::new(),
             kept: Kept::default(),
-            update_locks: std::array::from_fn(|_| tokio::sync::Mutex::new(())),
+            update_locks: Striped::new(),
         })
     }
 }

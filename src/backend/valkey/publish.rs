@@ -182,11 +182,8 @@ impl ValkeyBackend {
     }
 
     /// One updater of a key at a time in this process, so that many of them do not overtake one another
-    /// on the server. Striped; correctness does not rest on it.
-    pub(in crate::backend) async fn update_turn(&self, key: KeyRef<'_>) -> MutexGuard<'_, ()> {
-        let guild = key.guild().unwrap_or_default();
-        let turns = &self.core().update_locks;
-        let stripe = (guild ^ (guild >> 22)) as usize % turns.len();
-        turns[stripe].lock().await
+    /// on the server. Correctness does not rest on it.
+    pub(in crate::backend) async fn update_lock(&self, key: KeyRef<'_>) -> MutexGuard<'_, ()> {
+        self.core().update_locks.of(&key).lock().await
     }
 }
