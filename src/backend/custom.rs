@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::generation::{Generations, Ticket};
+use super::generation::{GenerationTicket, Generations};
 use super::kept::Kept;
 use super::key::{KeyRef, KeySet, Reach};
-use super::stats::Counters;
+use super::stats::BackendCounters;
 use super::striped::Striped;
 use super::value::{CacheValue, Json, Value};
 use crate::error::Result;
@@ -191,26 +191,26 @@ impl<B: CacheBackend> DynBackend for B {
 /// A user's backend with what the managers need beside it: leases and ordered updates. Clones share one backend.
 #[derive(Clone)]
 pub struct CustomBackend {
-    shared: Arc<Shared>,
+    shared: Arc<CustomState>,
 }
 
-struct Shared {
+struct CustomState {
     inner: Box<dyn DynBackend>,
     generations: Generations,
     /// One writer of a key at a time, so that compare-and-set is exact within the process.
     write_locks: Striped<Mutex<()>, 64>,
-    counters: Counters,
+    counters: BackendCounters,
     kept: Kept,
 }
 
 impl CustomBackend {
     pub(super) fn new(inner: impl CacheBackend) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(CustomState {
                 inner: Box::new(inner),
                 generations: Generations::new(),
                 write_locks: Striped::new(),
-                counters: Counters::default(),
+                counters: BackendCounters::default(),
                 kept: Kept::default(),
             }),
         }
@@ -220,7 +220,7 @@ impl CustomBackend {
         self.shared.inner.name()
     }
 
-    pub(super) fn counters(&self) -> &Counters {
+    pub(super) fn counters(&self) -> &BackendCounters {
         &self.shared.counters
     }
 
@@ -304,18 +304,18 @@ impl CustomBackend {
         self.shared.generations.id()
     }
 
-    pub(super) fn ticket(&self, key: KeyRef<'_>) -> Ticket {
+    pub(super) fn ticket(&self, key: KeyRef<'_>) -> GenerationTicket {
         let text = key.to_string();
         self.shared.generations.ticket(text.as_str(), key.guild())
     }
 
-    pub(super) fn is_current(&self, ticket: &Ticket) -> bool {
+    pub(super) fn is_current(&self, ticket: &GenerationTicket) -> bool {
         self.shared.generations.is_current(ticket)
     }
 
     pub(super) async fn set_leased(
         &self,
-        ticket: Ticket,
+        ticket: GenerationTicket,
         key: &str,
         value: &Value,
         ttl: Option<Duration>,
@@ -330,7 +330,7 @@ impl CustomBackend {
     /// [`set_leased`](Self::set_leased) of several values.
     pub(super) async fn set_many_leased(
         &self,
-        mut entries: Vec<(Option<Ticket>, String, Value)>,
+        mut entries: Vec<(Option<GenerationTicket>, String, Value)>,
         ttl: Option<Duration>,
     ) -> Result<Vec<bool>> {
         let generations = &self.shared.generations;
@@ -349,7 +349,7 @@ impl CustomBackend {
     /// Writes under a claim, with the key's lock held, and takes the value back if the claim is void by then.
     async fn set_claimed(
         &self,
-        claim: Ticket,
+        claim: GenerationTicket,
         key: &str,
         value: &Value,
         ttl: Option<Duration>,

@@ -49,7 +49,7 @@ pub(crate) struct Generations {
 
 /// A lease on such a store.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct GenerationTicket {
     id: u64,
     lease: crate::Lease,
 }
@@ -77,8 +77,8 @@ impl Generations {
     }
 
     /// A ticket for `key` as of now; `guild`: whose key it is, if it is any guild's.
-    pub(crate) fn ticket<K: Hash + ?Sized>(&self, key: &K, guild: Option<u64>) -> Ticket {
-        Ticket {
+    pub(crate) fn ticket<K: Hash + ?Sized>(&self, key: &K, guild: Option<u64>) -> GenerationTicket {
+        GenerationTicket {
             id: self.id,
             lease: self.board.lease_in(self.hash(key), guild, || CLEARS),
         }
@@ -106,21 +106,21 @@ impl Generations {
     }
 
     /// Whether nothing has voided the ticket so far.
-    pub(crate) fn is_current(&self, ticket: &Ticket) -> bool {
+    pub(crate) fn is_current(&self, ticket: &GenerationTicket) -> bool {
         ticket.id == self.id && ticket.lease.is_valid(CLEARS)
     }
 
     /// Turns a current ticket into the right to write, voiding every other ticket on the key. It stays
     /// current until somebody else touches the key.
-    pub(crate) fn claim(&self, mut ticket: Ticket) -> Option<Ticket> {
+    pub(crate) fn claim(&self, mut ticket: GenerationTicket) -> Option<GenerationTicket> {
         (ticket.id == self.id && ticket.lease.claim_for_long()).then_some(ticket)
     }
 
     /// [`claim`](Self::claim) for the keys of one batch.
     pub(crate) fn claim_all(
         &self,
-        tickets: impl Iterator<Item = Option<Ticket>>,
-    ) -> Vec<Option<Ticket>> {
+        tickets: impl Iterator<Item = Option<GenerationTicket>>,
+    ) -> Vec<Option<GenerationTicket>> {
         tickets.map(|ticket| self.claim(ticket?)).collect()
     }
 }

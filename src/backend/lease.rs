@@ -1,55 +1,55 @@
 //! What a load or a partial update holds while it is under way.
 
-use super::generation::Ticket;
+use super::generation::GenerationTicket;
 use super::value::Value;
 
 /// Taken before a value is loaded; the value is published only if nothing set, invalidated or cleared
 /// the key since. A lease of one backend is void on every other.
 #[derive(Debug)]
 #[must_use = "a lease protects the load that follows it"]
-pub struct Lease(Held);
+pub struct Lease(LeaseForm);
 
 #[derive(Debug)]
-enum Held {
+enum LeaseForm {
     Memory { store: u64, lease: crate::Lease },
-    Ticket(Ticket),
+    Ticket(GenerationTicket),
 }
 
 impl Lease {
     pub(super) fn memory(store: u64, lease: crate::Lease) -> Self {
-        Self(Held::Memory { store, lease })
+        Self(LeaseForm::Memory { store, lease })
     }
 
-    pub(super) fn ticket(ticket: Ticket) -> Self {
-        Self(Held::Ticket(ticket))
+    pub(super) fn ticket(ticket: GenerationTicket) -> Self {
+        Self(LeaseForm::Ticket(ticket))
     }
 
     /// The engine's lease, if it was taken from the store of this number.
     pub(super) fn into_memory(self, of: u64) -> Option<crate::Lease> {
         match self.0 {
-            Held::Memory { store, lease } if store == of => Some(lease),
+            LeaseForm::Memory { store, lease } if store == of => Some(lease),
             _ => None,
         }
     }
 
     pub(super) fn as_memory(&self, of: u64) -> Option<&crate::Lease> {
         match &self.0 {
-            Held::Memory { store, lease } if *store == of => Some(lease),
+            LeaseForm::Memory { store, lease } if *store == of => Some(lease),
             _ => None,
         }
     }
 
-    pub(super) fn as_ticket(&self) -> Option<&Ticket> {
+    pub(super) fn as_ticket(&self) -> Option<&GenerationTicket> {
         match &self.0 {
-            Held::Ticket(ticket) => Some(ticket),
-            Held::Memory { .. } => None,
+            LeaseForm::Ticket(ticket) => Some(ticket),
+            LeaseForm::Memory { .. } => None,
         }
     }
 
-    pub(super) fn into_ticket(self) -> Option<Ticket> {
+    pub(super) fn into_ticket(self) -> Option<GenerationTicket> {
         match self.0 {
-            Held::Ticket(ticket) => Some(ticket),
-            Held::Memory { .. } => None,
+            LeaseForm::Ticket(ticket) => Some(ticket),
+            LeaseForm::Memory { .. } => None,
         }
     }
 }

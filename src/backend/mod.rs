@@ -42,7 +42,7 @@ pub use stats::BackendStats;
 pub use ttl::Ttl;
 pub use typed::Peek;
 #[cfg(feature = "valkey")]
-pub use until_connected::FallbackBackend;
+pub use until_connected::MemoryUntilConnected;
 #[cfg(feature = "valkey")]
 pub use valkey::{Undecodable, ValkeyBackend, ValkeySettings};
 pub(crate) use value::json::leading_string;
@@ -60,14 +60,14 @@ pub enum Backend {
     Valkey(ValkeyBackend),
     /// Memory until the configured Valkey server is first reached, then that server for good.
     #[cfg(feature = "valkey")]
-    Fallback(FallbackBackend),
+    UntilConnected(MemoryUntilConnected),
     /// A user's own store.
     Custom(CustomBackend),
 }
 
 /// The store that serves a call now.
 #[derive(Clone, Copy)]
-enum Store<'a> {
+enum ServingStore<'a> {
     Memory(&'a InMemoryBackend),
     #[cfg(feature = "valkey")]
     Valkey(&'a ValkeyBackend),
@@ -81,14 +81,14 @@ impl Backend {
     }
 
     #[inline(always)]
-    fn store(&self) -> Store<'_> {
+    fn store(&self) -> ServingStore<'_> {
         match self {
-            Self::Memory(memory) => Store::Memory(memory),
+            Self::Memory(memory) => ServingStore::Memory(memory),
             #[cfg(feature = "valkey")]
-            Self::Valkey(valkey) => Store::Valkey(valkey),
+            Self::Valkey(valkey) => ServingStore::Valkey(valkey),
             #[cfg(feature = "valkey")]
-            Self::Fallback(fallback) => fallback.store(),
-            Self::Custom(custom) => Store::Custom(custom),
+            Self::UntilConnected(both) => both.store(),
+            Self::Custom(custom) => ServingStore::Custom(custom),
         }
     }
 
@@ -105,7 +105,7 @@ impl Backend {
     #[inline(never)]
     fn memory_behind(&self) -> Option<&InMemoryBackend> {
         match self.store() {
-            Store::Memory(memory) => Some(memory),
+            ServingStore::Memory(memory) => Some(memory),
             _ => None,
         }
     }
@@ -114,30 +114,30 @@ impl Backend {
     #[must_use]
     pub fn name(&self) -> &str {
         match self.store() {
-            Store::Memory(memory) => CacheBackend::name(memory),
+            ServingStore::Memory(memory) => CacheBackend::name(memory),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => CacheBackend::name(valkey),
-            Store::Custom(custom) => custom.name(),
+            ServingStore::Valkey(valkey) => CacheBackend::name(valkey),
+            ServingStore::Custom(custom) => custom.name(),
         }
     }
 
     /// The number of the store that serves a call now; no two of this process have the same.
     pub(crate) fn store_number(&self) -> u64 {
         match self.store() {
-            Store::Memory(memory) => memory.store_number(),
+            ServingStore::Memory(memory) => memory.store_number(),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.store_number(),
-            Store::Custom(custom) => custom.store_number(),
+            ServingStore::Valkey(valkey) => valkey.store_number(),
+            ServingStore::Custom(custom) => custom.store_number(),
         }
     }
 
     /// What the managers keep once for each store, whoever asks: of the store that serves a call now.
     pub(crate) fn kept<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
         let kept = match self.store() {
-            Store::Memory(memory) => &memory.shared.kept,
+            ServingStore::Memory(memory) => &memory.shared.kept,
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.kept(),
-            Store::Custom(custom) => custom.kept(),
+            ServingStore::Valkey(valkey) => valkey.kept(),
+            ServingStore::Custom(custom) => custom.kept(),
         };
         kept.of(make)
     }
@@ -146,10 +146,10 @@ impl Backend {
     /// do so by themselves, whoever decodes a [`Snapshot`] does it here.
     pub fn count_undecodable(&self) {
         match self.store() {
-            Store::Memory(memory) => memory.counters().undecodable(),
+            ServingStore::Memory(memory) => memory.counters().undecodable(),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.count_undecodable(),
-            Store::Custom(custom) => custom.counters().undecodable(),
+            ServingStore::Valkey(valkey) => valkey.count_undecodable(),
+            ServingStore::Custom(custom) => custom.counters().undecodable(),
         }
     }
 
@@ -157,10 +157,10 @@ impl Backend {
     #[must_use]
     pub fn stats(&self) -> BackendStats {
         match self.store() {
-            Store::Memory(memory) => memory.stats(),
+            ServingStore::Memory(memory) => memory.stats(),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.stats(),
-            Store::Custom(custom) => custom.counters().snapshot(),
+            ServingStore::Valkey(valkey) => valkey.stats(),
+            ServingStore::Custom(custom) => custom.counters().snapshot(),
         }
     }
 
@@ -169,16 +169,16 @@ impl Backend {
     #[inline(always)]
     fn shadow_key(&self, _key: impl FnOnce() -> String) {
         #[cfg(feature = "valkey")]
-        if let Self::Fallback(fallback) = self {
-            fallback.shadow_key(_key);
+        if let Self::UntilConnected(both) = self {
+            both.shadow_key(_key);
         }
     }
 
     #[inline(always)]
     fn shadow_prefix(&self, _prefix: impl FnOnce() -> String) {
         #[cfg(feature = "valkey")]
-        if let Self::Fallback(fallback) = self {
-            fallback.shadow_prefix(_prefix);
+        if let Self::UntilConnected(both) = self {
+            both.shadow_prefix(_prefix);
         }
     }
 }
@@ -190,8 +190,8 @@ impl<B: CacheBackend> From<B> for Backend {
 }
 
 #[cfg(feature = "valkey")]
-impl From<FallbackBackend> for Backend {
-    fn from(backend: FallbackBackend) -> Self {
-        Self::Fallback(backend)
+impl From<MemoryUntilConnected> for Backend {
+    fn from(backend: MemoryUntilConnected) -> Self {
+        Self::UntilConnected(backend)
     }
 }

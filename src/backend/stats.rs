@@ -31,7 +31,7 @@ pub struct BackendStats {
 
 /// The live counters. Relaxed throughout: each is a sum of its own, read for reports only.
 #[derive(Debug, Default)]
-pub(crate) struct Counters {
+pub(crate) struct BackendCounters {
     undecodable: AtomicU64,
     pub(crate) reconnects: AtomicU64,
     pub(crate) timeouts: AtomicU64,
@@ -42,7 +42,7 @@ pub(crate) struct Counters {
     pub(crate) retries_lost: AtomicU64,
 }
 
-impl Counters {
+impl BackendCounters {
     pub(crate) fn undecodable(&self) {
         add(&self.undecodable);
     }

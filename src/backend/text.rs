@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::key::{WIRE_PREFIX, text as key_text};
 use super::value::Json;
 use super::value::json::wire::check_depth;
-use super::{Backend, CacheBackend, Store};
+use super::{Backend, CacheBackend, ServingStore};
 use crate::error::Result;
 
 impl Backend {
@@ -17,10 +17,10 @@ impl Backend {
     /// the like, `InvalidKey` when the key is too long.
     pub async fn get(&self, key: &str) -> Result<Option<Json>> {
         match self.store() {
-            Store::Memory(memory) => CacheBackend::get(memory, key).await,
+            ServingStore::Memory(memory) => CacheBackend::get(memory, key).await,
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => CacheBackend::get(valkey, key).await,
-            Store::Custom(custom) => custom.get(custom_key(key)?).await,
+            ServingStore::Valkey(valkey) => CacheBackend::get(valkey, key).await,
+            ServingStore::Custom(custom) => custom.get(custom_key(key)?).await,
         }
     }
 
@@ -40,10 +40,10 @@ impl Backend {
         let value = value.into();
         self.shadow_key(|| wire(key));
         match self.store() {
-            Store::Memory(memory) => CacheBackend::set(memory, key, value, ttl).await,
+            ServingStore::Memory(memory) => CacheBackend::set(memory, key, value, ttl).await,
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => CacheBackend::set(valkey, key, value, ttl).await,
-            Store::Custom(custom) => {
+            ServingStore::Valkey(valkey) => CacheBackend::set(valkey, key, value, ttl).await,
+            ServingStore::Custom(custom) => {
                 check_depth(&value)?;
                 custom.set(custom_key(key)?, value, ttl).await
             }
@@ -58,10 +58,10 @@ impl Backend {
     pub async fn delete(&self, key: &str) -> Result<bool> {
         self.shadow_key(|| wire(key));
         match self.store() {
-            Store::Memory(memory) => CacheBackend::delete(memory, key).await,
+            ServingStore::Memory(memory) => CacheBackend::delete(memory, key).await,
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => CacheBackend::delete(valkey, key).await,
-            Store::Custom(custom) => custom.delete(custom_key(key)?).await,
+            ServingStore::Valkey(valkey) => CacheBackend::delete(valkey, key).await,
+            ServingStore::Custom(custom) => custom.delete(custom_key(key)?).await,
         }
     }
 
@@ -71,10 +71,10 @@ impl Backend {
     /// As [`get`](Self::get).
     pub async fn exists(&self, key: &str) -> Result<bool> {
         match self.store() {
-            Store::Memory(memory) => CacheBackend::exists(memory, key).await,
+            ServingStore::Memory(memory) => CacheBackend::exists(memory, key).await,
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => CacheBackend::exists(valkey, key).await,
-            Store::Custom(custom) => custom.exists(custom_key(key)?).await,
+            ServingStore::Valkey(valkey) => CacheBackend::exists(valkey, key).await,
+            ServingStore::Custom(custom) => custom.exists(custom_key(key)?).await,
         }
     }
 
@@ -85,10 +85,10 @@ impl Backend {
     pub async fn get_many<K: AsRef<str> + Sync>(&self, keys: &[K]) -> Result<Vec<Option<Json>>> {
         let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
         match self.store() {
-            Store::Memory(memory) => CacheBackend::get_many(memory, &keys).await,
+            ServingStore::Memory(memory) => CacheBackend::get_many(memory, &keys).await,
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => CacheBackend::get_many(valkey, &keys).await,
-            Store::Custom(custom) => {
+            ServingStore::Valkey(valkey) => CacheBackend::get_many(valkey, &keys).await,
+            ServingStore::Custom(custom) => {
                 let keys = keys
                     .into_iter()
                     .map(custom_key)
@@ -115,10 +115,10 @@ impl Backend {
             self.shadow_key(|| wire(key));
         }
         match self.store() {
-            Store::Memory(memory) => CacheBackend::set_many(memory, &entries).await,
+            ServingStore::Memory(memory) => CacheBackend::set_many(memory, &entries).await,
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => CacheBackend::set_many(valkey, &entries).await,
-            Store::Custom(custom) => {
+            ServingStore::Valkey(valkey) => CacheBackend::set_many(valkey, &entries).await,
+            ServingStore::Custom(custom) => {
                 let entries = entries
                     .into_iter()
                     .map(|(key, value, ttl)| {
@@ -138,10 +138,10 @@ impl Backend {
     pub async fn delete_prefix(&self, prefix: &str) -> Result<usize> {
         self.shadow_prefix(|| wire(prefix));
         match self.store() {
-            Store::Memory(memory) => CacheBackend::delete_prefix(memory, prefix).await,
+            ServingStore::Memory(memory) => CacheBackend::delete_prefix(memory, prefix).await,
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => CacheBackend::delete_prefix(valkey, prefix).await,
-            Store::Custom(custom) => custom.delete_prefix(custom_key(prefix)?, None).await,
+            ServingStore::Valkey(valkey) => CacheBackend::delete_prefix(valkey, prefix).await,
+            ServingStore::Custom(custom) => custom.delete_prefix(custom_key(prefix)?, None).await,
         }
     }
 }

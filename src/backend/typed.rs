@@ -4,7 +4,7 @@ use super::key::{KeyRef, KeySet, Reach, WIRE_PREFIX};
 use super::lease::{Base, Lease, Snapshot};
 use super::ttl::Ttl;
 use super::value::{CacheValue, Json, Value};
-use super::{AtHand, Backend, Store};
+use super::{AtHand, Backend, ServingStore};
 use crate::error::{Error, Result};
 
 /// The answer of a look-up that may not wait.
@@ -71,10 +71,10 @@ impl Backend {
     /// As [`Backend::get`].
     pub async fn get_as<T: CacheValue>(&self, key: KeyRef<'_>) -> Result<Option<T>> {
         match self.store() {
-            Store::Memory(memory) => Ok(memory.read(key, T::clone)),
+            ServingStore::Memory(memory) => Ok(memory.read(key, T::clone)),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.get_as(key).await,
-            Store::Custom(custom) => custom.get_as(key).await,
+            ServingStore::Valkey(valkey) => valkey.get_as(key).await,
+            ServingStore::Custom(custom) => custom.get_as(key).await,
         }
     }
 
@@ -84,12 +84,12 @@ impl Backend {
     /// As [`Backend::get_many`].
     pub async fn get_many_as<T: CacheValue>(&self, keys: &[KeyRef<'_>]) -> Result<Vec<Option<T>>> {
         match self.store() {
-            Store::Memory(memory) => {
+            ServingStore::Memory(memory) => {
                 Ok(keys.iter().map(|key| memory.read(*key, T::clone)).collect())
             }
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.get_many_as(keys).await,
-            Store::Custom(custom) => custom.get_many_as(keys).await,
+            ServingStore::Valkey(valkey) => valkey.get_many_as(keys).await,
+            ServingStore::Custom(custom) => custom.get_many_as(keys).await,
         }
     }
 
@@ -119,10 +119,10 @@ impl Backend {
         let ttl = ttl.into();
         self.shadow_key(|| key.to_wire());
         match self.store() {
-            Store::Memory(memory) => memory.set_value(key, value, ttl),
+            ServingStore::Memory(memory) => memory.set_value(key, value, ttl),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.put(key, &value, ttl.time()).await,
-            Store::Custom(custom) => {
+            ServingStore::Valkey(valkey) => valkey.put(key, &value, ttl.time()).await,
+            ServingStore::Custom(custom) => {
                 let json = value.to_json();
                 custom.set(&key.to_string(), json, ttl.time()).await
             }
@@ -143,12 +143,12 @@ impl Backend {
             self.shadow_key(|| key.to_wire());
         }
         match self.store() {
-            Store::Memory(memory) => entries
+            ServingStore::Memory(memory) => entries
                 .into_iter()
                 .try_for_each(|(key, value)| memory.set_value(key, value, ttl)),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.put_many(&entries, ttl.time()).await,
-            Store::Custom(custom) => {
+            ServingStore::Valkey(valkey) => valkey.put_many(&entries, ttl.time()).await,
+            ServingStore::Custom(custom) => {
                 let texts: Vec<(String, Json)> = entries
                     .iter()
                     .map(|(key, value)| (key.to_string(), value.to_json()))
@@ -169,10 +169,10 @@ impl Backend {
     pub async fn remove(&self, key: KeyRef<'_>) -> Result<bool> {
         self.shadow_key(|| key.to_wire());
         match self.store() {
-            Store::Memory(memory) => Ok(memory.remove(key)),
+            ServingStore::Memory(memory) => Ok(memory.remove(key)),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.remove(key).await,
-            Store::Custom(custom) => custom.delete(&key.to_string()).await,
+            ServingStore::Valkey(valkey) => valkey.remove(key).await,
+            ServingStore::Custom(custom) => custom.delete(&key.to_string()).await,
         }
     }
 
@@ -187,10 +187,10 @@ impl Backend {
             Reach::Prefix(prefix) => self.shadow_prefix(|| format!("{WIRE_PREFIX}{prefix}")),
         }
         match self.store() {
-            Store::Memory(memory) => Ok(memory.remove_set(set)),
+            ServingStore::Memory(memory) => Ok(memory.remove_set(set)),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.remove_set(set).await,
-            Store::Custom(custom) => custom.delete_set(set).await,
+            ServingStore::Valkey(valkey) => valkey.remove_set(set).await,
+            ServingStore::Custom(custom) => custom.delete_set(set).await,
         }
     }
 
@@ -203,7 +203,7 @@ impl Backend {
         sets: &[KeySet<'_>],
     ) -> Result<usize> {
         #[cfg(feature = "valkey")]
-        if let Store::Valkey(valkey) = self.store() {
+        if let ServingStore::Valkey(valkey) = self.store() {
             return valkey.remove_together(keys, sets).await;
         }
         let (mut removed, mut first_error) = (0, None);
@@ -225,10 +225,10 @@ impl Backend {
     /// A lease on `key`, to be taken before its value is loaded.
     pub fn lease(&self, key: KeyRef<'_>) -> Lease {
         match self.store() {
-            Store::Memory(memory) => memory.lease(key),
+            ServingStore::Memory(memory) => memory.lease(key),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.lease(key),
-            Store::Custom(custom) => Lease::ticket(custom.ticket(key)),
+            ServingStore::Valkey(valkey) => valkey.lease(key),
+            ServingStore::Custom(custom) => Lease::ticket(custom.ticket(key)),
         }
     }
 
@@ -236,12 +236,12 @@ impl Backend {
     /// [`put_leased`](Self::put_leased) decides. A lease of another backend is void.
     pub fn lease_is_valid(&self, lease: &Lease) -> bool {
         match self.store() {
-            Store::Memory(memory) => memory.lease_is_valid(lease),
+            ServingStore::Memory(memory) => memory.lease_is_valid(lease),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => lease
+            ServingStore::Valkey(valkey) => lease
                 .as_ticket()
                 .is_some_and(|ticket| valkey.is_current(ticket)),
-            Store::Custom(custom) => lease
+            ServingStore::Custom(custom) => lease
                 .as_ticket()
                 .is_some_and(|ticket| custom.is_current(ticket)),
         }
@@ -267,10 +267,10 @@ impl Backend {
         let ttl = ttl.into();
         self.shadow_key(|| key.to_wire());
         match self.store() {
-            Store::Memory(memory) => memory.set_leased(lease, key, value, ttl),
+            ServingStore::Memory(memory) => memory.set_leased(lease, key, value, ttl),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.put_leased(lease, key, &value, ttl.time()).await,
-            Store::Custom(custom) => match lease.into_ticket() {
+            ServingStore::Valkey(valkey) => valkey.put_leased(lease, key, &value, ttl.time()).await,
+            ServingStore::Custom(custom) => match lease.into_ticket() {
                 Some(ticket) => {
                     custom
                         .set_leased(ticket, &key.to_string(), &value, ttl.time())
@@ -293,10 +293,10 @@ impl Backend {
     ) -> Result<Vec<bool>> {
         let ttl = ttl.into();
         #[cfg(feature = "valkey")]
-        if let Store::Valkey(valkey) = self.store() {
+        if let ServingStore::Valkey(valkey) = self.store() {
             return valkey.put_many_leased(entries, ttl.time()).await;
         }
-        if let Store::Custom(custom) = self.store() {
+        if let ServingStore::Custom(custom) = self.store() {
             let entries = entries
                 .into_iter()
                 .map(|(lease, key, value)| (lease.into_ticket(), key.to_string(), value))
@@ -316,10 +316,10 @@ impl Backend {
     /// As [`Backend::get`].
     pub async fn snapshot(&self, key: KeyRef<'_>) -> Result<Snapshot> {
         match self.store() {
-            Store::Memory(memory) => Ok(memory.snapshot(key)),
+            ServingStore::Memory(memory) => Ok(memory.snapshot(key)),
             #[cfg(feature = "valkey")]
-            Store::Valkey(valkey) => valkey.snapshot(key).await,
-            Store::Custom(custom) => {
+            ServingStore::Valkey(valkey) => valkey.snapshot(key).await,
+            ServingStore::Custom(custom) => {
                 let found = custom.get(&key.to_string()).await?;
                 Ok(Snapshot::custom(found.map(Value::from_json)))
             }
@@ -343,14 +343,16 @@ impl Backend {
         self.shadow_key(|| key.to_wire());
         let (old, base) = snapshot.into_parts();
         match (self.store(), base) {
-            (Store::Memory(memory), Base::Memory(lease)) => memory.commit(key, lease, value, ttl),
+            (ServingStore::Memory(memory), Base::Memory(lease)) => {
+                memory.commit(key, lease, value, ttl)
+            }
             #[cfg(feature = "valkey")]
-            (Store::Valkey(valkey), Base::Text { store, text }) => {
+            (ServingStore::Valkey(valkey), Base::Text { store, text }) => {
                 valkey
                     .commit(key, store, text.as_deref(), &value, ttl.time())
                     .await
             }
-            (Store::Custom(custom), Base::Custom) => {
+            (ServingStore::Custom(custom), Base::Custom) => {
                 let old = old.map(|old| old.to_json());
                 custom
                     .compare_and_set(&key.to_string(), old.as_ref(), value.to_json(), ttl.time())
@@ -378,7 +380,7 @@ impl Backend {
         let ttl = ttl.into();
         #[cfg(feature = "valkey")]
         let _lock = match self.store() {
-            Store::Valkey(valkey) => Some(valkey.update_lock(key).await),
+            ServingStore::Valkey(valkey) => Some(valkey.update_lock(key).await),
             _ => None,
         };
         for attempt in 0..MAX_UPDATE_ATTEMPTS {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Store;
+use super::ServingStore;
 use super::memory::InMemoryBackend;
 use super::valkey::ValkeyBackend;
 
@@ -14,13 +14,14 @@ use super::valkey::ValkeyBackend;
 /// Whatever was written or removed in memory meanwhile is removed from the server before anybody reads
 /// from it through this backend, as far as the retry queue had room.
 #[derive(Clone, Debug)]
-pub struct FallbackBackend {
+#[doc(alias = "FallbackBackend")]
+pub struct MemoryUntilConnected {
     memory: InMemoryBackend,
     valkey: ValkeyBackend,
     moved: Arc<AtomicBool>,
 }
 
-impl FallbackBackend {
+impl MemoryUntilConnected {
     /// Uses `memory` until `valkey`, which connects in the background, stands for the first time.
     #[must_use]
     pub fn new(memory: InMemoryBackend, valkey: ValkeyBackend) -> Self {
@@ -31,7 +32,7 @@ impl FallbackBackend {
             flag.store(true, Ordering::Release);
             entries.clear();
             tracing::info!(
-                "the cache server is reached: every cache moved over, the memory fallback was emptied"
+                "the cache server is reached: every cache moved over, what memory held is dropped"
             );
         });
         Self {
@@ -54,11 +55,11 @@ impl FallbackBackend {
     }
 
     #[inline]
-    pub(super) fn store(&self) -> Store<'_> {
+    pub(super) fn store(&self) -> ServingStore<'_> {
         if self.has_moved() {
-            Store::Valkey(&self.valkey)
+            ServingStore::Valkey(&self.valkey)
         } else {
-            Store::Memory(&self.memory)
+            ServingStore::Memory(&self.memory)
         }
     }
 

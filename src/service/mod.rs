@@ -10,7 +10,7 @@ pub use env::URL_VARIABLE;
 pub use setup::{CacheSetup, CacheSetupBuilder, RequiredSetup};
 
 use crate::backend::{
-    Backend, FallbackBackend, InMemoryBackend, InMemoryBackendBuilder, ValkeyBackend,
+    Backend, InMemoryBackend, InMemoryBackendBuilder, MemoryUntilConnected, ValkeyBackend,
     ValkeySettings,
 };
 use crate::error::Result;
@@ -26,11 +26,11 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 /// one service.
 #[derive(Clone, Debug, Default)]
 pub struct CacheService {
-    inner: Arc<Inner>,
+    inner: Arc<ServiceState>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct ServiceState {
     server: Mutex<Option<Backend>>,
     memory: OnceLock<InMemoryBackend>,
 }
@@ -99,8 +99,8 @@ impl CacheService {
     /// Uses the server from the moment on when it is first reached, and memory until then.
     fn open_later(&self, settings: ValkeySettings) -> Result<()> {
         let valkey = ValkeyBackend::connect_in_background(settings)?;
-        let backend = FallbackBackend::new(self.memory().clone(), valkey);
-        self.replace(Some(Backend::Fallback(backend)));
+        let backend = MemoryUntilConnected::new(self.memory().clone(), valkey);
+        self.replace(Some(Backend::UntilConnected(backend)));
         Ok(())
     }
 
@@ -142,7 +142,7 @@ impl CacheService {
     pub fn valkey(&self) -> Option<ValkeyBackend> {
         match &*self.lock() {
             Some(Backend::Valkey(valkey)) => Some(valkey.clone()),
-            Some(Backend::Fallback(backend)) => Some(backend.valkey().clone()),
+            Some(Backend::UntilConnected(backend)) => Some(backend.valkey().clone()),
             _ => None,
         }
     }
@@ -192,7 +192,7 @@ fn shared_memory(
 async fn close(backend: &Backend) {
     match backend {
         Backend::Valkey(valkey) => valkey.close(CLOSE_DEADLINE).await,
-        Backend::Fallback(backend) => backend.valkey().close(CLOSE_DEADLINE).await,
+        Backend::UntilConnected(backend) => backend.valkey().close(CLOSE_DEADLINE).await,
         _ => {}
     }
 }

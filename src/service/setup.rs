@@ -44,7 +44,7 @@ impl CacheSetup {
     /// All settings; the address from the [environment](Self::from_env) unless one is given.
     pub fn builder() -> CacheSetupBuilder {
         CacheSetupBuilder {
-            address: Address::Env,
+            address: ServerSource::Env,
             memory: None,
             with_ticker: None,
             options: EachOptions::default(),
@@ -116,7 +116,7 @@ impl CacheSetup {
 #[derive(Debug)]
 #[must_use = "a setup is made by awaiting it"]
 pub struct CacheSetupBuilder {
-    address: Address,
+    address: ServerSource,
     memory: Option<InMemoryBackend>,
     /// The default one with the clock that was asked for.
     with_ticker: Option<InMemoryBackend>,
@@ -125,7 +125,7 @@ pub struct CacheSetupBuilder {
 }
 
 #[derive(Debug)]
-enum Address {
+enum ServerSource {
     Env,
     Settings(Result<Box<ValkeySettings>>),
     Memory,
@@ -134,19 +134,19 @@ enum Address {
 impl CacheSetupBuilder {
     /// This server instead of that of the environment.
     pub fn url(mut self, url: &str) -> Self {
-        self.address = Address::Settings(ValkeySettings::from_url(url).map(Box::new));
+        self.address = ServerSource::Settings(ValkeySettings::from_url(url).map(Box::new));
         self
     }
 
     /// This server with these settings instead of that of the environment.
     pub fn settings(mut self, settings: ValkeySettings) -> Self {
-        self.address = Address::Settings(Ok(Box::new(settings)));
+        self.address = ServerSource::Settings(Ok(Box::new(settings)));
         self
     }
 
     /// No server, whatever the environment says.
     pub fn memory_only(mut self) -> Self {
-        self.address = Address::Memory;
+        self.address = ServerSource::Memory;
         self
     }
 
@@ -236,9 +236,9 @@ impl CacheSetupBuilder {
         }
         let options = self.options.sound();
         let settings = match self.address {
-            Address::Settings(settings) => settings.map(|settings| Some(*settings)),
-            Address::Memory => Ok(None),
-            Address::Env => env::settings(),
+            ServerSource::Settings(settings) => settings.map(|settings| Some(*settings)),
+            ServerSource::Memory => Ok(None),
+            ServerSource::Env => env::settings(),
         };
         let problem = match settings {
             Ok(Some(settings)) => connect(&service, settings).await,

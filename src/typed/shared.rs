@@ -111,7 +111,7 @@ pub(crate) fn is_local(backend: &Backend) -> bool {
     match backend {
         Backend::Memory(_) => true,
         #[cfg(feature = "valkey")]
-        Backend::Fallback(fallback) => !fallback.has_moved(),
+        Backend::UntilConnected(fallback) => !fallback.has_moved(),
         _ => false,
     }
 }

@@ -191,7 +191,7 @@ async fn t38_a_server_reached_late_takes_everyone_over_and_memory_is_dropped() {
         .await;
     let (b, early) = (setup.backend(), get_cache_backend(setup.service()));
     assert_eq!((b.name(), setup.is_connected()), ("memory", false));
-    assert!(matches!(b, Backend::Fallback(_)));
+    assert!(matches!(b, Backend::UntilConnected(_)));
     b.set("k", "local", None).await.unwrap();
     b.remove(KeyRef::JailStatus { guild: 1, user: 2 })
         .await

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::parts::{Family, Head, Kind, OtherKey, Roles, TailRef, WIRE_PREFIX, write_tuple};
+use super::parts::{Family, Head, KeyKind, OtherKey, Roles, TailRef, WIRE_PREFIX, write_tuple};
 
 /// A borrowed key: made on the stack for a look-up, without allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,18 +116,20 @@ impl<'a> KeyRef<'a> {
     #[inline(always)]
     pub(in crate::backend) fn head(&self) -> Head {
         let (kind, guild, user) = match *self {
-            Self::GuildConfig { guild } => (Kind::GuildConfig, guild, 0),
-            Self::JailStatus { guild, user } => (Kind::JailStatus, guild, user),
-            Self::Prefix { guild } => (Kind::Prefix, guild, 0),
-            Self::PermissionRanks { guild } => (Kind::PermissionRanks, guild, 0),
-            Self::PermissionAssignments { guild } => (Kind::PermissionAssignments, guild, 0),
-            Self::UserPermissionRank { guild, user, .. } => (Kind::UserPermissionRank, guild, user),
-            Self::CommandPermission { guild, .. } => (Kind::CommandPermission, guild, 0),
-            Self::CommandPermissionFallback { guild, .. } => {
-                (Kind::CommandPermissionFallback, guild, 0)
+            Self::GuildConfig { guild } => (KeyKind::GuildConfig, guild, 0),
+            Self::JailStatus { guild, user } => (KeyKind::JailStatus, guild, user),
+            Self::Prefix { guild } => (KeyKind::Prefix, guild, 0),
+            Self::PermissionRanks { guild } => (KeyKind::PermissionRanks, guild, 0),
+            Self::PermissionAssignments { guild } => (KeyKind::PermissionAssignments, guild, 0),
+            Self::UserPermissionRank { guild, user, .. } => {
+                (KeyKind::UserPermissionRank, guild, user)
             }
-            Self::CaseByNumber { guild, number } => (Kind::CaseByNumber, guild, number),
-            Self::Other(_) => (Kind::Other, 0, 0),
+            Self::CommandPermission { guild, .. } => (KeyKind::CommandPermission, guild, 0),
+            Self::CommandPermissionFallback { guild, .. } => {
+                (KeyKind::CommandPermissionFallback, guild, 0)
+            }
+            Self::CaseByNumber { guild, number } => (KeyKind::CaseByNumber, guild, number),
+            Self::Other(_) => (KeyKind::Other, 0, 0),
         };
         Head { guild, user, kind }
     }

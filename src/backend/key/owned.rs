@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use papaya::Equivalent;
 
 use super::borrowed::KeyRef;
-use super::parts::{Family, Head, Kind, OtherKey, Roles, Tail, TailRef};
+use super::parts::{Family, Head, KeyKind, OtherKey, Roles, Tail, TailRef};
 
 /// An owned key, as an in-memory entry keeps it. 48 bytes; cloning allocates nothing.
 #[derive(Clone)]
@@ -32,12 +32,12 @@ impl Key {
             _ => "",
         };
         match kind {
-            Kind::GuildConfig => KeyRef::GuildConfig { guild },
-            Kind::JailStatus => KeyRef::JailStatus { guild, user },
-            Kind::Prefix => KeyRef::Prefix { guild },
-            Kind::PermissionRanks => KeyRef::PermissionRanks { guild },
-            Kind::PermissionAssignments => KeyRef::PermissionAssignments { guild },
-            Kind::UserPermissionRank => KeyRef::UserPermissionRank {
+            KeyKind::GuildConfig => KeyRef::GuildConfig { guild },
+            KeyKind::JailStatus => KeyRef::JailStatus { guild, user },
+            KeyKind::Prefix => KeyRef::Prefix { guild },
+            KeyKind::PermissionRanks => KeyRef::PermissionRanks { guild },
+            KeyKind::PermissionAssignments => KeyRef::PermissionAssignments { guild },
+            KeyKind::UserPermissionRank => KeyRef::UserPermissionRank {
                 guild,
                 user,
                 roles: match &self.tail {
@@ -45,19 +45,19 @@ impl Key {
                     _ => Roles::of(&[]),
                 },
             },
-            Kind::CommandPermission => KeyRef::CommandPermission {
+            KeyKind::CommandPermission => KeyRef::CommandPermission {
                 guild,
                 command: text,
             },
-            Kind::CommandPermissionFallback => KeyRef::CommandPermissionFallback {
+            KeyKind::CommandPermissionFallback => KeyRef::CommandPermissionFallback {
                 guild,
                 command: text,
             },
-            Kind::CaseByNumber => KeyRef::CaseByNumber {
+            KeyKind::CaseByNumber => KeyRef::CaseByNumber {
                 guild,
                 number: user,
             },
-            Kind::Other => KeyRef::Other(OtherKey::of(text)),
+            KeyKind::Other => KeyRef::Other(OtherKey::of(text)),
         }
     }
 

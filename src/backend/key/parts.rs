@@ -126,14 +126,14 @@ impl<'a> OtherKey<'a> {
 pub(crate) struct Head {
     pub(super) guild: u64,
     pub(super) user: u64,
-    pub(super) kind: Kind,
+    pub(super) kind: KeyKind,
 }
 
 /// [`Family`], and "none of them". A whole word: a byte that is written and then read with its padding would stall
 /// the look-up.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
-pub(super) enum Kind {
+pub(super) enum KeyKind {
     GuildConfig = 1,
     JailStatus,
     Prefix,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{InMemoryBackend, Shared};
+use super::{InMemoryBackend, MemoryState};
 use crate::TtlCache;
 use crate::backend::generation::next_store_id;
 use crate::backend::kept::Kept;
 use crate::backend::key::Key;
-use crate::backend::stats::Counters;
+use crate::backend::stats::BackendCounters;
 use crate::backend::striped::Striped;
 use crate::backend::value::Value;
 use crate::error::Result;
@@ -80,11 +80,11 @@ impl InMemoryBackendBuilder {
             builder = set_ticker(builder);
         }
         Ok(InMemoryBackend {
-            shared: Arc::new(Shared {
+            shared: Arc::new(MemoryState {
                 id: next_store_id(),
                 cache: builder.build()?,
                 update_locks: Striped::new(),
-                counters: Counters::default(),
+                counters: BackendCounters::default(),
                 kept: Kept::default(),
                 max_value_bytes: self.max_value_bytes,
             }),

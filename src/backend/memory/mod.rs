@@ -12,7 +12,7 @@ use super::key::{
     AsKeyRef, Key, KeyRef, KeySet, Named, Ranked, Reach, TailRef, set, text as key_text,
 };
 use super::lease::{Lease, Snapshot};
-use super::stats::{BackendStats, Counters};
+use super::stats::{BackendCounters, BackendStats};
 use super::striped::Striped;
 use super::ttl::{InMemory, Ttl};
 use super::value::json::wire::{self, MAX_VALUE_BYTES};
@@ -33,16 +33,16 @@ pub(crate) use value_ref::AtHand;
 /// No operation waits: the futures of the [`CacheBackend`](super::CacheBackend) implementation are ready at the first poll.
 #[derive(Clone)]
 pub struct InMemoryBackend {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<MemoryState>,
     pub(super) per_entry_ttl: bool,
 }
 
-pub(super) struct Shared {
+pub(super) struct MemoryState {
     pub(super) id: u64,
     pub(super) cache: TtlCache<Key, Value>,
     /// For read-merge-write; plain reads and writes never touch them.
     pub(super) update_locks: Striped<Mutex<()>, 64>,
-    pub(super) counters: Counters,
+    pub(super) counters: BackendCounters,
     pub(super) kept: Kept,
     pub(super) max_value_bytes: Option<usize>,
 }
@@ -118,7 +118,7 @@ impl InMemoryBackend {
         self.shared.counters.snapshot()
     }
 
-    pub(super) fn counters(&self) -> &Counters {
+    pub(super) fn counters(&self) -> &BackendCounters {
         &self.shared.counters
     }
 

@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 
 use super::error::{describe, translate};
 use super::greeting::{self, Greeting};
-use super::settings::{Address, ValkeySettings};
+use super::settings::{ServerAddress, ValkeySettings};
 use super::tls;
 use crate::error::{Error, Result};
 
@@ -66,7 +66,7 @@ impl Progress {
         let limit = settings.connect_timeout;
         let what = match (self.0.load(Ordering::Relaxed), &settings.address) {
             (0, _) => "no connection",
-            (1, Address::Tls { .. }) => {
+            (1, ServerAddress::Tls { .. }) => {
                 "the host took the connection, but no TLS handshake followed: does the server speak TLS there?"
             }
             _ => "the host took the connection, but the server did not answer",
@@ -79,7 +79,7 @@ impl Connector {
     /// Connects nowhere yet. Reads the certificates that TLS trusts, which can block for some milliseconds.
     pub(super) fn new(settings: &ValkeySettings) -> Result<Self> {
         let tls = match settings.address {
-            Address::Tls { .. } => Some(tls::connector(settings)?),
+            ServerAddress::Tls { .. } => Some(tls::connector(settings)?),
             _ => None,
         };
         Ok(Self { tls })
@@ -93,12 +93,12 @@ impl Connector {
         progress: &Progress,
     ) -> Result<Connected> {
         let mut stream: Box<dyn Stream> = match &settings.address {
-            Address::Unix(path) => {
+            ServerAddress::Unix(path) => {
                 let stream = UnixStream::connect(path).await;
                 Box::new(stream.map_err(|error| describe(settings, error))?)
             }
-            Address::Tcp { host, port } => Box::new(tcp(settings, host, *port).await?),
-            Address::Tls { host, port } => {
+            ServerAddress::Tcp { host, port } => Box::new(tcp(settings, host, *port).await?),
+            ServerAddress::Tls { host, port } => {
                 let stream = tcp(settings, host, *port).await?;
                 progress.reach(1);
                 let connector = self.tls.as_ref().ok_or_else(|| {

@@ -16,7 +16,7 @@ use super::error::{self, translate};
 use super::peer::Peer;
 use super::settings::ValkeySettings;
 use crate::backend::runtime::with_timer;
-use crate::backend::stats::{Counters, add};
+use crate::backend::stats::{BackendCounters, add};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::{count_forks, process_number};
 
@@ -37,7 +37,7 @@ pub(super) struct ValkeyLink {
     on_first_up: std::sync::Mutex<Vec<Box<dyn FnOnce() + Send>>>,
     /// The published link changed.
     changed: tokio::sync::watch::Sender<bool>,
-    pub(super) counters: Counters,
+    pub(super) counters: BackendCounters,
 }
 
 #[derive(Default)]
@@ -87,7 +87,7 @@ impl ValkeyLink {
             wake: Notify::new(),
             on_first_up: std::sync::Mutex::default(),
             changed: tokio::sync::watch::Sender::new(false),
-            counters: Counters::default(),
+            counters: BackendCounters::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use tokio::sync::MutexGuard;
 use super::retry::{Condition, RetryGuard, Target};
 use super::store::{seconds, set_command, settle};
 use super::{ValkeyBackend, script};
-use crate::backend::generation::Ticket;
+use crate::backend::generation::GenerationTicket;
 use crate::backend::kept::Kept;
 use crate::backend::key::KeyRef;
 use crate::backend::lease::{Lease, Snapshot};
@@ -29,7 +29,7 @@ impl ValkeyBackend {
         Lease::ticket(generations.ticket(key.to_wire().as_str(), key.guild()))
     }
 
-    pub(in crate::backend) fn is_current(&self, ticket: &Ticket) -> bool {
+    pub(in crate::backend) fn is_current(&self, ticket: &GenerationTicket) -> bool {
         self.core().generations.is_current(ticket)
     }
 
@@ -64,7 +64,7 @@ impl ValkeyBackend {
         let (tickets, encoded): (Vec<_>, Vec<_>) = encoded.into_iter().unzip();
         let mut live = core.link.live_to_write()?;
         // `None`: void already.
-        let claims: Vec<Option<Ticket>> =
+        let claims: Vec<Option<GenerationTicket>> =
             core.generations
                 .claim_all(tickets.into_iter().zip(&encoded).map(|(ticket, (key, _))| {
                     // What is owed would take the value along, or be taken for it.

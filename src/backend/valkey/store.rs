@@ -47,18 +47,6 @@ pub(super) fn settle<T>(guard: RetryGuard<'_>, result: &Result<T>) {
     }
 }
 
-fn bytes(reply: Reply) -> Result<Option<Vec<u8>>> {
-    match reply {
-        Reply::BulkString(bytes) => Ok(Some(bytes)),
-        Reply::SimpleString(text) => Ok(Some(text.into_bytes())),
-        Reply::Nil => Ok(None),
-        _ => Err(Error::new(
-            ErrorKind::Protocol,
-            "a text was expected from the server",
-        )),
-    }
-}
-
 impl ValkeyBackend {
     /// The wire text of a value within the size limit.
     pub(super) fn encode(&self, value: &Json) -> Result<String> {

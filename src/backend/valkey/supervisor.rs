@@ -97,7 +97,7 @@ impl Supervisor {
         let dead = Arc::new(AtomicBool::new(false));
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(Some(self.link.settings.response_timeout))
-            .set_push_sender(Hook {
+            .set_push_sender(DisconnectHook {
                 link: Arc::downgrade(&self.link),
                 id,
                 dead: Arc::clone(&dead),
@@ -303,13 +303,13 @@ impl Drop for Run {
 }
 
 /// Hears from the connection's task that the connection is gone.
-struct Hook {
+struct DisconnectHook {
     link: Weak<ValkeyLink>,
     id: u64,
     dead: Arc<AtomicBool>,
 }
 
-impl AsyncPushSender for Hook {
+impl AsyncPushSender for DisconnectHook {
     fn send(&self, info: PushInfo) -> std::result::Result<(), SendError> {
         if info.kind == PushKind::Disconnection {
             self.dead.store(true, Ordering::SeqCst);

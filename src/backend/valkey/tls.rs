@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::connect::tcp;
-use super::settings::{Address, ValkeySettings};
+use super::settings::{ServerAddress, ValkeySettings};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A server that has not answered the handshake by now is asked in plain whether it is one that never will.
@@ -92,7 +92,8 @@ pub(super) async fn handshake(
     connector: &TlsConnector,
     stream: TcpStream,
 ) -> Result<TlsStream<TcpStream>> {
-    let (Address::Tls { host, port } | Address::Tcp { host, port }) = &settings.address else {
+    let (ServerAddress::Tls { host, port } | ServerAddress::Tcp { host, port }) = &settings.address
+    else {
         return Err(Error::config("TLS over a socket file is not supported"));
     };
     let name = ServerName::try_from(host.clone()).map_err(|_| {

@@ -3,8 +3,6 @@
 
 mod pass;
 mod queue;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +12,7 @@ use std::time::Instant;
 use pass::Passes;
 pub(super) use pass::Swept;
 pub(super) use queue::{Condition, Job, Target};
-use queue::{Fate, RetryQueue, Taken};
+use queue::{Fate, RetryQueue, TakenRemoval};
 
 use super::connection::{Live, ValkeyLink};
 use super::remove::unlink;
@@ -51,7 +49,7 @@ fn fate_of(error: &Error) -> Fate {
 /// wait again.
 struct Batch<'a> {
     retries: &'a Retries,
-    jobs: VecDeque<Taken>,
+    jobs: VecDeque<TakenRemoval>,
     named: usize,
 }
 
@@ -106,7 +104,7 @@ impl<'a> Batch<'a> {
 
     /// The keys at the front, in one write.
     async fn keys(&mut self, live: &mut Live) -> Result<()> {
-        let keys: Vec<Taken> = self
+        let keys: Vec<TakenRemoval> = self
             .jobs
             .iter()
             .take(BATCH)

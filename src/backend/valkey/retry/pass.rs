@@ -123,13 +123,13 @@ pub(super) async fn remove_prefixes(
 struct Pass<'a> {
     link: &'a ValkeyLink,
     queue: &'a RetryQueue,
-    prefixes: HashMap<String, Tally>,
+    prefixes: HashMap<String, PrefixTally>,
     lengths: BTreeSet<usize>,
     named: usize,
 }
 
 #[derive(Default)]
-struct Tally {
+struct PrefixTally {
     removed: usize,
     /// The first refusal of a key, and whether one of those refused found no room to wait on its own.
     refused: Option<Error>,
@@ -138,10 +138,10 @@ struct Tally {
 
 impl<'a> Pass<'a> {
     fn new(link: &'a ValkeyLink, queue: &'a RetryQueue, requests: &[Arc<Request>]) -> Self {
-        let prefixes: HashMap<String, Tally> = requests
+        let prefixes: HashMap<String, PrefixTally> = requests
             .iter()
             .flat_map(|request| &request.prefixes)
-            .map(|prefix| (prefix.clone(), Tally::default()))
+            .map(|prefix| (prefix.clone(), PrefixTally::default()))
             .collect();
         Self {
             link,
@@ -177,7 +177,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Every prefix of the pass that `key` starts with.
-    fn of(&mut self, key: &[u8], mut note: impl FnMut(&mut Tally)) -> bool {
+    fn of(&mut self, key: &[u8], mut note: impl FnMut(&mut PrefixTally)) -> bool {
         let mut any = false;
         for len in &self.lengths {
             let head = key

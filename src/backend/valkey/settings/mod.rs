@@ -22,7 +22,7 @@ pub enum Undecodable {
 }
 
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum Address {
+pub(super) enum ServerAddress {
     Tcp { host: String, port: u16 },
     Tls { host: String, port: u16 },
     Unix(PathBuf),
@@ -32,7 +32,7 @@ pub(super) enum Address {
 /// port (or socket file) and database, and nothing else.
 #[derive(Clone)]
 pub struct ValkeySettings {
-    pub(super) address: Address,
+    pub(super) address: ServerAddress,
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
     pub(super) db: u32,
@@ -108,9 +108,9 @@ impl ValkeySettings {
             None => DEFAULT_PORT,
         };
         let address = if tls {
-            Address::Tls { host, port }
+            ServerAddress::Tls { host, port }
         } else {
-            Address::Tcp { host, port }
+            ServerAddress::Tcp { host, port }
         };
         let mut settings = Self::at(address);
         settings.read_credentials(&url)?;
@@ -138,13 +138,13 @@ impl ValkeySettings {
         if path.trim_matches('/').is_empty() {
             return Err(malformed());
         }
-        let mut settings = Self::at(Address::Unix(path.into()));
+        let mut settings = Self::at(ServerAddress::Unix(path.into()));
         settings.read_credentials(&url)?;
         settings.read_query(&url)?;
         Ok(settings)
     }
 
-    fn at(address: Address) -> Self {
+    fn at(address: ServerAddress) -> Self {
         Self {
             address,
             user: None,

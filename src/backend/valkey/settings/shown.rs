@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Address, ValkeySettings};
+use super::{ServerAddress, ValkeySettings};
 
 impl fmt::Display for ValkeySettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -14,15 +14,15 @@ impl fmt::Display for ValkeySettings {
             }
         };
         match &self.address {
-            Address::Tcp { host: name, port } => {
+            ServerAddress::Tcp { host: name, port } => {
                 f.write_str("valkey://")?;
                 host(f, name, *port)
             }
-            Address::Tls { host: name, port } => {
+            ServerAddress::Tls { host: name, port } => {
                 f.write_str("valkeys://")?;
                 host(f, name, *port)
             }
-            Address::Unix(path) => {
+            ServerAddress::Unix(path) => {
                 f.write_str("unix://")?;
                 write!(f, "{}?db={}", path.display(), self.db)
             }

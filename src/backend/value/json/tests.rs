@@ -11,7 +11,7 @@ fn read(text: &str) -> Json {
 
 /// JSONTestSuite (Nicolas Seriot, MIT): name, tab, bytes with `\xNN` for those that are no printable ASCII.
 fn test_suite() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
-    include_str!("../../../tests/json/test_suite.tsv")
+    include_str!("../../../../tests/json/test_suite.tsv")
         .lines()
         .map(|line| {
             let (name, escaped) = line.split_once('\t').unwrap();

@@ -56,7 +56,7 @@ pub(in crate::backend::valkey) type Job = (Target, Condition);
 
 /// A job being carried out.
 #[derive(Clone, Debug)]
-pub(in crate::backend::valkey) struct Taken {
+pub(in crate::backend::valkey) struct TakenRemoval {
     pub(in crate::backend::valkey) target: Target,
     pub(in crate::backend::valkey) condition: Condition,
     number: u64,
@@ -79,7 +79,7 @@ pub(in crate::backend::valkey) enum Fate {
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 pub(in crate::backend::valkey) struct RetryQueue {
-    inner: Mutex<Inner>,
+    inner: Mutex<QueueState>,
     /// How many jobs there are; read without the lock by every read and every write.
     len: AtomicUsize,
     /// The number given last.
@@ -88,15 +88,15 @@ pub(in crate::backend::valkey) struct RetryQueue {
 }
 
 #[derive(Default)]
-struct Inner {
-    keys: HashMap<String, Entry>,
-    prefixes: HashMap<String, Entry>,
+struct QueueState {
+    keys: HashMap<String, OwedRemoval>,
+    prefixes: HashMap<String, OwedRemoval>,
     /// How many prefixes there are of each length: a key is looked up once for each.
     lengths: BTreeMap<usize, usize>,
     bytes: usize,
 }
 
-struct Entry {
+struct OwedRemoval {
     condition: Condition,
     number: u64,
     under_way: bool,
@@ -104,7 +104,7 @@ struct Entry {
     not_before: Option<Instant>,
 }
 
-impl Entry {
+impl OwedRemoval {
     fn is_due(&self, now: Instant) -> bool {
         !self.under_way && self.not_before.is_none_or(|not_before| not_before <= now)
     }
@@ -119,19 +119,19 @@ fn cost(text: &str, condition: &Condition) -> usize {
         }
 }
 
-impl Inner {
+impl QueueState {
     fn len(&self) -> usize {
         self.keys.len() + self.prefixes.len()
     }
 
-    fn find(&mut self, target: &Target) -> Option<&mut Entry> {
+    fn find(&mut self, target: &Target) -> Option<&mut OwedRemoval> {
         match target {
             Target::Key(text) => self.keys.get_mut(text),
             Target::Prefix(text) => self.prefixes.get_mut(text),
         }
     }
 
-    fn insert(&mut self, target: Target, entry: Entry) {
+    fn insert(&mut self, target: Target, entry: OwedRemoval) {
         self.bytes += cost(target.text(), &entry.condition);
         match target {
             Target::Key(text) => self.keys.insert(text, entry),
@@ -182,7 +182,7 @@ impl RetryQueue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -234,7 +234,7 @@ impl RetryQueue {
         if inner.len() >= self.limit || inner.bytes + cost(target.text(), &condition) > MAX_BYTES {
             return false;
         }
-        let entry = Entry {
+        let entry = OwedRemoval {
             condition,
             number,
             under_way: false,
@@ -263,19 +263,19 @@ impl RetryQueue {
     }
 
     /// Takes out all jobs that are due, each to be [settled](Self::settle); keys first.
-    pub(in crate::backend::valkey) fn take(&self, now: Instant) -> Vec<Taken> {
+    pub(in crate::backend::valkey) fn take(&self, now: Instant) -> Vec<TakenRemoval> {
         let mut inner = self.lock();
-        let Inner { keys, prefixes, .. } = &mut *inner;
+        let QueueState { keys, prefixes, .. } = &mut *inner;
         let refused: Vec<&String> = keys
             .iter()
             .filter(|(_, entry)| entry.refused)
             .map(|(key, _)| key)
             .collect();
         // A prefix that was refused because of its keys waits for them: a pass is dear.
-        let waits = |prefix: &str, entry: &Entry| {
+        let waits = |prefix: &str, entry: &OwedRemoval| {
             entry.refused && refused.iter().any(|key| key.starts_with(prefix))
         };
-        let mut taken: Vec<Taken> = Vec::new();
+        let mut taken: Vec<TakenRemoval> = Vec::new();
         for (text, entry) in prefixes.iter_mut() {
             if entry.is_due(now) && !waits(text, entry) {
                 entry.under_way = true;
@@ -295,7 +295,7 @@ impl RetryQueue {
     /// Makes every job due that waits for its next attempt.
     pub(in crate::backend::valkey) fn make_due(&self) {
         let mut inner = self.lock();
-        let Inner { keys, prefixes, .. } = &mut *inner;
+        let QueueState { keys, prefixes, .. } = &mut *inner;
         for entry in keys.values_mut().chain(prefixes.values_mut()) {
             entry.not_before = None;
         }
@@ -304,7 +304,7 @@ impl RetryQueue {
     /// What became of a job taken out. `true` if it is refused and was not before.
     pub(in crate::backend::valkey) fn settle(
         &self,
-        taken: &Taken,
+        taken: &TakenRemoval,
         fate: Fate,
         now: Instant,
     ) -> bool {
@@ -335,10 +335,13 @@ impl RetryQueue {
     }
 }
 
-fn taken_of(target: Target, entry: &Entry) -> Taken {
-    Taken {
+fn taken_of(target: Target, entry: &OwedRemoval) -> TakenRemoval {
+    TakenRemoval {
         target,
         condition: entry.condition.clone(),
         number: entry.number,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,15 @@
-use std::time::Instant;
-
+use super::*;
 use proptest::prelude::*;
-
-use super::queue::*;
 
 fn key(text: &str) -> Target {
     Target::Key(text.to_owned())
 }
 
-fn take(queue: &RetryQueue) -> Vec<Taken> {
+fn take(queue: &RetryQueue) -> Vec<TakenRemoval> {
     queue.take(Instant::now())
 }
 
-fn finish(queue: &RetryQueue, taken: &[Taken]) {
+fn finish(queue: &RetryQueue, taken: &[TakenRemoval]) {
     for taken in taken {
         queue.settle(taken, Fate::Done, Instant::now());
     }
@@ -125,7 +122,7 @@ fn no_value_is_printed() {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+enum QueueStep {
     Key(u8, Option<u8>),
     Prefix(u8),
     Forget(u8),
@@ -133,13 +130,13 @@ enum Step {
     Settle(usize, u8),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = QueueStep> {
     prop_oneof![
-        (0..6u8, proptest::option::of(0..2u8)).prop_map(|(k, c)| Step::Key(k, c)),
-        (0..6u8).prop_map(Step::Prefix),
-        (0..6u8).prop_map(Step::Forget),
-        Just(Step::Take),
-        (0..8usize, 0..4u8).prop_map(|(at, fate)| Step::Settle(at, fate)),
+        (0..6u8, proptest::option::of(0..2u8)).prop_map(|(k, c)| QueueStep::Key(k, c)),
+        (0..6u8).prop_map(QueueStep::Prefix),
+        (0..6u8).prop_map(QueueStep::Forget),
+        Just(QueueStep::Take),
+        (0..8usize, 0..4u8).prop_map(|(at, fate)| QueueStep::Settle(at, fate)),
     ]
 }
 
@@ -155,27 +152,27 @@ proptest! {
         let now = Instant::now();
         // Target, and when it was asked for last.
         let mut model: HashMap<Target, usize> = HashMap::new();
-        let mut out: Vec<(Taken, usize)> = Vec::new();
+        let mut out: Vec<(TakenRemoval, usize)> = Vec::new();
         for (at, step) in steps.into_iter().enumerate() {
             match step {
-                Step::Key(k, text) => {
+                QueueStep::Key(k, text) => {
                     let condition = text.map_or(Condition::Always, |text| Condition::Holds(vec![text]));
                     prop_assert!(queue.push((key(&name(k)), condition)));
                     model.insert(key(&name(k)), at);
                 }
-                Step::Prefix(p) => {
+                QueueStep::Prefix(p) => {
                     prop_assert!(queue.push((Target::Prefix(name(p)), Condition::Always)));
                     model.insert(Target::Prefix(name(p)), at);
                 }
-                Step::Forget(k) => {
+                QueueStep::Forget(k) => {
                     queue.forget(&name(k), queue.mark());
                     model.remove(&key(&name(k)));
                 }
-                Step::Take => {
+                QueueStep::Take => {
                     queue.make_due();
                     out.extend(queue.take(now).into_iter().map(|taken| (taken, at)));
                 }
-                Step::Settle(which, fate) if !out.is_empty() => {
+                QueueStep::Settle(which, fate) if !out.is_empty() => {
                     let which = which % out.len();
                     let (taken, when) = out.swap_remove(which);
                     let fate = [Fate::Done, Fate::Refused, Fate::Later, Fate::Unknown][usize::from(fate)];
@@ -184,7 +181,7 @@ proptest! {
                         model.remove(&taken.target);
                     }
                 }
-                Step::Settle(..) => {}
+                QueueStep::Settle(..) => {}
             }
             prop_assert_eq!(queue.len(), model.len());
             for k in (0..6).map(name) {
