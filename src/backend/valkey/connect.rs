@@ -10,21 +10,16 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::net::UnixStream;
+use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 
 use super::error::{describe, translate};
 use super::greeting::{self, Greeting};
 use super::settings::{ServerAddress, ValkeySettings};
+use super::stream::{Stream, tcp};
 use super::tls;
 use crate::error::{Error, Result};
-
-/// A byte stream to a server.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// Makes connections; TLS is set up once.
 pub(super) struct Connector {
@@ -123,35 +118,4 @@ impl Connector {
             greeting,
         })
     }
-}
-
-/// The first of the host's addresses that takes the connection.
-pub(super) async fn tcp(settings: &ValkeySettings, host: &str, port: u16) -> Result<TcpStream> {
-    let addresses = tokio::net::lookup_host((host, port))
-        .await
-        .map_err(|error| {
-            Error::unavailable(format!(
-                "{settings}: the host's name cannot be resolved ({error})"
-            ))
-            .with_source(error)
-        })?;
-    let mut attempts = JoinSet::new();
-    for address in addresses {
-        attempts.spawn(TcpStream::connect(address));
-    }
-    let mut last = None;
-    while let Some(attempt) = attempts.join_next().await {
-        match attempt {
-            Ok(Ok(stream)) => {
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Ok(Err(error)) => last = Some(error),
-            Err(_) => {}
-        }
-    }
-    Err(match last {
-        Some(error) => describe(settings, error),
-        None => Error::unavailable(format!("{settings}: the host's name stands for no address")),
-    })
 }

@@ -4,9 +4,9 @@ use redis::{Cmd, Value};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
-use super::connect::Stream;
 use super::error::{describe, translate};
 use super::settings::ValkeySettings;
+use super::stream::Stream;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a server that refuses to be written to is listened to.

@@ -17,6 +17,7 @@ mod retry;
 mod script;
 mod settings;
 mod store;
+mod stream;
 mod supervisor;
 mod tls;
 mod words;

@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::connect::tcp;
 use super::settings::{ServerAddress, ValkeySettings};
+use super::stream::tcp;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A server that has not answered the handshake by now is asked in plain whether it is one that never will.
