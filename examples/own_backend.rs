@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tux_cache::Error;
 use tux_cache::backend::{Backend, CacheBackend, Json};
-use tux_cache::managers::{JailStatusCache, Labelled, ManagerOptions};
+use tux_cache::managers::{JailStatusCache, ManagerOptions, MaybeStale};
 
 #[derive(Clone, Default)]
 struct Shelf {
@@ -59,7 +59,7 @@ async fn main() -> Result<(), Error> {
         println!("during an outage: {error}");
     }
     // Whoever asks for it gets what was known last, with its age.
-    if let Some(Labelled::Stale { value, age }) = jails.get_or_stale(1_u64, 2_u64).await? {
+    if let Some(MaybeStale::Stale { value, age }) = jails.get_or_stale(1_u64, 2_u64).await? {
         println!("{age:.0?} ago it was {value}");
     }
     // And the loader still answers; its value is kept nowhere.

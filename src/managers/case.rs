@@ -10,13 +10,13 @@ use crate::backend::value::vtable::one_table;
 use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet};
 use crate::error::{Error, Result};
 use crate::typed::decode;
-use crate::typed::lookup::{answer, answer_or_load};
+use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::options::ManagerOptions;
 use crate::typed::settings::Lifetime;
-use crate::typed::shared::Shared;
-use crate::typed::stale::Labelled;
+use crate::typed::shared::SharedState;
+use crate::typed::stale::MaybeStale;
 use crate::typed::stats::ManagerStats;
-use crate::typed::{Cached, Tier};
+use crate::typed::{Cached, TypedCache};
 
 const TTL: Duration = Duration::from_secs(1_800);
 /// Entries of a manager without a backend.
@@ -43,7 +43,7 @@ impl CacheValue for CaseId {
             Some(object) => object.get("_v").map(|row| row.get("id").unwrap_or(row)),
             None => Some(json),
         };
-        decode::noted(json.and_then(|id| match id {
+        decode::record_mismatch(json.and_then(|id| match id {
             Json::Null => Some(Self(None)),
             id => id.as_u64().map(|id| Self(Some(id))),
         }))
@@ -81,7 +81,7 @@ impl Cached for CaseId {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct CaseCache {
-    pub(super) tier: Arc<Tier<CaseId>>,
+    pub(super) tier: Arc<TypedCache<CaseId>>,
 }
 
 impl CaseCache {
@@ -111,8 +111,8 @@ impl CaseCache {
     }
 
     fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
-        let shared = Shared::new(backend, owned, options);
-        let tier = Tier::new(&shared, Lifetime::OfManager(Some(TTL)));
+        let shared = SharedState::new(backend, owned, options);
+        let tier = TypedCache::new(&shared, Lifetime::OfManager(Some(TTL)));
         Self { tier }
     }
 
@@ -141,7 +141,7 @@ impl CaseCache {
     /// As [`Backend::get`]; an unavailable store is an error.
     #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>, number: u64) -> Result<Option<Option<u64>>> {
-        let found = answer!(self.tier, key(guild.into(), number))?;
+        let found = lookup!(self.tier, key(guild.into(), number))?;
         Ok(found.map(|CaseId(id)| id))
     }
 
@@ -153,7 +153,7 @@ impl CaseCache {
         &self,
         guild: impl Into<u64>,
         number: u64,
-    ) -> Result<Option<Labelled<Option<u64>>>> {
+    ) -> Result<Option<MaybeStale<Option<u64>>>> {
         let found = self.tier.get_or_stale(key(guild.into(), number)).await?;
         Ok(found.map(|found| found.map(|CaseId(id)| id)))
     }
@@ -176,7 +176,7 @@ impl CaseCache {
         E: StdError + Send + Sync + 'static,
     {
         let key = key(guild.into(), number);
-        let CaseId(id) = answer_or_load!(self.tier, key, load, Error::loader)?;
+        let CaseId(id) = lookup_or_load!(self.tier, key, load, Error::loader)?;
         Ok(id)
     }
 

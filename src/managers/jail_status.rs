@@ -10,13 +10,13 @@ use crate::backend::value::vtable::one_table;
 use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet};
 use crate::error::{Error, Result};
 use crate::typed::decode;
-use crate::typed::lookup::{answer, answer_or_load};
+use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::options::ManagerOptions;
 use crate::typed::settings::Lifetime;
-use crate::typed::shared::Shared;
-use crate::typed::stale::Labelled;
+use crate::typed::shared::SharedState;
+use crate::typed::stale::MaybeStale;
 use crate::typed::stats::ManagerStats;
-use crate::typed::{Cached, Tier};
+use crate::typed::{Cached, TypedCache};
 
 const TTL: Duration = Duration::from_secs(300);
 /// Entries of a manager without a backend.
@@ -40,7 +40,7 @@ impl CacheValue for Jailed {
     /// JSON booleans, numbers (true unless zero) and the six texts that Python programs write for them. Here we deviate
     /// from the original on purpose, which reads every other text as "not jailed": it says nothing about the user.
     fn from_json(json: &Json) -> Option<Self> {
-        decode::noted(match json {
+        decode::record_mismatch(match json {
             Json::Bool(jailed) => Some(Self(*jailed)),
             Json::String(text) => match text.as_str() {
                 "1" | "true" | "True" => Some(Self(true)),
@@ -80,7 +80,7 @@ impl Cached for Jailed {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct JailStatusCache {
-    tier: Arc<Tier<Jailed>>,
+    tier: Arc<TypedCache<Jailed>>,
 }
 
 impl JailStatusCache {
@@ -110,8 +110,8 @@ impl JailStatusCache {
     }
 
     fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
-        let shared = Shared::new(backend, owned, options);
-        let tier = Tier::new(&shared, Lifetime::OfManager(Some(TTL)));
+        let shared = SharedState::new(backend, owned, options);
+        let tier = TypedCache::new(&shared, Lifetime::OfManager(Some(TTL)));
         Self { tier }
     }
 
@@ -140,7 +140,7 @@ impl JailStatusCache {
     /// As [`Backend::get`]; an unavailable store is an error.
     #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>, user: impl Into<u64>) -> Result<Option<bool>> {
-        let found = answer!(self.tier, key(guild.into(), user.into()))?;
+        let found = lookup!(self.tier, key(guild.into(), user.into()))?;
         Ok(found.map(|Jailed(jailed)| jailed))
     }
 
@@ -153,7 +153,7 @@ impl JailStatusCache {
         &self,
         guild: impl Into<u64>,
         user: impl Into<u64>,
-    ) -> Result<Option<Labelled<bool>>> {
+    ) -> Result<Option<MaybeStale<bool>>> {
         let found = self
             .tier
             .get_or_stale(key(guild.into(), user.into()))
@@ -186,7 +186,7 @@ impl JailStatusCache {
         E: StdError + Send + Sync + 'static,
     {
         let key = key(guild.into(), user.into());
-        let Jailed(jailed) = answer_or_load!(self.tier, key, load, Error::loader)?;
+        let Jailed(jailed) = lookup_or_load!(self.tier, key, load, Error::loader)?;
         Ok(jailed)
     }
 

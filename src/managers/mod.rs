@@ -21,17 +21,20 @@ mod prefix;
 pub use case::CaseCache;
 #[cfg(feature = "valkey")]
 pub(crate) use each::EachOptions;
-pub use guild_config::{GuildConfig, GuildConfigCacheManager, GuildConfigUpdate, Missing, Unknown};
+pub use guild_config::{
+    ExtraFields, GuildConfig, GuildConfigCacheManager, GuildConfigUpdate, MissingFields,
+};
 pub use ids::{ChannelId, GuildId, RoleId, UserId};
 pub use jail_status::JailStatusCache;
 pub use permission::{
     CommandPermission, CommandRule, GuildPermissions, MAX_RANK, PermissionAssignment,
-    PermissionCache, PermissionRank, PreWarm, Rows, WarmFailure, WarmProgress, WarmReport, Warmed,
+    PermissionCache, PermissionRank, PermissionRows, PreWarm, WarmFailure, WarmProgress,
+    WarmReport, WarmedGuild,
 };
 pub use prefix::{Prefix, PrefixCache};
 
 pub use crate::typed::options::{ManagerOptions, OnOutage, Scope};
-pub use crate::typed::stale::Labelled;
+pub use crate::typed::stale::MaybeStale;
 pub use crate::typed::stats::ManagerStats;
 
 use crate::backend::{Backend, Family, InMemoryBackend, KeySet};

@@ -14,13 +14,13 @@ use crate::backend::value::vtable::one_table;
 use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet, Value};
 use crate::error::{Error, Result};
 use crate::typed::decode;
-use crate::typed::lookup::{answer, answer_or_load};
+use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::options::ManagerOptions;
 use crate::typed::settings::Lifetime;
-use crate::typed::shared::Shared;
-use crate::typed::stale::Labelled;
+use crate::typed::shared::SharedState;
+use crate::typed::stale::MaybeStale;
 use crate::typed::stats::{Event, ManagerStats};
-use crate::typed::{Cached, Tier};
+use crate::typed::{Cached, TypedCache};
 
 /// Entries of a manager without a backend.
 const OWN_SIZE: usize = 10_000;
@@ -138,7 +138,7 @@ impl CacheValue for Prefix {
 
     /// Anything but a string is a miss.
     fn from_json(json: &Json) -> Option<Self> {
-        decode::noted(json.as_str().map(Self::from))
+        decode::record_mismatch(json.as_str().map(Self::from))
     }
 
     fn exceeds(&self, limit: usize) -> bool {
@@ -165,7 +165,7 @@ impl Cached for Prefix {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct PrefixCache {
-    tier: Arc<Tier<Prefix>>,
+    tier: Arc<TypedCache<Prefix>>,
 }
 
 impl PrefixCache {
@@ -196,8 +196,8 @@ impl PrefixCache {
     }
 
     fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
-        let shared = Shared::new(backend, owned, options);
-        let tier = Tier::new(&shared, Lifetime::OfManager(None));
+        let shared = SharedState::new(backend, owned, options);
+        let tier = TypedCache::new(&shared, Lifetime::OfManager(None));
         Self { tier }
     }
 
@@ -226,14 +226,14 @@ impl PrefixCache {
     /// As [`Backend::get`]; an unavailable store is an error, never a miss.
     #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>) -> Result<Option<Prefix>> {
-        answer!(self.tier, key(guild.into()))
+        lookup!(self.tier, key(guild.into()))
     }
 
     /// [`get`](Self::get), or what was known last while the store is unavailable.
     ///
     /// # Errors
     /// As [`get`](Self::get), if nothing young enough is known.
-    pub async fn get_or_stale(&self, guild: impl Into<u64>) -> Result<Option<Labelled<Prefix>>> {
+    pub async fn get_or_stale(&self, guild: impl Into<u64>) -> Result<Option<MaybeStale<Prefix>>> {
         self.tier.get_or_stale(key(guild.into())).await
     }
 
@@ -249,7 +249,7 @@ impl PrefixCache {
         P: Into<Prefix>,
         E: StdError + Send + Sync + 'static,
     {
-        answer_or_load!(self.tier, key(guild.into()), load, Error::loader)
+        lookup_or_load!(self.tier, key(guild.into()), load, Error::loader)
     }
 
     /// Writes a prefix.

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::fmt;
 use std::task::{Poll, Waker};
 
-use super::nesting::Node;
+use super::nesting::WaitNode;
 use super::waiters::{Role, Waiters};
 use crate::sync::{Mutex, MutexGuard, StdArc, process_number};
 
@@ -53,20 +53,20 @@ impl<V: Clone> Outcome<V> {
 enum Stage<V, L> {
     /// A leader is at work. Without a lease its load has not begun, so whoever comes may still join.
     Led(Option<StdArc<L>>),
-    /// The leader went away; the first able waiter (or newcomer) to touch the flight leads on.
+    /// The leader went away; the first waiter with a loader (or newcomer) to touch the flight leads on.
     Orphaned,
     /// Over. The outcome stays while a waiter has still to collect it.
     Landed(Option<StdArc<Outcome<V>>>),
 }
 
-struct Inner<V, L> {
+struct FlightState<V, L> {
     stage: Stage<V, L>,
     /// Counts the leaders, so that a waiter ends nobody's load but the one it has waited for.
     term: u64,
     waiters: Waiters,
 }
 
-impl<V, L> Inner<V, L> {
+impl<V, L> FlightState<V, L> {
     /// A new leader takes an orphaned flight. It has no lease yet.
     fn lead(&mut self) {
         if !cfg!(tux_fault = "load-claim-keeps-orphan") {
@@ -75,8 +75,8 @@ impl<V, L> Inner<V, L> {
         self.term += 1;
     }
 
-    fn add(&mut self, role: Role) -> Ticket {
-        Ticket {
+    fn add(&mut self, role: Role) -> WaiterTicket {
+        WaiterTicket {
             slot: self.waiters.add(role),
             term: self.term,
         }
@@ -86,15 +86,15 @@ impl<V, L> Inner<V, L> {
 /// One load of one key, and those who wait for it.
 pub(crate) struct Flight<K, V, L> {
     pub(crate) key: K,
-    pub(crate) node: StdArc<Node>,
+    pub(crate) node: StdArc<WaitNode>,
     /// The process that it flies in.
     process: u32,
-    inner: Mutex<Inner<V, L>>,
+    inner: Mutex<FlightState<V, L>>,
 }
 
 /// A waiter's place: its slot, and the leader it found.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct WaiterTicket {
     slot: usize,
     term: u64,
 }
@@ -102,7 +102,7 @@ pub(crate) struct Ticket {
 /// What became of an attempt to join.
 pub(crate) enum Joining {
     /// Registered.
-    Waiting(Ticket),
+    Waiting(WaiterTicket),
     /// The flight had no leader: the newcomer is it now.
     Claimed,
     /// Over or overtaken: start another flight.
@@ -110,13 +110,13 @@ pub(crate) enum Joining {
 }
 
 /// What a waiter found when it looked.
-pub(crate) enum Step<V> {
+pub(crate) enum WaitStep<V> {
     /// The flight is over; the waiter has left it.
     Landed(StdArc<Outcome<V>>),
     /// The waiter leads now; it has left the list.
     Claimed,
     /// The leader with this waiter's loader is gone; the waiter has left.
-    Lost,
+    Orphaned,
 }
 
 /// What an attempt to end a flight found.
@@ -134,9 +134,9 @@ impl<K, V, L> Flight<K, V, L> {
     pub(crate) fn new(key: K) -> Self {
         Self {
             key,
-            node: StdArc::new(Node::new()),
+            node: StdArc::new(WaitNode::new()),
             process: process_number(),
-            inner: Mutex::new(Inner {
+            inner: Mutex::new(FlightState {
                 stage: Stage::Led(None),
                 term: 0,
                 waiters: Waiters::default(),
@@ -151,13 +151,13 @@ impl<K, V, L> Flight<K, V, L> {
     }
 
     /// Nothing in a critical section panics, and if it did, each leaves a state that is whole.
-    fn lock(&self) -> MutexGuard<'_, Inner<V, L>> {
+    fn lock(&self) -> MutexGuard<'_, FlightState<V, L>> {
         self.inner
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Joins as an able waiter, unless the flight is over or `is_valid` denies its lease (L5).
+    /// Joins as a waiter with a loader, unless the flight is over or `is_valid` denies its lease (L5).
     ///
     /// Validity is asked under the lock: a caller that began after an invalidation returned sees the
     /// lease void, and one that is registered here began before.
@@ -176,18 +176,20 @@ impl<K, V, L> Flight<K, V, L> {
             }
             Stage::Led(Some(_)) | Stage::Landed(_) => return Joining::Refused,
         }
-        Joining::Waiting(inner.add(Role::Able))
+        Joining::Waiting(inner.add(Role::WithLoader))
     }
 
     /// Registers the caller whose loader the leader runs. `None`: the flight is over already.
-    pub(crate) fn join_spent(&self) -> Option<Ticket> {
+    pub(crate) fn join_loader_given(&self) -> Option<WaiterTicket> {
         if self.is_foreign() {
             return None;
         }
         let mut inner = self.lock();
         match inner.stage {
-            Stage::Led(_) if cfg!(tux_fault = "load-promote-spent") => Some(inner.add(Role::Able)),
-            Stage::Led(_) => Some(inner.add(Role::Spent)),
+            Stage::Led(_) if cfg!(tux_fault = "load-promote-without-loader") => {
+                Some(inner.add(Role::WithLoader))
+            }
+            Stage::Led(_) => Some(inner.add(Role::LoaderGiven)),
             Stage::Orphaned | Stage::Landed(_) => None,
         }
     }
@@ -216,9 +218,9 @@ impl<K, V, L> Flight<K, V, L> {
     }
 
     /// A waiter looks, and notes whom to wake if there is nothing yet.
-    pub(crate) fn poll(&self, ticket: Ticket, waker: &Waker) -> Poll<Step<V>> {
+    pub(crate) fn poll(&self, ticket: WaiterTicket, waker: &Waker) -> Poll<WaitStep<V>> {
         if self.is_foreign() {
-            return Poll::Ready(Step::Lost);
+            return Poll::Ready(WaitStep::Orphaned);
         }
         // Cloned before and dropped after the lock: wakers are user code. (Locals drop in reverse order.)
         let fresh = waker.clone();
@@ -228,11 +230,11 @@ impl<K, V, L> Flight<K, V, L> {
         let slot = ticket.slot;
         let role = inner.waiters.role(slot);
         let step = match &mut inner.stage {
-            _ if role == Some(Role::Lost) => Step::Lost,
-            Stage::Landed(Some(outcome)) => Step::Landed(StdArc::clone(outcome)),
-            Stage::Orphaned if role == Some(Role::Able) => {
+            _ if role == Some(Role::Orphaned) => WaitStep::Orphaned,
+            Stage::Landed(Some(outcome)) => WaitStep::Landed(StdArc::clone(outcome)),
+            Stage::Orphaned if role == Some(Role::WithLoader) => {
                 inner.lead();
-                Step::Claimed
+                WaitStep::Claimed
             }
             Stage::Led(_) | Stage::Orphaned | Stage::Landed(None) => {
                 debug_assert!(!matches!(inner.stage, Stage::Landed(_)), "L3: outcome gone");
@@ -257,7 +259,7 @@ impl<K, V, L> Flight<K, V, L> {
 
     /// A waiter goes without its result (L7). That ends the flight if it was orphaned and nobody is left who
     /// could lead.
-    pub(crate) fn leave(&self, ticket: Ticket) -> Closing {
+    pub(crate) fn leave(&self, ticket: WaiterTicket) -> Closing {
         if self.is_foreign() {
             return Closing::NotLed;
         }
@@ -268,9 +270,9 @@ impl<K, V, L> Flight<K, V, L> {
         _displaced = inner.waiters.remove(ticket.slot);
         match &mut inner.stage {
             Stage::Orphaned
-                if !inner.waiters.any_able() && !cfg!(tux_fault = "load-cancel-strands") =>
+                if !inner.waiters.any_with_loader() && !cfg!(tux_fault = "load-cancel-strands") =>
             {
-                // Whoever still waits is lost and needs no outcome.
+                // Whoever still waits is orphaned and needs no outcome.
                 inner.stage = Stage::Landed(None);
                 Closing::Closed(inner.waiters.take_wakers())
             }
@@ -287,8 +289,8 @@ impl<K, V, L> Flight<K, V, L> {
         self.close_if(outcome, |_| true)
     }
 
-    /// Ends the flight because this waiter's patience is over, unless another leader has begun meanwhile.
-    pub(crate) fn expire(&self, ticket: Ticket) -> Closing {
+    /// Ends the flight because this waiter has waited long enough, unless another leader has begun meanwhile.
+    pub(crate) fn expire(&self, ticket: WaiterTicket) -> Closing {
         let outcome = StdArc::new(Outcome::Expired);
         self.close_if(Some(outcome), |term| {
             term == ticket.term || cfg!(tux_fault = "load-expire-any-term")
@@ -337,8 +339,8 @@ impl<K, V, L> Flight<K, V, L> {
             return (Vec::new(), false);
         };
         _lease = held.take();
-        inner.waiters.lose_spent();
-        let over = !inner.waiters.any_able();
+        inner.waiters.orphan_loader_given();
+        let over = !inner.waiters.any_with_loader();
         inner.stage = if over {
             Stage::Landed(None)
         } else {

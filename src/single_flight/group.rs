@@ -7,9 +7,9 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use super::flight::{Flight, FlightError, Joining};
-use super::join::{Baton, JoinFuture, Joined, LeaderGuard, Seat};
+use super::join::{JoinFuture, Joined, LeaderGuard, Leadership, Membership};
 use super::registry::Registry;
-use super::source::{Key, LeaseSource, Store};
+use super::source::{FlightKey, LeaseSource, SyncStore};
 use crate::sync::{PerProcess, StdArc};
 
 /// After this many flights that gave a waiter nothing it can use (another error type, an expiry), it loads
@@ -19,15 +19,15 @@ const USELESS_FLIGHTS: usize = 2;
 /// One flight per key. Cloning gives another handle to the same group.
 pub(crate) struct Group<K, V, L> {
     /// A child of `fork` has one of its own (L12).
-    registry: StdArc<PerProcess<Entered<K, V, L>>>,
+    registry: StdArc<PerProcess<SharedRegistry<K, V, L>>>,
 }
 
-type Entered<K, V, L> = StdArc<Registry<K, V, L>>;
+type SharedRegistry<K, V, L> = StdArc<Registry<K, V, L>>;
 
 /// What a caller found when it came.
-pub(crate) enum Entry<K: Key, V, L> {
+pub(crate) enum FlightArrival<K: FlightKey, V, L> {
     /// Nobody loads this key: the caller does.
-    Lead(Baton<K, V, L>),
+    Lead(Leadership<K, V, L>),
     /// A flight is under way.
     Wait(JoinFuture<K, V, L>),
     /// Waiting would wait for itself: the caller is inside the loader that it would wait for. It runs its
@@ -37,14 +37,14 @@ pub(crate) enum Entry<K: Key, V, L> {
 
 /// What an asynchronous caller got.
 #[derive(Debug)]
-pub(crate) enum Shared<V> {
+pub(crate) enum FetchOutcome<V> {
     Value(V),
     Failed(FlightError),
-    /// See [`Entry::Nested`]; the loader was not started.
+    /// See [`FlightArrival::Nested`]; the loader was not started.
     Nested,
 }
 
-impl<V> From<Result<V, FlightError>> for Shared<V> {
+impl<V> From<Result<V, FlightError>> for FetchOutcome<V> {
     fn from(result: Result<V, FlightError>) -> Self {
         match result {
             Ok(value) => Self::Value(value),
@@ -61,7 +61,7 @@ impl<K, V, L> Group<K, V, L> {
     }
 }
 
-impl<K: Key, V, L> Group<K, V, L> {
+impl<K: FlightKey, V, L> Group<K, V, L> {
     /// How many keys have a flight now; 0 at rest (L10).
     pub(crate) fn len(&self) -> usize {
         self.registry.get().len()
@@ -77,7 +77,7 @@ impl<K: Key, V, L> Group<K, V, L> {
     }
 
     /// Joins the flight of `key`, or starts one.
-    pub(crate) fn enter<S>(&self, source: &S, key: &K) -> Entry<K, V, L>
+    pub(crate) fn enter<S>(&self, source: &S, key: &K) -> FlightArrival<K, V, L>
     where
         S: LeaseSource<K, Lease = L> + ?Sized,
     {
@@ -87,41 +87,43 @@ impl<K: Key, V, L> Group<K, V, L> {
             if let Some(flight) = &present {
                 match flight.try_join(|lease| source.is_valid(lease)) {
                     Joining::Waiting(ticket) => {
-                        let join = JoinFuture::new(self.seat(flight), ticket);
+                        let join = JoinFuture::new(self.membership(flight), ticket);
                         return if join.is_nested() {
-                            Entry::Nested
+                            FlightArrival::Nested
                         } else {
-                            Entry::Wait(join)
+                            FlightArrival::Wait(join)
                         };
                     }
-                    Joining::Claimed => return Entry::Lead(Baton::new(self.seat(flight))),
+                    Joining::Claimed => {
+                        return FlightArrival::Lead(Leadership::new(self.membership(flight)));
+                    }
                     Joining::Refused => {}
                 }
             }
             // None, or one that is over or overtaken: start afresh in its place.
             let mine = StdArc::new(Flight::new(key.clone()));
             match registry.enter(&mine, present.as_ref()) {
-                Ok(()) => return Entry::Lead(Baton::new(self.seat(&mine))),
+                Ok(()) => return FlightArrival::Lead(Leadership::new(self.membership(&mine))),
                 Err(other) => present = Some(other),
             }
         }
     }
 
-    fn seat(&self, flight: &StdArc<Flight<K, V, L>>) -> Seat<K, V, L> {
-        Seat {
+    fn membership(&self, flight: &StdArc<Flight<K, V, L>>) -> Membership<K, V, L> {
+        Membership {
             registry: StdArc::clone(self.registry.get()),
             flight: StdArc::clone(flight),
         }
     }
 }
 
-impl<K: Key, V: Clone, L> Group<K, V, L> {
+impl<K: FlightKey, V: Clone, L> Group<K, V, L> {
     /// The value of `key`, loaded once however many threads ask; for callers whose own look-up has missed.
     ///
     /// Blocks while another caller loads the same key. A panic in `load` unwinds this caller only.
     pub(crate) fn get_or_fetch<S>(&self, store: &S, key: K, load: impl FnOnce() -> V) -> V
     where
-        S: Store<K, V, Lease = L> + ?Sized,
+        S: SyncStore<K, V, Lease = L> + ?Sized,
     {
         match self.try_get_or_fetch(store, key, || Ok::<V, Infallible>(load())) {
             Ok(value) => value,
@@ -138,7 +140,7 @@ impl<K: Key, V: Clone, L> Group<K, V, L> {
         load: impl FnOnce() -> Result<V, E>,
     ) -> Result<V, E>
     where
-        S: Store<K, V, Lease = L> + ?Sized,
+        S: SyncStore<K, V, Lease = L> + ?Sized,
         E: Clone + Send + Sync + 'static,
     {
         self.try_get_or_fetch_shared(store, key, load)
@@ -153,17 +155,17 @@ impl<K: Key, V: Clone, L> Group<K, V, L> {
         load: impl FnOnce() -> Result<V, E>,
     ) -> Result<V, StdArc<E>>
     where
-        S: Store<K, V, Lease = L> + ?Sized,
+        S: SyncStore<K, V, Lease = L> + ?Sized,
         E: Send + Sync + 'static,
     {
         for _ in 0..USELESS_FLIGHTS {
             let joined = match self.enter(store, &key) {
-                Entry::Lead(baton) => return lead(store, baton, load),
-                Entry::Nested => return load().map_err(StdArc::new),
-                Entry::Wait(join) => join.wait(),
+                FlightArrival::Lead(leadership) => return lead(store, leadership, load),
+                FlightArrival::Nested => return load().map_err(StdArc::new),
+                FlightArrival::Wait(join) => join.wait(),
             };
             match joined {
-                Joined::Promoted(baton) => return lead(store, baton, load),
+                Joined::Promoted(leadership) => return lead(store, leadership, load),
                 Joined::Done(Ok(value)) => {
                     // Before the value is returned: a panic in their drops would leak it (rust-lang/rust#47949).
                     drop((key, load));
@@ -200,34 +202,34 @@ impl<K: Key, V: Clone, L> Group<K, V, L> {
         key: K,
         start: impl FnOnce(LeaderGuard<K, V, L>),
         deadline: impl Fn() -> D,
-    ) -> Shared<V>
+    ) -> FetchOutcome<V>
     where
         S: LeaseSource<K, Lease = L> + ?Sized,
         D: Future<Output = ()>,
     {
-        let baton = match self.enter(source, &key) {
-            Entry::Nested => return Shared::Nested,
-            Entry::Lead(baton) => baton,
-            Entry::Wait(join) => match join_until(join, deadline()).await {
+        let leadership = match self.enter(source, &key) {
+            FlightArrival::Nested => return FetchOutcome::Nested,
+            FlightArrival::Lead(leadership) => leadership,
+            FlightArrival::Wait(join) => match join_until(join, deadline()).await {
                 Joined::Done(result) => return result.into(),
-                Joined::Promoted(baton) => baton,
+                Joined::Promoted(leadership) => leadership,
             },
         };
-        let guard = baton.begin(source);
+        let guard = leadership.begin(source);
         let Some(own) = guard.join() else {
-            return Shared::Failed(FlightError::Expired);
+            return FetchOutcome::Failed(FlightError::Expired);
         };
         start(guard);
         match join_until(own, deadline()).await {
             Joined::Done(result) => result.into(),
-            // Its loader is spent, so it is never promoted; if it were, the drop would pass the baton on.
-            Joined::Promoted(_) => Shared::Failed(FlightError::Abandoned),
+            // Its loader is given away, so it is never promoted; if it were, the drop would pass the leadership on.
+            Joined::Promoted(_) => FetchOutcome::Failed(FlightError::Abandoned),
         }
     }
 }
 
 /// Waits for the flight or the deadline; the deadline ends the flight.
-async fn join_until<K: Key, V: Clone, L>(
+async fn join_until<K: FlightKey, V: Clone, L>(
     join: JoinFuture<K, V, L>,
     deadline: impl Future<Output = ()>,
 ) -> Joined<K, V, L> {
@@ -252,16 +254,16 @@ async fn join_until<K: Key, V: Clone, L>(
 /// Leads a flight on this thread.
 fn lead<K, V, L, E, S>(
     store: &S,
-    baton: Baton<K, V, L>,
+    leadership: Leadership<K, V, L>,
     load: impl FnOnce() -> Result<V, E>,
 ) -> Result<V, StdArc<E>>
 where
-    K: Key,
+    K: FlightKey,
     V: Clone,
     E: Send + Sync + 'static,
-    S: Store<K, V, Lease = L> + ?Sized,
+    S: SyncStore<K, V, Lease = L> + ?Sized,
 {
-    let guard = baton.begin(store);
+    let guard = leadership.begin(store);
     // The flight before this one may have published between the caller's look-up and now (L2).
     if !cfg!(tux_fault = "load-no-second-look")
         && let Some(value) = store.peek(guard.key())

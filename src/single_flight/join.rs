@@ -1,4 +1,4 @@
-//! Waiting for a flight and leading one: the future, the baton, the guard. No runtime in here.
+//! Waiting for a flight and leading one: the future, the leadership, the guard. No runtime in here.
 
 use std::any::Any;
 use std::fmt;
@@ -6,19 +6,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::flight::{Closing, Flight, FlightError, Outcome, Step, Ticket};
-use super::nesting::{Driven, Edges, Scope};
+use super::flight::{Closing, Flight, FlightError, Outcome, WaitStep, WaiterTicket};
+use super::nesting::{Driven, Edges, LoadScope};
 use super::registry::Registry;
-use super::source::{Key, LeaseSource, Store};
+use super::source::{FlightKey, LeaseSource, SyncStore};
 use crate::sync::{Condvar, Mutex, StdArc};
 
 /// A flight and the registry it is entered in.
-pub(crate) struct Seat<K, V, L> {
+pub(crate) struct Membership<K, V, L> {
     pub(crate) registry: StdArc<Registry<K, V, L>>,
     pub(crate) flight: StdArc<Flight<K, V, L>>,
 }
 
-impl<K: Key, V, L> Seat<K, V, L> {
+impl<K: FlightKey, V, L> Membership<K, V, L> {
     /// Takes the flight's key out of the registry, then wakes.
     fn finish(&self, mut wakers: Vec<Waker>) {
         if cfg!(tux_fault = "load-no-wake") {
@@ -79,13 +79,15 @@ impl WakeAll {
 }
 
 /// The right to lead a flight, before its load has begun. Dropped, it passes on (L4).
-pub(crate) struct Baton<K: Key, V, L> {
-    seat: Option<Seat<K, V, L>>,
+pub(crate) struct Leadership<K: FlightKey, V, L> {
+    membership: Option<Membership<K, V, L>>,
 }
 
-impl<K: Key, V, L> Baton<K, V, L> {
-    pub(crate) fn new(seat: Seat<K, V, L>) -> Self {
-        Self { seat: Some(seat) }
+impl<K: FlightKey, V, L> Leadership<K, V, L> {
+    pub(crate) fn new(membership: Membership<K, V, L>) -> Self {
+        Self {
+            membership: Some(membership),
+        }
     }
 
     /// Takes the lease: from here on an invalidation overtakes the flight (L5).
@@ -93,37 +95,37 @@ impl<K: Key, V, L> Baton<K, V, L> {
     where
         S: LeaseSource<K, Lease = L> + ?Sized,
     {
-        let seat = self.seat.as_ref().expect("a baton is used once");
-        // `lease` hashes the key, which is user code: if it panics, `self` passes the baton on.
-        let lease = StdArc::new(source.lease(&seat.flight.key));
-        seat.flight.begin(StdArc::clone(&lease));
+        let membership = self.membership.as_ref().expect("a leadership is used once");
+        // `lease` hashes the key, which is user code: if it panics, `self` passes the leadership on.
+        let lease = StdArc::new(source.lease(&membership.flight.key));
+        membership.flight.begin(StdArc::clone(&lease));
         LeaderGuard {
-            seat: self.seat.take().expect("looked at above"),
+            membership: self.membership.take().expect("looked at above"),
             lease,
         }
     }
 }
 
-impl<K: Key, V, L> Drop for Baton<K, V, L> {
+impl<K: FlightKey, V, L> Drop for Leadership<K, V, L> {
     fn drop(&mut self) {
-        if let Some(seat) = self.seat.take()
-            && !cfg!(tux_fault = "load-forget-baton")
+        if let Some(membership) = self.membership.take()
+            && !cfg!(tux_fault = "load-forget-leadership")
         {
-            seat.abandon();
+            membership.abandon();
         }
     }
 }
 
 /// Leads a flight whose load has begun. Every way out ends the leadership: [`complete`](Self::complete),
 /// [`expire`](Self::expire), or a drop (panic, abort, `select!`), which hands over to a waiter (L4).
-pub(crate) struct LeaderGuard<K: Key, V, L> {
-    seat: Seat<K, V, L>,
+pub(crate) struct LeaderGuard<K: FlightKey, V, L> {
+    membership: Membership<K, V, L>,
     lease: StdArc<L>,
 }
 
-impl<K: Key, V, L> LeaderGuard<K, V, L> {
+impl<K: FlightKey, V, L> LeaderGuard<K, V, L> {
     pub(crate) fn key(&self) -> &K {
-        &self.seat.flight.key
+        &self.membership.flight.key
     }
 
     /// The lease taken before the load; asynchronous stores check it themselves around their writes.
@@ -133,7 +135,7 @@ impl<K: Key, V, L> LeaderGuard<K, V, L> {
 
     /// Whether the flight is still this guard's: false once somebody has expired it (L11).
     pub(crate) fn is_current(&self) -> bool {
-        self.seat.flight.is_led()
+        self.membership.flight.is_led()
     }
 
     /// Whether a value loaded under this guard may be published now.
@@ -147,7 +149,7 @@ impl<K: Key, V, L> LeaderGuard<K, V, L> {
     /// Publishes to a synchronous store, unless the flight was overtaken or has expired.
     pub(crate) fn publish<S>(&self, store: &S, value: V) -> bool
     where
-        S: Store<K, V, Lease = L> + ?Sized,
+        S: SyncStore<K, V, Lease = L> + ?Sized,
     {
         if cfg!(tux_fault = "load-publish-without-lease") {
             return store.publish(&store.lease(self.key()), self.key(), value);
@@ -157,21 +159,21 @@ impl<K: Key, V, L> LeaderGuard<K, V, L> {
     }
 
     /// While the scope lives, this thread counts as running the flight's loader (T25).
-    pub(crate) fn scope(&self) -> Scope {
-        Scope::enter(&self.seat.flight.node)
+    pub(crate) fn scope(&self) -> LoadScope {
+        LoadScope::enter(&self.membership.flight.node)
     }
 
     /// Wraps an asynchronous loader so that each of its polls runs in the flight's scope (T25). A task
     /// that the loader spawns is outside it: if that task joins this flight, only the deadline ends the wait.
     pub(crate) fn drive<F: Future>(&self, load: F) -> Driven<F> {
-        Driven::new(&self.seat.flight.node, load)
+        Driven::new(&self.membership.flight.node, load)
     }
 
     /// The wait of the caller whose loader this guard's holder runs elsewhere. It is never promoted. `None`:
     /// the flight has expired already.
     pub(crate) fn join(&self) -> Option<JoinFuture<K, V, L>> {
-        let ticket = self.seat.flight.join_spent()?;
-        Some(JoinFuture::new(self.seat.clone(), ticket))
+        let ticket = self.membership.flight.join_loader_given()?;
+        Some(JoinFuture::new(self.membership.clone(), ticket))
     }
 
     /// Ends the flight with the loader's result, which goes to all who wait. False: it was over already.
@@ -193,7 +195,7 @@ impl<K: Key, V, L> LeaderGuard<K, V, L> {
         result: impl FnOnce() -> Result<V, StdArc<E>>,
     ) -> bool {
         // If `result` panics, the drop hands over.
-        self.seat.land(|| match result() {
+        self.membership.land(|| match result() {
             Ok(value) => Outcome::Value(value),
             Err(error) => Outcome::Failed(error),
         })
@@ -201,37 +203,37 @@ impl<K: Key, V, L> LeaderGuard<K, V, L> {
 
     /// Ends the flight because its time is up (T23); its loader may run on, but publishes nothing (L11).
     pub(crate) fn expire(self) -> bool {
-        self.seat.land(|| Outcome::Expired)
+        self.membership.land(|| Outcome::Expired)
     }
 }
 
-impl<K: Key, V, L> Drop for LeaderGuard<K, V, L> {
+impl<K: FlightKey, V, L> Drop for LeaderGuard<K, V, L> {
     fn drop(&mut self) {
         // Does nothing to a flight that has landed: those are never led again (L1).
-        self.seat.abandon();
+        self.membership.abandon();
     }
 }
 
 /// What a waiter got.
-pub(crate) enum Joined<K: Key, V, L> {
+pub(crate) enum Joined<K: FlightKey, V, L> {
     /// The flight's value, or why there is none.
     Done(Result<V, FlightError>),
     /// The leader went away; this waiter leads now, with its own loader.
-    Promoted(Baton<K, V, L>),
+    Promoted(Leadership<K, V, L>),
 }
 
 /// A place among a flight's waiters. Dropping it leaves the flight and disturbs nobody (L7, T24).
-pub(crate) struct JoinFuture<K: Key, V, L> {
-    seat: Option<Seat<K, V, L>>,
-    ticket: Ticket,
+pub(crate) struct JoinFuture<K: FlightKey, V, L> {
+    membership: Option<Membership<K, V, L>>,
+    ticket: WaiterTicket,
     edges: Option<Edges>,
 }
 
-impl<K: Key, V, L> JoinFuture<K, V, L> {
-    pub(crate) fn new(seat: Seat<K, V, L>, ticket: Ticket) -> Self {
-        let edges = Edges::to(&seat.flight.node).ok();
+impl<K: FlightKey, V, L> JoinFuture<K, V, L> {
+    pub(crate) fn new(membership: Membership<K, V, L>, ticket: WaiterTicket) -> Self {
+        let edges = Edges::to(&membership.flight.node).ok();
         Self {
-            seat: Some(seat),
+            membership: Some(membership),
             ticket,
             edges,
         }
@@ -246,14 +248,16 @@ impl<K: Key, V, L> JoinFuture<K, V, L> {
     /// way out when the leader itself is stuck in blocking code (T23). If another leader has begun since
     /// this waiter joined, only this waiter leaves.
     pub(crate) fn expire(self) {
-        let Some(seat) = &self.seat else { return };
-        if let Closing::Closed(wakers) = seat.flight.expire(self.ticket) {
-            seat.finish(wakers);
+        let Some(membership) = &self.membership else {
+            return;
+        };
+        if let Closing::Closed(wakers) = membership.flight.expire(self.ticket) {
+            membership.finish(wakers);
         }
     }
 }
 
-impl<K: Key, V: Clone, L> JoinFuture<K, V, L> {
+impl<K: FlightKey, V: Clone, L> JoinFuture<K, V, L> {
     /// Waits by parking this thread.
     pub(crate) fn wait(mut self) -> Joined<K, V, L> {
         let parker = StdArc::new(Parker::new());
@@ -269,44 +273,46 @@ impl<K: Key, V: Clone, L> JoinFuture<K, V, L> {
 }
 
 // No field is ever pinned.
-impl<K: Key, V, L> Unpin for JoinFuture<K, V, L> {}
+impl<K: FlightKey, V, L> Unpin for JoinFuture<K, V, L> {}
 
-impl<K: Key, V: Clone, L> Future for JoinFuture<K, V, L> {
+impl<K: FlightKey, V: Clone, L> Future for JoinFuture<K, V, L> {
     type Output = Joined<K, V, L>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let ticket = self.ticket;
-        let seat = self.seat.as_ref().expect("polled after it was ready");
-        let Poll::Ready(step) = seat.flight.poll(ticket, cx.waker()) else {
+        let membership = self.membership.as_ref().expect("polled after it was ready");
+        let Poll::Ready(step) = membership.flight.poll(ticket, cx.waker()) else {
             return Poll::Pending;
         };
-        let seat = self.seat.take().expect("looked at above");
+        let membership = self.membership.take().expect("looked at above");
         self.edges = None;
         Poll::Ready(match step {
-            Step::Landed(outcome) => {
+            WaitStep::Landed(outcome) => {
                 let shared = outcome.share();
                 // While `shared` is a local: a return value is leaked if a drop panics after it was written
                 // (rust-lang/rust#47949), and these may run `V::drop` and `K::drop`.
                 drop(outcome);
-                drop(seat);
+                drop(membership);
                 Joined::Done(shared)
             }
-            Step::Claimed => Joined::Promoted(Baton::new(seat)),
-            Step::Lost => Joined::Done(Err(FlightError::Abandoned)),
+            WaitStep::Claimed => Joined::Promoted(Leadership::new(membership)),
+            WaitStep::Orphaned => Joined::Done(Err(FlightError::Abandoned)),
         })
     }
 }
 
-impl<K: Key, V, L> Drop for JoinFuture<K, V, L> {
+impl<K: FlightKey, V, L> Drop for JoinFuture<K, V, L> {
     fn drop(&mut self) {
-        let Some(seat) = self.seat.take() else { return };
-        if let Closing::Closed(wakers) = seat.flight.leave(self.ticket) {
-            seat.finish(wakers);
+        let Some(membership) = self.membership.take() else {
+            return;
+        };
+        if let Closing::Closed(wakers) = membership.flight.leave(self.ticket) {
+            membership.finish(wakers);
         }
     }
 }
 
-impl<K, V, L> Clone for Seat<K, V, L> {
+impl<K, V, L> Clone for Membership<K, V, L> {
     fn clone(&self) -> Self {
         Self {
             registry: StdArc::clone(&self.registry),
@@ -315,7 +321,7 @@ impl<K, V, L> Clone for Seat<K, V, L> {
     }
 }
 
-impl<K: Key, V, L> fmt::Debug for LeaderGuard<K, V, L> {
+impl<K: FlightKey, V, L> fmt::Debug for LeaderGuard<K, V, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LeaderGuard").finish_non_exhaustive()
     }

@@ -1,29 +1,29 @@
 //! Single-flight: of all callers that miss one key at the same time, one loads and the others wait for it.
 //!
 //! Runtime-free. Threads and futures wait for the same flights: a thread is a waiter whose waker unparks it.
-//! The cache is known only as a [`LeaseSource`] (and a [`Store`] for the synchronous form).
+//! The cache is known only as a [`LeaseSource`] (and a [`SyncStore`] for the synchronous form).
 //!
 //! ```text
 //!             enter: no flight, or one that is over or overtaken
 //!                                   │
 //!                                   ▼          begin: takes the lease
 //!                    ┌──────► Led, no lease ──────────────────────────► Led under a lease ─────┐
-//!   the first able   │              │                                          │               │
-//!   waiter or new-   │              └──────────────────┬───────────────────────┘    complete,  │
-//!   comer touches it │                                 │ leader panics, is dropped  expire     │
-//!                    │             able waiters        ▼ or aborted                            │
+//!   the first waiter │              │                                          │               │
+//!   with its loader, │              └──────────────────┬───────────────────────┘    complete,  │
+//!   or a newcomer    │                                 │ leader panics, is dropped  expire     │
+//!                    │     waiters with a loader       ▼ or aborted                            │
 //!                    └──── Orphaned ◄───────────── (abandon)                                   │
-//!                             │                        │ no able waiter                        │
+//!                             │                        │ none with a loader                     │
 //!                             │ the last one leaves    ▼                                       ▼
 //!                             └────────────────────► Landed (value | error | expired | nothing)
 //! ```
 //!
-//! *Able* waiters still have their own loader. The caller whose loader runs in a detached task waits as a
-//! *spent* one and is never promoted. "Overtaken" is not a stage: it is a lease that has become void, which
-//! every newcomer asks about.
+//! A waiter still has its own loader, and can take over. Only the caller whose loader runs in a detached task has given
+//! it away (`LoaderGiven`): it is never promoted, and *orphaned* once that task goes without a result. "Overtaken" is not a
+//! stage: it is a lease that has become void, which every newcomer asks about.
 //!
 //! # Use
-//! - A synchronous cache holds a [`Group`], is a [`Store`], looks its key up itself, and on a miss calls
+//! - A synchronous cache holds a [`Group`], is a [`SyncStore`], looks its key up itself, and on a miss calls
 //!   [`Group::get_or_fetch`] or [`Group::try_get_or_fetch`].
 //! - An asynchronous one is a [`LeaseSource`] and calls [`Group::share`], whose `start` spawns a task that
 //!   owns the [`LeaderGuard`]: it looks into its store again, runs the loader inside
@@ -32,14 +32,14 @@
 //!   the guard's drop does the rest.
 //!
 //! # Invariants
-//! - **L1** At most one baton or guard per flight is in force; a landed flight is never led again.
+//! - **L1** At most one leadership or guard per flight is in force; a landed flight is never led again.
 //! - **L2** One load: callers of a key that overlap share one flight, and a new leader looks into the cache
 //!   again after taking its lease, so n callers of a value that is kept make one load.
 //! - **L3** Nobody sleeps for nothing: a waiter whose waker is noted has a leader, and every change of stage
 //!   that concerns waiters wakes them all.
-//! - **L4** A leader that goes without landing hands over: exactly one able waiter leads on with its own
-//!   loader, the others keep waiting for that one, the spent ones get `Abandoned`; without able waiters the
-//!   flight is over and the next caller starts afresh.
+//! - **L4** A leader that goes without landing hands over: exactly one waiter leads on with its own
+//!   loader, the others keep waiting for that one, those who gave theirs away get `Abandoned`; without a waiter that has
+//!   a loader the flight is over and the next caller starts afresh.
 //! - **L5** An overtaken flight (its key was set, invalidated or cleared since the lease) takes no new
 //!   waiters and publishes nothing; those who waited get its value, because their calls began before.
 //! - **L6** An error goes to those who waited, with the type they expect, and is never kept.
@@ -85,9 +85,9 @@ mod source;
 mod waiters;
 
 pub(crate) use flight::FlightError;
-pub(crate) use group::{Entry, Group, Shared};
-pub(crate) use join::{Baton, JoinFuture, Joined, LeaderGuard};
-pub(crate) use source::{Key, LeaseSource, Store};
+pub(crate) use group::{FetchOutcome, FlightArrival, Group};
+pub(crate) use join::{JoinFuture, Joined, LeaderGuard, Leadership};
+pub(crate) use source::{FlightKey, LeaseSource, SyncStore};
 
 #[cfg(all(test, not(tux_loom)))]
 mod tests;

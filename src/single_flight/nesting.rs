@@ -15,12 +15,12 @@ use std::task::{Context, Poll};
 use crate::sync::{Mutex, StdArc, process_number, thread_local};
 
 /// A flight's place in the wait graph, without its types.
-pub(crate) struct Node {
+pub(crate) struct WaitNode {
     process: u32,
-    waits_for: Mutex<Vec<StdArc<Node>>>,
+    waits_for: Mutex<Vec<StdArc<WaitNode>>>,
 }
 
-impl Node {
+impl WaitNode {
     pub(crate) fn new() -> Self {
         Self {
             process: process_number(),
@@ -44,11 +44,11 @@ impl Node {
 thread_local! {
     // Loom's macro takes no `const` block.
     #[allow(clippy::missing_const_for_thread_local)]
-    static LOADING: RefCell<Vec<StdArc<Node>>> = RefCell::new(Vec::new());
+    static LOADING: RefCell<Vec<StdArc<WaitNode>>> = RefCell::new(Vec::new());
 }
 
 /// The flights whose loaders run on this thread, outermost first. Empty while the thread is being torn down.
-fn loading_here() -> Vec<StdArc<Node>> {
+fn loading_here() -> Vec<StdArc<WaitNode>> {
     LOADING
         .try_with(|stack| stack.borrow().clone())
         .unwrap_or_default()
@@ -61,17 +61,17 @@ pub(crate) fn depth() -> usize {
 }
 
 /// While it lives, this thread runs the loader of `node`'s flight.
-pub(crate) struct Scope(StdArc<Node>);
+pub(crate) struct LoadScope(StdArc<WaitNode>);
 
-impl Scope {
-    pub(crate) fn enter(node: &StdArc<Node>) -> Self {
+impl LoadScope {
+    pub(crate) fn enter(node: &StdArc<WaitNode>) -> Self {
         // During thread teardown there is no stack; nesting is then not detected.
         let _ = LOADING.try_with(|stack| stack.borrow_mut().push(StdArc::clone(node)));
         Self(StdArc::clone(node))
     }
 }
 
-impl Drop for Scope {
+impl Drop for LoadScope {
     fn drop(&mut self) {
         let _ = LOADING.try_with(|stack| {
             let mut stack = stack.borrow_mut();
@@ -87,14 +87,14 @@ pub(crate) struct Cycle;
 
 /// The edges of one wait; dropping it removes them.
 pub(crate) struct Edges {
-    from: Vec<StdArc<Node>>,
-    to: StdArc<Node>,
+    from: Vec<StdArc<WaitNode>>,
+    to: StdArc<WaitNode>,
 }
 
 impl Edges {
     /// Notes that the loads running on this thread wait for `to`. O(1) outside loaders; inside, linear in
     /// the loads that are linked by waits.
-    pub(crate) fn to(to: &StdArc<Node>) -> Result<Self, Cycle> {
+    pub(crate) fn to(to: &StdArc<WaitNode>) -> Result<Self, Cycle> {
         let edges = Self {
             from: loading_here(),
             to: StdArc::clone(to),
@@ -118,7 +118,7 @@ impl Edges {
         if self.from.is_empty() {
             return false;
         }
-        let mut seen: Vec<StdArc<Node>> = Vec::new();
+        let mut seen: Vec<StdArc<WaitNode>> = Vec::new();
         let mut open = vec![StdArc::clone(&self.to)];
         while let Some(node) = open.pop() {
             if self.from.iter().any(|own| StdArc::ptr_eq(own, &node)) {
@@ -145,14 +145,14 @@ impl Drop for Edges {
     }
 }
 
-/// An asynchronous loader whose polls run inside its flight's [`Scope`].
+/// An asynchronous loader whose polls run inside its flight's [`LoadScope`].
 pub(crate) struct Driven<F> {
-    node: StdArc<Node>,
+    node: StdArc<WaitNode>,
     load: Pin<Box<F>>,
 }
 
 impl<F> Driven<F> {
-    pub(crate) fn new(node: &StdArc<Node>, load: F) -> Self {
+    pub(crate) fn new(node: &StdArc<WaitNode>, load: F) -> Self {
         Self {
             node: StdArc::clone(node),
             load: Box::pin(load),
@@ -164,7 +164,7 @@ impl<F: Future> Future for Driven<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _scope = Scope::enter(&self.node);
+        let _scope = LoadScope::enter(&self.node);
         self.load.as_mut().poll(cx)
     }
 }

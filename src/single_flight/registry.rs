@@ -4,7 +4,7 @@ use papaya::{Compute, Equivalent, Operation};
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use super::flight::Flight;
-use super::source::Key;
+use super::source::FlightKey;
 use crate::sync::{StdArc, map_guard};
 
 type Entered<K, V, L> = StdArc<Flight<K, V, L>>;
@@ -63,7 +63,7 @@ impl<K, V, L> Registry<K, V, L> {
     }
 }
 
-impl<K: Key, V, L> Registry<K, V, L> {
+impl<K: FlightKey, V, L> Registry<K, V, L> {
     fn sought<'k>(&self, key: &'k K) -> Sought<'k, K> {
         let hash = self.hasher.hash_one(key);
         Sought(Hashed { hash, key })

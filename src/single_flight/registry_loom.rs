@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::flight::Flight;
-use super::source::Key;
+use super::source::FlightKey;
 use crate::sync::{Mutex, StdArc};
 
 type Entered<K, V, L> = StdArc<Flight<K, V, L>>;
@@ -21,7 +21,7 @@ impl<K, V, L> Registry<K, V, L> {
     }
 }
 
-impl<K: Key, V, L> Registry<K, V, L> {
+impl<K: FlightKey, V, L> Registry<K, V, L> {
     pub(crate) fn get(&self, key: &K) -> Option<Entered<K, V, L>> {
         self.map.lock().unwrap().get(key).cloned()
     }

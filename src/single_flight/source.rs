@@ -3,9 +3,9 @@
 use std::hash::Hash;
 
 /// What a key must be able to do.
-pub(crate) trait Key: Hash + Eq + Clone + Send + Sync + 'static {}
+pub(crate) trait FlightKey: Hash + Eq + Clone + Send + Sync + 'static {}
 
-impl<K: Hash + Eq + Clone + Send + Sync + 'static> Key for K {}
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> FlightKey for K {}
 
 /// Hands out leases: a lease taken before a load tells afterwards whether the key was set, invalidated or
 /// cleared since (I8). A tier with a connection epoch makes the epoch a part of its lease.
@@ -22,7 +22,7 @@ pub(crate) trait LeaseSource<K> {
 }
 
 /// A synchronous cache that values are looked up in and published to.
-pub(crate) trait Store<K, V>: LeaseSource<K> {
+pub(crate) trait SyncStore<K, V>: LeaseSource<K> {
     /// The live value of `key`. The leader's second look, after the caller's own `get` has missed; it
     /// should count neither as a hit nor as a miss.
     fn peek(&self, key: &K) -> Option<V>;

@@ -6,11 +6,11 @@ use std::task::Waker;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// It still has its own loader.
-    Able,
+    WithLoader,
     /// It gave its loader to the leader (the leader's own caller).
-    Spent,
-    /// A spent waiter whose leader is gone: it gets no value from this flight any more.
-    Lost,
+    LoaderGiven,
+    /// A waiter without a loader whose leader is gone: it gets no value from this flight any more.
+    Orphaned,
 }
 
 struct Waiter {
@@ -23,13 +23,13 @@ struct Waiter {
 pub(crate) struct Waiters {
     slots: Vec<Option<Waiter>>,
     free: Vec<usize>,
-    able: usize,
+    with_loader: usize,
 }
 
 impl Waiters {
     /// Adds a waiter that has not been polled yet; O(1) amortised.
     pub(crate) fn add(&mut self, role: Role) -> usize {
-        self.able += usize::from(role == Role::Able);
+        self.with_loader += usize::from(role == Role::WithLoader);
         let waiter = Some(Waiter { role, waker: None });
         if let Some(slot) = self.free.pop() {
             self.slots[slot] = waiter;
@@ -43,7 +43,7 @@ impl Waiters {
     /// Takes a waiter out and hands back its waker, to be dropped outside the lock.
     pub(crate) fn remove(&mut self, slot: usize) -> Option<Waker> {
         let waiter = self.slots[slot].take()?;
-        self.able -= usize::from(waiter.role == Role::Able);
+        self.with_loader -= usize::from(waiter.role == Role::WithLoader);
         self.free.push(slot);
         waiter.waker
     }
@@ -67,18 +67,18 @@ impl Waiters {
             .collect()
     }
 
-    /// Turns every spent waiter into a lost one: the leader that held its loader is gone.
-    pub(crate) fn lose_spent(&mut self) {
+    /// Orphans every waiter that gave its loader away: the leader that held it is gone.
+    pub(crate) fn orphan_loader_given(&mut self) {
         for waiter in self.slots.iter_mut().flatten() {
-            if waiter.role == Role::Spent {
-                waiter.role = Role::Lost;
+            if waiter.role == Role::LoaderGiven {
+                waiter.role = Role::Orphaned;
             }
         }
     }
 
     /// Whether some waiter could take over.
-    pub(crate) fn any_able(&self) -> bool {
-        self.able > 0
+    pub(crate) fn any_with_loader(&self) -> bool {
+        self.with_loader > 0
     }
 
     #[cfg(test)]

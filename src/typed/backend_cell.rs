@@ -16,32 +16,32 @@ struct Installed {
 
 /// A backend that can be replaced while it is read, for the price of one load per look-up.
 ///
-/// Replaced ones are kept until the slot goes: a reader may still be in one, across an `.await`. What a
-/// replaced handle costs is a few dozen bytes; a store that only the slot knew is emptied.
-pub(crate) struct Slot {
+/// Replaced ones are kept until the cell goes: a reader may still be in one, across an `.await`. What a
+/// replaced handle costs is a few dozen bytes; a store that only the cell knew is emptied.
+pub(crate) struct BackendCell {
     current: AtomicPtr<Installed>,
-    /// Everything this slot ever held; boxed, so that the addresses stay.
+    /// Everything this cell ever held; boxed, so that the addresses stay.
     #[expect(
         clippy::vec_box,
         reason = "`current` points into the boxes; the vector may move them"
     )]
     all: Mutex<Vec<Box<Installed>>>,
-    /// The first one belongs to this slot alone.
+    /// The first one belongs to this cell alone.
     owns_first: bool,
 }
 
-impl Slot {
+impl BackendCell {
     pub(crate) fn new(backend: Backend, settings: Settings, owned: bool) -> Self {
-        let slot = Self {
+        let cell = Self {
             current: AtomicPtr::new(std::ptr::null_mut()),
             all: Mutex::new(Vec::new()),
             owns_first: owned,
         };
-        slot.install(backend, Some(settings));
-        slot
+        cell.install(backend, Some(settings));
+        cell
     }
 
-    /// The backend. It stays valid for as long as the slot is borrowed, also when it is replaced.
+    /// The backend. It stays valid for as long as the cell is borrowed, also when it is replaced.
     #[inline(always)]
     pub(crate) fn backend(&self) -> &Backend {
         &self.now().backend
@@ -54,8 +54,8 @@ impl Slot {
 
     #[inline(always)]
     fn now(&self) -> &Installed {
-        // SAFETY: `install` has put the address of a boxed `Installed` here before anybody could see the slot.
-        // The box stays in `all`, unmoved and never handed out mutably, until the slot is dropped, which the
+        // SAFETY: `install` has put the address of a boxed `Installed` here before anybody could see the cell.
+        // The box stays in `all`, unmoved and never handed out mutably, until the cell is dropped, which the
         // borrow of `self` excludes. Acquire pairs with the release in `install`: the contents are seen.
         unsafe { &*self.current.load(Ordering::Acquire) }
     }
@@ -93,7 +93,7 @@ impl Slot {
     }
 }
 
-impl fmt::Debug for Slot {
+impl fmt::Debug for BackendCell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.backend().fmt(f)
     }
@@ -106,20 +106,20 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test]
-    async fn a_reader_keeps_the_backend_it_has_and_the_slots_own_one_is_emptied() {
+    async fn a_reader_keeps_the_backend_it_has_and_the_cells_own_one_is_emptied() {
         let own = InMemoryBackend::new(Duration::from_secs(300), Some(10));
         let settings = Settings::new(&crate::typed::options::ManagerOptions::new());
-        let slot = Slot::new(own.clone().into(), settings, true);
-        let before = slot.backend();
+        let cell = BackendCell::new(own.clone().into(), settings, true);
+        let before = cell.backend();
         let key = KeyRef::Prefix { guild: 1 };
         before
             .put(key, crate::backend::Json::from("!"), None)
             .await
             .unwrap();
         let other = InMemoryBackend::new(Duration::from_secs(300), Some(10));
-        slot.replace(other.clone().into(), None);
+        cell.replace(other.clone().into(), None);
         assert!(own.is_empty());
-        slot.backend()
+        cell.backend()
             .put(key, crate::backend::Json::from("?"), None)
             .await
             .unwrap();
@@ -128,7 +128,7 @@ mod tests {
             .await
             .unwrap();
         assert_eq!((own.len(), other.len()), (1, 1));
-        slot.replace(own.into(), None);
+        cell.replace(own.into(), None);
         assert_eq!(other.len(), 1, "a backend of somebody else is left alone");
     }
 }

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::sync::Arc;
 
-use super::stats::{Counters, Event};
+use super::stats::{Event, EventCounters};
 use crate::backend::{CacheValue, Json};
 
 thread_local! {
@@ -16,11 +16,11 @@ thread_local! {
 }
 
 tokio::task_local! {
-    static READING: Arc<Counters>;
+    static READING: Arc<EventCounters>;
 }
 
-/// What a `from_json` of this layer ends with: notes that the shape was wrong.
-pub(crate) fn noted<T>(decoded: Option<T>) -> Option<T> {
+/// What a `from_json` of this layer and of the managers ends with: notes that the shape was wrong.
+pub(crate) fn record_mismatch<T>(decoded: Option<T>) -> Option<T> {
     if decoded.is_none() {
         WRONG.set(true);
     }
@@ -28,15 +28,15 @@ pub(crate) fn noted<T>(decoded: Option<T>) -> Option<T> {
 }
 
 /// Whether a shape was wrong since the last call, on this thread.
-pub(crate) fn was_wrong() -> bool {
+pub(crate) fn take_mismatch() -> bool {
     WRONG.replace(false)
 }
 
 /// A `T` read from a store that answers later.
 #[derive(Clone)]
-pub(crate) struct Read<T>(pub(crate) T);
+pub(crate) struct CountedRead<T>(pub(crate) T);
 
-impl<T: CacheValue> CacheValue for Read<T> {
+impl<T: CacheValue> CacheValue for CountedRead<T> {
     fn to_json(&self) -> Json {
         self.0.to_json()
     }
@@ -44,7 +44,7 @@ impl<T: CacheValue> CacheValue for Read<T> {
     fn from_json(json: &Json) -> Option<Self> {
         let value = T::from_json(json);
         if value.is_none() {
-            was_wrong();
+            take_mismatch();
             // Outside a scope nobody asked for the count.
             let _ = READING.try_with(|counters| counters.add(Event::Undecodable));
         }
@@ -57,6 +57,9 @@ impl<T: CacheValue> CacheValue for Read<T> {
 }
 
 /// Runs a read whose wrong shapes count for `counters`.
-pub(crate) async fn counting<F: Future>(counters: &Arc<Counters>, read: F) -> F::Output {
+pub(crate) async fn counting_mismatches<F: Future>(
+    counters: &Arc<EventCounters>,
+    read: F,
+) -> F::Output {
     READING.scope(Arc::clone(counters), read).await
 }

@@ -13,40 +13,40 @@ use tokio::task::JoinHandle;
 
 use super::flights::Flights;
 use super::stats::Event;
-use super::{Cached, Later, Tier};
+use super::{BoxedAnswer, Cached, TypedCache};
 use crate::backend::{Key, KeyRef, Lease, Value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::single_flight::{FlightError, LeaderGuard, Shared};
+use crate::single_flight::{FetchOutcome, FlightError, LeaderGuard};
 
 /// Waiters end a flight this much later than its own task does: they act only when the task is stuck.
-const GRACE: Duration = Duration::from_secs(1);
+const STUCK_LEADER_MARGIN: Duration = Duration::from_secs(1);
 
-pub(crate) type Guard<T> = LeaderGuard<Key, T, Lease>;
+pub(crate) type LoadGuard<T> = LeaderGuard<Key, T, Lease>;
 
 /// The runtime that loads are spawned on.
 pub(crate) fn runtime() -> Result<Handle> {
     crate::backend::runtime::with_timer()
 }
 
-impl<T: Cached> Tier<T> {
+impl<T: Cached> TypedCache<T> {
     /// The value of `key`, for when a peek found none that is whole: `missing` says that it found nothing, otherwise it
-    /// could not tell. `load` makes the value, `told` says how its error is told.
+    /// could not tell. `load` makes the value, `map_error` an [`Error`] of its error.
     #[cold]
     #[inline(never)]
-    pub(crate) fn load_later<'a, F, Fut, R, E>(
+    pub(crate) fn load_boxed<'a, F, Fut, R, E>(
         self: &'a Arc<Self>,
         key: KeyRef<'a>,
         missing: bool,
         load: F,
-        told: fn(E) -> Error,
-    ) -> Later<'a, T>
+        map_error: fn(E) -> Error,
+    ) -> BoxedAnswer<'a, T>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
         R: Into<T>,
         E: 'static,
     {
-        let load = move || async move { load().await.map(Into::into).map_err(told) };
+        let load = move || async move { load().await.map(Into::into).map_err(map_error) };
         if missing {
             let key = key.to_key();
             Box::pin(async move { Box::new(self.fetch(key, load).await) })
@@ -87,26 +87,26 @@ impl<T: Cached> Tier<T> {
         let shared = self
             .flights()
             .group
-            .share(self.as_ref(), key.clone(), start, || self.patience())
+            .share(self.as_ref(), key.clone(), start, || self.wait_limit())
             .await;
         match shared {
-            Shared::Value(value) => Ok(value),
+            FetchOutcome::Value(value) => Ok(value),
             // Asked for from inside its own loader (T25): loaded here, kept nowhere.
-            Shared::Nested => {
+            FetchOutcome::Nested => {
                 self.count(Event::Load);
                 let load = load.take().expect("a nested loader was not started");
                 load().await.inspect_err(|_| self.count(Event::LoadError))
             }
-            Shared::Failed(error) => Err(self.failed(&key, error, task).await),
+            FetchOutcome::Failed(error) => Err(self.failed(&key, error, task).await),
         }
     }
 
     /// A waiter's own limit for one load.
-    pub(crate) fn patience(&self) -> impl Future<Output = ()> + use<T> {
+    pub(crate) fn wait_limit(&self) -> impl Future<Output = ()> + use<T> {
         let limit = self.shared.settings().load_timeout;
         async move {
             match limit {
-                Some(limit) => tokio::time::sleep(limit.saturating_add(GRACE)).await,
+                Some(limit) => tokio::time::sleep(limit.saturating_add(STUCK_LEADER_MARGIN)).await,
                 None => pending().await,
             }
         }
@@ -144,7 +144,11 @@ impl<T: Cached> Tier<T> {
     }
 
     /// The task of a flight's leader.
-    async fn lead(self: Arc<Self>, guard: Guard<T>, load: impl Future<Output = Result<T>> + Send) {
+    async fn lead(
+        self: Arc<Self>,
+        guard: LoadGuard<T>,
+        load: impl Future<Output = Result<T>> + Send,
+    ) {
         let key = guard.key().clone();
         let backend = self.backend().clone();
         // The guard's own lease was taken before this one and says whether others may join; this one is
@@ -169,7 +173,7 @@ impl<T: Cached> Tier<T> {
             },
         };
         let loaded = match self.timed(guard.drive(load)).await {
-            Some(Ok(loaded)) => loaded.absorb(before.as_ref()),
+            Some(Ok(loaded)) => loaded.merge_previous(before.as_ref()),
             Some(Err(error)) => {
                 guard.complete(Err::<T, Error>(error));
                 return;

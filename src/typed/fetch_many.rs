@@ -7,25 +7,25 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::fetch::{Guard, runtime};
+use super::fetch::{LoadGuard, runtime};
 use super::flights::Flights;
-use super::{Cached, Tier};
+use super::{Cached, TypedCache};
 use crate::backend::{Key, KeyRef, Lease, Value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::single_flight::{Baton, Entry, FlightError, JoinFuture, Joined};
+use crate::single_flight::{FlightArrival, FlightError, JoinFuture, Joined, Leadership};
 
-type Join<T> = JoinFuture<Key, T, Lease>;
+type LoadJoin<T> = JoinFuture<Key, T, Lease>;
 type Loading<T> = Pin<Box<dyn Future<Output = Result<Vec<T>>> + Send>>;
 /// Loads the values of these keys, in their order.
 pub(crate) type Loader<T> = Box<dyn FnOnce(Vec<Key>) -> Loading<T> + Send>;
 
 /// What one caller has in hand while it waits.
-struct Tally<T> {
+struct BatchProgress<T> {
     found: HashMap<Key, T>,
     first_error: Option<Error>,
 }
 
-impl<T: Cached> Tier<T> {
+impl<T: Cached> TypedCache<T> {
     /// The values of `keys` in their order; a key may come twice. One round trip when all are cached;
     /// else the missing ones that nobody loads yet are loaded by one call of `load`.
     pub(crate) async fn get_or_fetch_many(
@@ -88,35 +88,35 @@ impl<T: Cached> Tier<T> {
         known: &mut HashMap<Key, T>,
     ) -> Result<()> {
         let runtime = runtime()?;
-        let mut batons = Vec::new();
+        let mut leaderships = Vec::new();
         let mut joins = Vec::new();
         let mut nested = false;
         let flights = self.flights();
         for key in &missing {
             match flights.group.enter(self.as_ref(), key) {
-                Entry::Lead(baton) => batons.push((key.clone(), baton)),
-                Entry::Wait(join) => joins.push((key.clone(), join)),
-                Entry::Nested => nested = true,
+                FlightArrival::Lead(leadership) => leaderships.push((key.clone(), leadership)),
+                FlightArrival::Wait(join) => joins.push((key.clone(), join)),
+                FlightArrival::Nested => nested = true,
             }
         }
         if nested {
-            // Asked for from inside a loader of one of these keys (T25): loaded here, kept nowhere. Batons
+            // Asked for from inside a loader of one of these keys (T25): loaded here, kept nowhere. Leaderships
             // and joins go, which passes them on.
-            drop((batons, joins));
+            drop((leaderships, joins));
             let values = load(missing.clone()).await?;
             known.extend(missing.into_iter().zip(values));
             return Ok(());
         }
         let mut load = Some(load);
-        let mut tally = Tally {
+        let mut tally = BatchProgress {
             found: HashMap::new(),
             first_error: None,
         };
         let mut tasks = Vec::new();
-        if !batons.is_empty()
+        if !leaderships.is_empty()
             && let Some(load) = load.take()
         {
-            tasks.push(self.start_many(&runtime, batons, load, &mut joins));
+            tasks.push(self.start_many(&runtime, leaderships, load, &mut joins));
         }
         let orphans = self.collect(joins, &mut tasks, &mut tally).await;
         // Leaders went away whose keys only this caller is left to load.
@@ -127,7 +127,7 @@ impl<T: Cached> Tier<T> {
                 tally.lost(&key);
             }
         } else {
-            // This caller's loader is spent: the batons pass on.
+            // This caller's loader is used up: the leaderships pass on.
             for (key, _) in &orphans {
                 tally.lost(key);
             }
@@ -136,17 +136,17 @@ impl<T: Cached> Tier<T> {
         tally.first_error.map_or(Ok(()), Err)
     }
 
-    /// Leads `batons` in a task of their own; the caller joins them like everybody else.
+    /// Leads `leaderships` in a task of their own; the caller joins them like everybody else.
     fn start_many(
         self: &Arc<Self>,
         runtime: &tokio::runtime::Handle,
-        batons: Vec<(Key, Baton<Key, T, Lease>)>,
+        leaderships: Vec<(Key, Leadership<Key, T, Lease>)>,
         load: Loader<T>,
-        joins: &mut Vec<(Key, Join<T>)>,
+        joins: &mut Vec<(Key, LoadJoin<T>)>,
     ) -> JoinHandle<()> {
-        let mut guards = Vec::with_capacity(batons.len());
-        for (key, baton) in batons {
-            let guard = baton.begin(self.as_ref());
+        let mut guards = Vec::with_capacity(leaderships.len());
+        for (key, leadership) in leaderships {
+            let guard = leadership.begin(self.as_ref());
             if let Some(join) = guard.join() {
                 joins.push((key, join));
             }
@@ -155,22 +155,22 @@ impl<T: Cached> Tier<T> {
         runtime.spawn(Arc::clone(self).lead_many(guards, load))
     }
 
-    /// Waits for every flight; hands back the batons of those whose leader went away.
+    /// Waits for every flight; hands back the leaderships of those whose leader went away.
     async fn collect(
         &self,
-        joins: Vec<(Key, Join<T>)>,
+        joins: Vec<(Key, LoadJoin<T>)>,
         tasks: &mut Vec<JoinHandle<()>>,
-        tally: &mut Tally<T>,
-    ) -> Vec<(Key, Baton<Key, T, Lease>)> {
+        tally: &mut BatchProgress<T>,
+    ) -> Vec<(Key, Leadership<Key, T, Lease>)> {
         let mut orphans = Vec::new();
-        let patience = self.patience();
-        tokio::pin!(patience);
+        let wait_limit = self.wait_limit();
+        tokio::pin!(wait_limit);
         let mut patient = true;
         for (key, mut join) in joins {
             let joined = tokio::select! {
                 biased;
                 joined = &mut join => Some(joined),
-                () = &mut patience, if patient => None,
+                () = &mut wait_limit, if patient => None,
             };
             match joined {
                 Some(Joined::Done(Ok(value))) => {
@@ -184,7 +184,7 @@ impl<T: Cached> Tier<T> {
                     let error = self.failed(&key, error, task).await;
                     tally.first_error.get_or_insert(error);
                 }
-                Some(Joined::Promoted(baton)) => orphans.push((key, baton)),
+                Some(Joined::Promoted(leadership)) => orphans.push((key, leadership)),
                 None => {
                     patient = false;
                     join.expire();
@@ -200,7 +200,7 @@ impl<T: Cached> Tier<T> {
     }
 
     /// The task that leads several flights with one loader call.
-    async fn lead_many(self: Arc<Self>, guards: Vec<Guard<T>>, load: Loader<T>) {
+    async fn lead_many(self: Arc<Self>, guards: Vec<LoadGuard<T>>, load: Loader<T>) {
         let backend = self.backend().clone();
         let leases: Vec<Lease> = guards
             .iter()
@@ -266,13 +266,13 @@ impl<T: Cached> Tier<T> {
         &self,
         backend: &crate::backend::Backend,
         flights: &Flights<T>,
-        open: Vec<(Guard<T>, Lease, Option<T>)>,
+        open: Vec<(LoadGuard<T>, Lease, Option<T>)>,
         values: Vec<T>,
         keep: bool,
     ) {
         let (mut guards, mut entries) = (Vec::new(), Vec::new());
         for ((guard, lease, before), value) in open.into_iter().zip(values) {
-            let value = value.absorb(before.as_ref());
+            let value = value.merge_previous(before.as_ref());
             let key = guard.key().as_key_ref();
             if keep && self.may_store(key, &value) && guard.may_publish(self) {
                 entries.push((lease, guard.key().clone(), value.clone()));
@@ -300,7 +300,7 @@ impl<T: Cached> Tier<T> {
     }
 }
 
-impl<T> Tally<T> {
+impl<T> BatchProgress<T> {
     fn lost(&mut self, key: &Key) {
         self.first_error.get_or_insert_with(|| {
             Error::new(

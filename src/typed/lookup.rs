@@ -5,11 +5,11 @@
 //! entry to where the caller wants it, and only the slow way is a future of its own.
 
 /// `Result<Option<T>>`: what `$tier` has under `$key`.
-macro_rules! answer {
+macro_rules! lookup {
     ($tier:expr, $key:expr) => {
         'answer: {
             let key = $key;
-            if let Some(lent) = $tier.at_hand(key) {
+            if let Some(lent) = $tier.try_get_ref(key) {
                 break 'answer Ok(Some($tier.hit(&lent)));
             }
             {
@@ -19,18 +19,18 @@ macro_rules! answer {
                     break 'answer Ok(found);
                 }
             }
-            *$tier.get_later(key).await
+            *$tier.get_boxed(key).await
         }
     };
 }
 
-/// `Result<T>`: the same, or what `$load` makes if that is nothing, or not whole. `$told` says how its error is
-/// told.
-macro_rules! answer_or_load {
-    ($tier:expr, $key:expr, $load:expr, $told:expr) => {
+/// `Result<T>`: the same, or what `$load` makes if that is nothing, or not whole. `$map_error` makes an
+/// [`Error`](crate::Error) of its error.
+macro_rules! lookup_or_load {
+    ($tier:expr, $key:expr, $load:expr, $map_error:expr) => {
         'answer: {
             let key = $key;
-            if let Some(lent) = $tier.at_hand(key)
+            if let Some(lent) = $tier.try_get_ref(key)
                 && $crate::typed::Cached::is_whole(lent.value())
             {
                 break 'answer Ok($tier.hit(&lent));
@@ -45,9 +45,9 @@ macro_rules! answer_or_load {
                 }
                 answered
             };
-            *$tier.load_later(key, answered, $load, $told).await
+            *$tier.load_boxed(key, answered, $load, $map_error).await
         }
     };
 }
 
-pub(crate) use {answer, answer_or_load};
+pub(crate) use {lookup, lookup_or_load};

@@ -23,12 +23,12 @@ use std::sync::Arc;
 use crate::backend::{AtHand, Backend, CacheValue, Key, KeyRef, Lease, Peek, Ttl, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::single_flight::LeaseSource;
-use decode::Read;
+use decode::CountedRead;
 use flights::Flights;
 use options::OnOutage;
 use settings::Lifetime;
-use shared::{Shared, is_local};
-use stale::Labelled;
+use shared::{SharedState, is_in_process};
+use stale::MaybeStale;
 use stats::Event;
 
 /// A value that a manager keeps.
@@ -46,24 +46,24 @@ pub(crate) trait Cached: CacheValue {
 
     /// Takes over from what stood under the key before what a load does not know.
     #[must_use]
-    fn absorb(self, _before: Option<&Self>) -> Self {
+    fn merge_previous(self, _before: Option<&Self>) -> Self {
         self
     }
 }
 
 /// The way to an answer that takes time. Boxed, and made only then: a hit in memory neither allocates nor runs through
 /// a state machine. So is the answer: the hit's own is then in nobody's memory, and is not copied from place to place.
-pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = Box<Result<T>>> + Send + 'a>>;
+pub(crate) type BoxedAnswer<'a, T> = Pin<Box<dyn Future<Output = Box<Result<T>>> + Send + 'a>>;
 
 /// One type of value and its TTL. Its loads under way belong to the store ([`Flights`]).
-pub(crate) struct Tier<T> {
-    pub(crate) shared: Arc<Shared>,
+pub(crate) struct TypedCache<T> {
+    pub(crate) shared: Arc<SharedState>,
     pub(crate) lifetime: Lifetime,
     value: PhantomData<fn() -> T>,
 }
 
-impl<T: Cached> Tier<T> {
-    pub(crate) fn new(shared: &Arc<Shared>, lifetime: Lifetime) -> Arc<Self> {
+impl<T: Cached> TypedCache<T> {
+    pub(crate) fn new(shared: &Arc<SharedState>, lifetime: Lifetime) -> Arc<Self> {
         Arc::new(Self {
             shared: Arc::clone(shared),
             lifetime,
@@ -73,7 +73,7 @@ impl<T: Cached> Tier<T> {
 
     #[inline(always)]
     pub(crate) fn backend(&self) -> &Backend {
-        self.shared.slot.backend()
+        self.shared.cell.backend()
     }
 
     /// The loads under way on the store that serves now.
@@ -94,7 +94,7 @@ impl<T: Cached> Tier<T> {
     /// The value under `key`, for when [`peek`](Self::peek) could not tell.
     #[cold]
     #[inline(never)]
-    pub(crate) fn get_later<'a>(&'a self, key: KeyRef<'a>) -> Later<'a, Option<T>> {
+    pub(crate) fn get_boxed<'a>(&'a self, key: KeyRef<'a>) -> BoxedAnswer<'a, Option<T>> {
         Box::pin(async move { Box::new(self.get_by_asking(key).await) })
     }
 
@@ -104,10 +104,10 @@ impl<T: Cached> Tier<T> {
         found
     }
 
-    /// What memory has where it is looked for first, as it does for nearly all hits; `None` says nothing. Once it is
+    /// A reference to what memory has where it is looked for first, as it does for nearly all hits; `None` says nothing. Once it is
     /// known to be of use it is a [hit](Self::hit).
     #[inline(always)]
-    pub(crate) fn at_hand(&self, key: KeyRef<'_>) -> Option<AtHand<'_, T>> {
+    pub(crate) fn try_get_ref(&self, key: KeyRef<'_>) -> Option<AtHand<'_, T>> {
         self.backend().at_hand(key)
     }
 
@@ -120,8 +120,8 @@ impl<T: Cached> Tier<T> {
         lent.value().clone()
     }
 
-    /// A look-up of what is not [at hand](Self::at_hand): `true` if memory could tell; else
-    /// [`get_later`](Self::get_later) must be asked.
+    /// A look-up of what is not [at hand](Self::try_get_ref): `true` if memory could tell; else
+    /// [`get_boxed`](Self::get_boxed) must be asked.
     #[inline(never)]
     pub(crate) fn peek(&self, key: KeyRef<'_>, found: &mut Option<T>) -> bool {
         let peeked = self
@@ -135,7 +135,7 @@ impl<T: Cached> Tier<T> {
         true
     }
 
-    /// A hit in memory that is not [at hand](Self::at_hand); whoever finds none looks on, and counts the miss.
+    /// A hit in memory that is not [at hand](Self::try_get_ref); whoever finds none looks on, and counts the miss.
     pub(crate) fn hit_elsewhere(&self, key: KeyRef<'_>) -> Option<T> {
         match self.backend().peek_elsewhere(key, T::clone) {
             Peek::Hit(value) => {
@@ -151,7 +151,7 @@ impl<T: Cached> Tier<T> {
     #[inline(never)]
     fn missed(&self) {
         self.count(Event::Miss);
-        if decode::was_wrong() {
+        if decode::take_mismatch() {
             self.count(Event::Undecodable);
         }
     }
@@ -185,10 +185,10 @@ impl<T: Cached> Tier<T> {
             .last_known
             .as_ref()
             .map(|known| (known, known.lease(key)));
-        let read = backend.get_as::<Read<T>>(key);
-        let found = decode::counting(&self.shared.counters, read)
+        let read = backend.get_as::<CountedRead<T>>(key);
+        let found = decode::counting_mismatches(&self.shared.counters, read)
             .await?
-            .map(|Read(value)| value);
+            .map(|CountedRead(value)| value);
         if let (Some((known, lease)), Some(value)) = (known, &found) {
             known.learn(lease, value);
         }
@@ -208,11 +208,11 @@ impl<T: Cached> Tier<T> {
         backend: &Backend,
         keys: &[KeyRef<'_>],
     ) -> Result<Vec<Option<T>>> {
-        if is_local(backend) {
+        if is_in_process(backend) {
             let peek = |key: &KeyRef<'_>| match backend.peek::<T>(*key) {
                 Peek::Hit(value) => Some(Some(value)),
                 Peek::Miss => {
-                    if decode::was_wrong() {
+                    if decode::take_mismatch() {
                         self.count(Event::Undecodable);
                     }
                     Some(None)
@@ -227,11 +227,11 @@ impl<T: Cached> Tier<T> {
         let known = self.shared.settings().last_known.as_ref();
         let leases: Option<Vec<_>> =
             known.map(|known| keys.iter().map(|key| known.lease(*key)).collect());
-        let read = backend.get_many_as::<Read<T>>(keys);
-        let found: Vec<Option<T>> = decode::counting(&self.shared.counters, read)
+        let read = backend.get_many_as::<CountedRead<T>>(keys);
+        let found: Vec<Option<T>> = decode::counting_mismatches(&self.shared.counters, read)
             .await?
             .into_iter()
-            .map(|found| found.map(|Read(value)| value))
+            .map(|found| found.map(|CountedRead(value)| value))
             .collect();
         if let (Some(known), Some(leases)) = (known, leases) {
             for (lease, value) in leases.into_iter().zip(&found) {
@@ -244,15 +244,15 @@ impl<T: Cached> Tier<T> {
     }
 
     /// [`get`](Self::get), or what was remembered if the store is unavailable (T36).
-    pub(crate) async fn get_or_stale(&self, key: KeyRef<'_>) -> Result<Option<Labelled<T>>> {
+    pub(crate) async fn get_or_stale(&self, key: KeyRef<'_>) -> Result<Option<MaybeStale<T>>> {
         {
             let mut found = None;
             if self.peek(key, &mut found) {
-                return Ok(found.map(Labelled::Fresh));
+                return Ok(found.map(MaybeStale::Fresh));
             }
         }
         match self.get_by_asking(key).await {
-            Ok(found) => Ok(found.map(Labelled::Fresh)),
+            Ok(found) => Ok(found.map(MaybeStale::Fresh)),
             Err(error) if error.is_unavailable() => {
                 let known = self.shared.settings().last_known.as_ref();
                 let stale = known.and_then(|known| known.recall(key)).ok_or(error)?;
@@ -316,7 +316,7 @@ impl<T: Cached> Tier<T> {
     }
 }
 
-impl<T: Cached> LeaseSource<Key> for Tier<T> {
+impl<T: Cached> LeaseSource<Key> for TypedCache<T> {
     type Lease = Lease;
 
     fn lease(&self, key: &Key) -> Lease {
@@ -328,10 +328,10 @@ impl<T: Cached> LeaseSource<Key> for Tier<T> {
     }
 }
 
-impl<T: Cached> fmt::Debug for Tier<T> {
+impl<T: Cached> fmt::Debug for TypedCache<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tier")
-            .field("backend", &self.shared.slot)
+        f.debug_struct("TypedCache")
+            .field("backend", &self.shared.cell)
             .field("ttl", &self.ttl())
             .field("flights", &self.flights().group.len())
             .finish_non_exhaustive()

@@ -2,33 +2,33 @@
 
 use std::sync::Arc;
 
-use super::backend_cell::Slot;
+use super::backend_cell::BackendCell;
 use super::options::{ManagerOptions, Scope};
 use super::settings::Settings;
-use super::stats::{Counters, Event, ManagerStats};
+use super::stats::{Event, EventCounters, ManagerStats};
 use crate::backend::{Backend, KeyRef, KeySet};
 use crate::error::Result;
 
 /// What the tiers of one manager share.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) slot: Slot,
-    pub(crate) counters: Arc<Counters>,
+pub(crate) struct SharedState {
+    pub(crate) cell: BackendCell,
+    pub(crate) counters: Arc<EventCounters>,
 }
 
-impl Shared {
+impl SharedState {
     /// # Panics
     /// When the options ask to remember absurdly many stale values.
     pub(crate) fn new(backend: Backend, owned: bool, options: &ManagerOptions) -> Arc<Self> {
         Arc::new(Self {
-            slot: Slot::new(backend, Settings::new(options), owned),
-            counters: Arc::new(Counters::default()),
+            cell: BackendCell::new(backend, Settings::new(options), owned),
+            counters: Arc::new(EventCounters::default()),
         })
     }
 
     /// How the manager is set up now.
     pub(crate) fn settings(&self) -> &Settings {
-        self.slot.settings()
+        self.cell.settings()
     }
 
     pub(crate) fn stats(&self) -> ManagerStats {
@@ -40,7 +40,7 @@ impl Shared {
     /// # Panics
     /// As [`new`](Self::new).
     pub(crate) fn set_backend(&self, backend: Backend, options: Option<&ManagerOptions>) {
-        self.slot.replace(backend, options.map(Settings::new));
+        self.cell.replace(backend, options.map(Settings::new));
         self.forget_all();
     }
 
@@ -65,8 +65,8 @@ impl Shared {
 
     /// The same uncounted.
     pub(crate) async fn remove_in_scope(&self, sets: &[KeySet<'_>]) -> Result<usize> {
-        let backend = self.slot.backend();
-        if self.settings().scope == Scope::LocalOnly && !is_local(backend) {
+        let backend = self.cell.backend();
+        if self.settings().scope == Scope::LocalOnly && !is_in_process(backend) {
             self.forget_all();
             return Ok(0);
         }
@@ -85,7 +85,7 @@ impl Shared {
         sets: &[KeySet<'_>],
     ) -> Result<usize> {
         self.forget_all();
-        let removed = self.slot.backend().remove_together(keys, sets).await;
+        let removed = self.cell.backend().remove_together(keys, sets).await;
         // What a read learned while the removal was on its way.
         self.forget_all();
         removed
@@ -94,7 +94,7 @@ impl Shared {
     pub(crate) async fn remove(&self, key: KeyRef<'_>) -> Result<bool> {
         self.counters.add(Event::Invalidation);
         self.forget(key);
-        let removed = self.slot.backend().remove(key).await;
+        let removed = self.cell.backend().remove(key).await;
         self.forget(key);
         removed
     }
@@ -107,7 +107,7 @@ impl Shared {
 }
 
 /// Whether the backend keeps its values in this process.
-pub(crate) fn is_local(backend: &Backend) -> bool {
+pub(crate) fn is_in_process(backend: &Backend) -> bool {
     match backend {
         Backend::Memory(_) => true,
         #[cfg(feature = "valkey")]

@@ -9,7 +9,7 @@ use crate::error::Result;
 /// An answer that says how old it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Labelled<T> {
+pub enum MaybeStale<T> {
     /// From the store, now.
     Fresh(T),
     /// The store is unavailable; this is what it said `age` ago.
@@ -21,7 +21,7 @@ pub enum Labelled<T> {
     },
 }
 
-impl<T> Labelled<T> {
+impl<T> MaybeStale<T> {
     /// The value, fresh or stale.
     pub fn into_inner(self) -> T {
         match self {
@@ -36,10 +36,10 @@ impl<T> Labelled<T> {
     }
 
     /// The same label on another value.
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Labelled<U> {
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> MaybeStale<U> {
         match self {
-            Self::Fresh(value) => Labelled::Fresh(f(value)),
-            Self::Stale { value, age } => Labelled::Stale {
+            Self::Fresh(value) => MaybeStale::Fresh(f(value)),
+            Self::Stale { value, age } => MaybeStale::Stale {
                 value: f(value),
                 age,
             },
@@ -76,9 +76,9 @@ impl LastKnown {
         self.cache.set_leased(lease, key, known);
     }
 
-    pub(crate) fn recall<T: CacheValue>(&self, key: KeyRef<'_>) -> Option<Labelled<T>> {
+    pub(crate) fn recall<T: CacheValue>(&self, key: KeyRef<'_>) -> Option<MaybeStale<T>> {
         let (value, since) = self.cache.get(&key.to_key())?;
-        Some(Labelled::Stale {
+        Some(MaybeStale::Stale {
             value: value.decode()?,
             age: since.elapsed(),
         })

@@ -77,11 +77,11 @@ const OWN: usize = 31;
 /// The live counters: a padded set per thread, so that a hit writes no line that others write, and needs no
 /// read-modify-write. Relaxed throughout: sums for reports.
 #[derive(Default)]
-pub(crate) struct Counters {
+pub(crate) struct EventCounters {
     stripes: [CachePadded<[AtomicU64; EVENTS]>; OWN + 1],
 }
 
-impl fmt::Debug for Counters {
+impl fmt::Debug for EventCounters {
     /// The sums: nobody can read thirty-two stripes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.snapshot().fmt(f)
@@ -94,9 +94,9 @@ static FREE: PerProcess<Mutex<Vec<usize>>> = PerProcess::new(Mutex::default);
 static UNUSED: AtomicUsize = AtomicUsize::new(0);
 
 /// Gives the stripe back when the thread ends.
-struct Owner(usize);
+struct StripeOwner(usize);
 
-impl Owner {
+impl StripeOwner {
     fn new() -> Self {
         let freed = FREE
             .get()
@@ -110,7 +110,7 @@ impl Owner {
     }
 }
 
-impl Drop for Owner {
+impl Drop for StripeOwner {
     fn drop(&mut self) {
         // Whatever is counted on this thread from now on goes to the shared stripe. The lock orders this
         // thread's last count before the next owner's first.
@@ -126,7 +126,7 @@ impl Drop for Owner {
 
 thread_local! {
     static STRIPE: Cell<usize> = const { Cell::new(usize::MAX) };
-    static OWNER: Owner = Owner::new();
+    static OWNER: StripeOwner = StripeOwner::new();
 }
 
 #[cold]
@@ -135,7 +135,7 @@ fn first_stripe() -> usize {
     OWNER.try_with(|owner| owner.0.min(OWN)).unwrap_or(OWN)
 }
 
-impl Counters {
+impl EventCounters {
     #[inline(always)]
     pub(crate) fn add(&self, event: Event) {
         self.add_many(event, 1);
@@ -190,7 +190,7 @@ mod tests {
     fn every_count_arrives_however_many_threads_come_and_go() {
         const THREADS: usize = 2 * OWN;
         const COUNTS: u64 = 1_000;
-        let counters = Counters::default();
+        let counters = EventCounters::default();
         let together = std::sync::Barrier::new(THREADS);
         for _ in 0..3 {
             std::thread::scope(|scope| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Barrier;
 use tux_cache::backend::Backend;
 use tux_cache::managers::{
-    GuildConfigUpdate, JailStatusCache, Labelled, ManagerOptions, Managers, OnOutage,
+    GuildConfigUpdate, JailStatusCache, ManagerOptions, Managers, MaybeStale, OnOutage,
     PermissionCache,
 };
 use tux_cache_test_support::{Fault, FaultProxy, ValkeyServer};
@@ -181,7 +181,7 @@ async fn t36_a_stale_answer_is_asked_for_labelled_and_bounded() {
     for user in [2_u64, 3] {
         jails.set(1_u64, user, true).await.unwrap();
         let fresh = jails.get_or_stale(1_u64, user).await.unwrap();
-        assert_eq!(fresh, Some(Labelled::Fresh(true)));
+        assert_eq!(fresh, Some(MaybeStale::Fresh(true)));
     }
     forgetful.get(1_u64, 2_u64).await.unwrap();
     permissions.set(1_u64, "ban", row("ban", 9)).await.unwrap();

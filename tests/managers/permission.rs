@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use tux_cache::ErrorKind;
 use tux_cache::backend::{Backend, from_wire_text};
 use tux_cache::managers::{
-    CommandRule, PermissionAssignment, PermissionCache, PermissionRank, RoleId, Rows,
+    CommandRule, PermissionAssignment, PermissionCache, PermissionRank, PermissionRows, RoleId,
 };
 
 use crate::loads_many::row;
@@ -64,7 +64,7 @@ pub(crate) async fn fallback_goes_up_the_line(backend: &Backend) {
 
 pub(crate) async fn ranks_assignments_and_users(backend: &Backend) {
     let permissions = PermissionCache::new(backend.clone());
-    let ranks: Rows<_> = (0..3)
+    let ranks: PermissionRows<_> = (0..3)
         .map(|rank| PermissionRank {
             id: u64::from(rank) + 100,
             guild_id: GUILD,

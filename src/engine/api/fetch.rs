@@ -2,7 +2,7 @@
 
 use super::cache::TtlCache;
 use crate::engine::lease::Lease;
-use crate::single_flight::{LeaseSource, Store};
+use crate::single_flight::{LeaseSource, SyncStore};
 use crate::sync::StdArc as Arc;
 use std::hash::{BuildHasher, Hash};
 
@@ -108,7 +108,7 @@ where
     }
 }
 
-impl<K, V, S> Store<K, V> for TtlCache<K, V, S>
+impl<K, V, S> SyncStore<K, V> for TtlCache<K, V, S>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,

@@ -7,17 +7,17 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-pub use value::{GuildConfig, GuildConfigUpdate, Missing, Unknown};
+pub use value::{ExtraFields, GuildConfig, GuildConfigUpdate, MissingFields};
 
 use super::own_memory;
 use crate::backend::{Backend, Family, KeyRef, KeySet, Value};
 use crate::error::{Error, Result};
-use crate::typed::Tier;
-use crate::typed::lookup::{answer, answer_or_load};
+use crate::typed::TypedCache;
+use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::options::ManagerOptions;
 use crate::typed::settings::Lifetime;
-use crate::typed::shared::Shared;
-use crate::typed::stale::Labelled;
+use crate::typed::shared::SharedState;
+use crate::typed::stale::MaybeStale;
 use crate::typed::stats::{Event, ManagerStats};
 
 const TTL: Duration = Duration::from_secs(600);
@@ -45,7 +45,7 @@ const OWN_SIZE: usize = 1_000;
 /// ```
 #[derive(Clone, Debug)]
 pub struct GuildConfigCacheManager {
-    tier: Arc<Tier<GuildConfig>>,
+    tier: Arc<TypedCache<GuildConfig>>,
 }
 
 impl GuildConfigCacheManager {
@@ -75,8 +75,8 @@ impl GuildConfigCacheManager {
     }
 
     fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
-        let shared = Shared::new(backend, owned, options);
-        let tier = Tier::new(&shared, Lifetime::OfManager(Some(TTL)));
+        let shared = SharedState::new(backend, owned, options);
+        let tier = TypedCache::new(&shared, Lifetime::OfManager(Some(TTL)));
         Self { tier }
     }
 
@@ -106,7 +106,7 @@ impl GuildConfigCacheManager {
     /// As [`Backend::get`]; an unavailable store is an error, never a miss.
     #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>) -> Result<Option<GuildConfig>> {
-        answer!(self.tier, key(guild.into()))
+        lookup!(self.tier, key(guild.into()))
     }
 
     /// [`get`](Self::get), or what was known last while the store is unavailable.
@@ -116,7 +116,7 @@ impl GuildConfigCacheManager {
     pub async fn get_or_stale(
         &self,
         guild: impl Into<u64>,
-    ) -> Result<Option<Labelled<GuildConfig>>> {
+    ) -> Result<Option<MaybeStale<GuildConfig>>> {
         self.tier.get_or_stale(key(guild.into())).await
     }
 
@@ -136,7 +136,7 @@ impl GuildConfigCacheManager {
         Fut: Future<Output = Result<GuildConfig, E>> + Send + 'static,
         E: StdError + Send + Sync + 'static,
     {
-        answer_or_load!(self.tier, key(guild.into()), load, Error::loader)
+        lookup_or_load!(self.tier, key(guild.into()), load, Error::loader)
     }
 
     /// Changes the fields that `update` names; the others, known to this library or not, stay as they are.

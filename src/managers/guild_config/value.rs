@@ -17,9 +17,9 @@ const NAMES: [&str; 4] = [
 
 /// Fields of the stored object. A whole word, so that a configuration has no padding to copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Missing(u64);
+pub struct MissingFields(u64);
 
-impl Missing {
+impl MissingFields {
     /// None is missing.
     #[inline]
     #[must_use]
@@ -45,9 +45,9 @@ impl Missing {
 
 /// Fields of the stored object that this library does not know. They survive a partial update.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unknown(Option<Arc<JsonObject>>);
+pub struct ExtraFields(Option<Arc<JsonObject>>);
 
-impl Unknown {
+impl ExtraFields {
     /// One of them.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Json> {
@@ -77,9 +77,9 @@ pub struct GuildConfig {
     /// The channel of jailed users.
     pub jail_channel_id: Option<u64>,
     /// Which of the fields above the cache knows nothing about; they read as `None`.
-    pub missing: Missing,
+    pub missing: MissingFields,
     /// Further fields as they are stored.
-    pub unknown: Unknown,
+    pub unknown: ExtraFields,
 }
 
 impl GuildConfig {
@@ -139,7 +139,7 @@ impl GuildConfig {
             }
         }
         if !unknown.is_empty() {
-            config.unknown = Unknown(Some(Arc::new(unknown)));
+            config.unknown = ExtraFields(Some(Arc::new(unknown)));
         }
         Some((config, right))
     }
@@ -162,7 +162,7 @@ impl CacheValue for GuildConfig {
     }
 
     fn from_json(json: &Json) -> Option<Self> {
-        decode::noted(match Self::read(json) {
+        decode::record_mismatch(match Self::read(json) {
             Some((config, true)) => Some(config),
             _ => None,
         })
@@ -182,7 +182,7 @@ impl Cached for GuildConfig {
     }
 
     /// A loader knows the four fields; what else stood there stays.
-    fn absorb(mut self, before: Option<&Self>) -> Self {
+    fn merge_previous(mut self, before: Option<&Self>) -> Self {
         if self.unknown.is_empty()
             && let Some(before) = before
         {

@@ -6,11 +6,11 @@ use std::future::Future;
 
 use super::keys::{command_of, fallback, lineage, rule};
 use super::rows::{CommandPermission, CommandRule};
-use super::{PermissionCache, warm, whole};
+use super::{PermissionCache, uncancelled, warm};
 use crate::backend::{Family, Key, KeyRef, KeySet};
 use crate::error::{Error, Result};
-use crate::typed::lookup::{answer, answer_or_load};
-use crate::typed::stale::Labelled;
+use crate::typed::lookup::{lookup, lookup_or_load};
+use crate::typed::stale::MaybeStale;
 use crate::typed::stats::Event;
 
 impl PermissionCache {
@@ -20,7 +20,7 @@ impl PermissionCache {
     /// As [`Backend::get`](crate::backend::Backend::get); an unavailable store is an error, never "unset".
     #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>, command: &str) -> Result<Option<CommandRule>> {
-        answer!(self.commands, rule(guild.into(), command))
+        lookup!(self.commands, rule(guild.into(), command))
     }
 
     /// [`get`](Self::get), or, while the store is unavailable, what it said last, labelled as stale.
@@ -31,7 +31,7 @@ impl PermissionCache {
         &self,
         guild: impl Into<u64>,
         command: &str,
-    ) -> Result<Option<Labelled<CommandRule>>> {
+    ) -> Result<Option<MaybeStale<CommandRule>>> {
         self.commands
             .get_or_stale(rule(guild.into(), command))
             .await
@@ -70,7 +70,7 @@ impl PermissionCache {
         E: StdError + Send + Sync + 'static,
     {
         let key = rule(guild.into(), command);
-        answer_or_load!(self.commands, key, load, Error::loader)
+        lookup_or_load!(self.commands, key, load, Error::loader)
     }
 
     /// The rules of several commands, in their order: one round trip when all are cached; else one call of
@@ -139,8 +139,8 @@ impl PermissionCache {
     ) -> Result<()> {
         let (guild, rule_now) = (guild.into(), permission.into());
         let (cache, command) = (self.clone(), command.to_owned());
-        whole(self.is_local(), async move {
-            let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
+        uncancelled(self.is_in_process(), async move {
+            let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
             let written = cache.commands.put(rule(guild, &command), rule_now).await;
             let removed = cache.remove_fallbacks(guild, &command).await;
             written.and(removed)
@@ -160,8 +160,8 @@ impl PermissionCache {
     pub async fn invalidate(&self, guild: impl Into<u64>, command: &str) -> Result<()> {
         let guild = guild.into();
         let (cache, command) = (self.clone(), command.to_owned());
-        whole(self.is_local(), async move {
-            let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
+        uncancelled(self.is_in_process(), async move {
+            let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
             cache.shared.counters.add(Event::Invalidation);
             let keys: Vec<KeyRef<'_>> = lineage(&command)
                 .flat_map(|name| [rule(guild, name), fallback(guild, name)])

@@ -59,7 +59,7 @@ impl PermissionCache {
     {
         let guild = guild.into();
         let (tier, key) = (&self.commands, fallback(guild, command));
-        if let Some(lent) = tier.at_hand(key) {
+        if let Some(lent) = tier.try_get_ref(key) {
             return Ok(tier.hit(&lent));
         }
         // (A hit stands elsewhere once in a while: no list is made for it.)
@@ -73,7 +73,7 @@ impl PermissionCache {
         }
         let names: Vec<String> = lineage(command).map(str::to_owned).collect();
         *tier
-            .load_later(key, true, move || load(names), Error::loader)
+            .load_boxed(key, true, move || load(names), Error::loader)
             .await
     }
 

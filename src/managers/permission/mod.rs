@@ -32,9 +32,9 @@ use std::time::Duration;
 
 pub use rows::{
     CommandPermission, CommandRule, GuildPermissions, MAX_RANK, PermissionAssignment,
-    PermissionRank, Rows,
+    PermissionRank, PermissionRows,
 };
-pub use warm::Warmed;
+pub use warm::WarmedGuild;
 pub use warm_all::{PreWarm, WarmFailure, WarmProgress, WarmReport};
 
 use super::own_memory;
@@ -42,9 +42,9 @@ use crate::backend::{Backend, Family, KeySet};
 use crate::error::Result;
 use crate::typed::options::ManagerOptions;
 use crate::typed::settings::Lifetime;
-use crate::typed::shared::{Shared, is_local};
+use crate::typed::shared::{SharedState, is_in_process};
 use crate::typed::stats::ManagerStats;
-use crate::typed::{Tier, whole};
+use crate::typed::{TypedCache, uncancelled};
 use rows::UserRank;
 
 const TTL: Duration = Duration::from_secs(600);
@@ -86,11 +86,11 @@ pub(crate) const FAMILIES: [Family; 5] = [
 /// ```
 #[derive(Clone, Debug)]
 pub struct PermissionCache {
-    shared: Arc<Shared>,
-    commands: Arc<Tier<CommandRule>>,
-    ranks: Arc<Tier<Rows<PermissionRank>>>,
-    assignments: Arc<Tier<Rows<PermissionAssignment>>>,
-    user_ranks: Arc<Tier<UserRank>>,
+    shared: Arc<SharedState>,
+    commands: Arc<TypedCache<CommandRule>>,
+    ranks: Arc<TypedCache<PermissionRows<PermissionRank>>>,
+    assignments: Arc<TypedCache<PermissionRows<PermissionAssignment>>>,
+    user_ranks: Arc<TypedCache<UserRank>>,
 }
 
 impl PermissionCache {
@@ -120,13 +120,13 @@ impl PermissionCache {
     }
 
     fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
-        let shared = Shared::new(backend, owned, options);
+        let shared = SharedState::new(backend, owned, options);
         let lifetime = Lifetime::OfManager(Some(TTL));
         Self {
-            commands: Tier::new(&shared, lifetime),
-            ranks: Tier::new(&shared, lifetime),
-            assignments: Tier::new(&shared, lifetime),
-            user_ranks: Tier::new(&shared, Lifetime::OfUserRanks(USER_RANK_TTL)),
+            commands: TypedCache::new(&shared, lifetime),
+            ranks: TypedCache::new(&shared, lifetime),
+            assignments: TypedCache::new(&shared, lifetime),
+            user_ranks: TypedCache::new(&shared, Lifetime::OfUserRanks(USER_RANK_TTL)),
             shared,
         }
     }
@@ -147,7 +147,7 @@ impl PermissionCache {
     /// The backend.
     #[must_use]
     pub fn backend(&self) -> Backend {
-        self.shared.slot.backend().clone()
+        self.shared.cell.backend().clone()
     }
 
     /// Removes everything about a guild, as far as the [`Scope`](super::Scope) reaches; says how many went.
@@ -159,7 +159,7 @@ impl PermissionCache {
     /// Once begun it is carried out, whether or not its caller stays.
     pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
         let guild = guild.into();
-        let void = warm::Void::guild(self.shared.slot.backend(), guild);
+        let void = warm::Void::guild(self.shared.cell.backend(), guild);
         self.remove_sets(void, FAMILIES.map(|family| KeySet::Guild(family, guild)))
             .await
     }
@@ -169,7 +169,7 @@ impl PermissionCache {
     /// # Errors
     /// As [`Backend::delete_prefix`]; what can be removed is removed all the same.
     pub async fn clear_all(&self) -> Result<usize> {
-        let void = warm::Void::all(self.shared.slot.backend());
+        let void = warm::Void::all(self.shared.cell.backend());
         self.remove_sets(void, FAMILIES.map(KeySet::Family)).await
     }
 
@@ -179,15 +179,15 @@ impl PermissionCache {
         sets: [KeySet<'static>; FAMILIES.len()],
     ) -> Result<usize> {
         let shared = Arc::clone(&self.shared);
-        whole(self.is_local(), async move {
+        uncancelled(self.is_in_process(), async move {
             let _void = void;
             shared.remove_sets(&sets).await
         })
         .await
     }
 
-    fn is_local(&self) -> bool {
-        is_local(self.shared.slot.backend())
+    fn is_in_process(&self) -> bool {
+        is_in_process(self.shared.cell.backend())
     }
 
     /// What this cache counted.

@@ -3,12 +3,12 @@
 use std::error::Error as StdError;
 use std::future::Future;
 
-use super::rows::{MAX_RANK, PermissionAssignment, PermissionRank, Rows, UserRank};
-use super::{PermissionCache, roles, warm, whole};
+use super::rows::{MAX_RANK, PermissionAssignment, PermissionRank, PermissionRows, UserRank};
+use super::{PermissionCache, roles, uncancelled, warm};
 use crate::backend::{Family, KeyRef, KeySet};
 use crate::error::{Error, ErrorKind, Result};
-use crate::typed::lookup::{answer, answer_or_load};
-use crate::typed::stale::Labelled;
+use crate::typed::lookup::{lookup, lookup_or_load};
+use crate::typed::stale::MaybeStale;
 use crate::typed::stats::Event;
 
 impl PermissionCache {
@@ -17,9 +17,12 @@ impl PermissionCache {
     /// # Errors
     /// As [`get`](Self::get).
     #[inline(always)]
-    pub async fn get_ranks(&self, guild: impl Into<u64>) -> Result<Option<Rows<PermissionRank>>> {
+    pub async fn get_ranks(
+        &self,
+        guild: impl Into<u64>,
+    ) -> Result<Option<PermissionRows<PermissionRank>>> {
         let guild = guild.into();
-        answer!(self.ranks, KeyRef::PermissionRanks { guild })
+        lookup!(self.ranks, KeyRef::PermissionRanks { guild })
     }
 
     /// The cached ranks, or what `load` returns.
@@ -31,16 +34,16 @@ impl PermissionCache {
         &self,
         guild: impl Into<u64>,
         load: F,
-    ) -> Result<Rows<PermissionRank>>
+    ) -> Result<PermissionRows<PermissionRank>>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
-        R: Into<Rows<PermissionRank>>,
+        R: Into<PermissionRows<PermissionRank>>,
         E: StdError + Send + Sync + 'static,
     {
         let guild = guild.into();
         let key = KeyRef::PermissionRanks { guild };
-        answer_or_load!(self.ranks, key, load, Error::loader)
+        lookup_or_load!(self.ranks, key, load, Error::loader)
     }
 
     /// Writes the ranks of a guild and removes the ranks of its users. In Valkey it looks through all keys of the server.
@@ -50,11 +53,11 @@ impl PermissionCache {
     pub async fn set_ranks(
         &self,
         guild: impl Into<u64>,
-        ranks: impl Into<Rows<PermissionRank>>,
+        ranks: impl Into<PermissionRows<PermissionRank>>,
     ) -> Result<()> {
         let (cache, guild, ranks) = (self.clone(), guild.into(), ranks.into());
-        whole(self.is_local(), async move {
-            let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
+        uncancelled(self.is_in_process(), async move {
+            let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
             let key = KeyRef::PermissionRanks { guild };
             let written = cache.ranks.put(key, ranks).await;
             let removed = cache.remove_user_ranks(guild).await;
@@ -69,8 +72,8 @@ impl PermissionCache {
     /// As [`invalidate`](Self::invalidate).
     pub async fn invalidate_ranks(&self, guild: impl Into<u64>) -> Result<()> {
         let (cache, guild) = (self.clone(), guild.into());
-        whole(self.is_local(), async move {
-            let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
+        uncancelled(self.is_in_process(), async move {
+            let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
             cache.shared.counters.add_many(Event::Invalidation, 2);
             let keys = [
                 KeyRef::PermissionRanks { guild },
@@ -94,9 +97,9 @@ impl PermissionCache {
     pub async fn get_assignments(
         &self,
         guild: impl Into<u64>,
-    ) -> Result<Option<Rows<PermissionAssignment>>> {
+    ) -> Result<Option<PermissionRows<PermissionAssignment>>> {
         let guild = guild.into();
-        answer!(self.assignments, KeyRef::PermissionAssignments { guild })
+        lookup!(self.assignments, KeyRef::PermissionAssignments { guild })
     }
 
     /// The cached assignments, or what `load` returns.
@@ -108,16 +111,16 @@ impl PermissionCache {
         &self,
         guild: impl Into<u64>,
         load: F,
-    ) -> Result<Rows<PermissionAssignment>>
+    ) -> Result<PermissionRows<PermissionAssignment>>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
-        R: Into<Rows<PermissionAssignment>>,
+        R: Into<PermissionRows<PermissionAssignment>>,
         E: StdError + Send + Sync + 'static,
     {
         let guild = guild.into();
         let key = KeyRef::PermissionAssignments { guild };
-        answer_or_load!(self.assignments, key, load, Error::loader)
+        lookup_or_load!(self.assignments, key, load, Error::loader)
     }
 
     /// Writes the assignments of a guild and removes the ranks of its users. In Valkey it looks through all keys of the
@@ -128,11 +131,11 @@ impl PermissionCache {
     pub async fn set_assignments(
         &self,
         guild: impl Into<u64>,
-        assignments: impl Into<Rows<PermissionAssignment>>,
+        assignments: impl Into<PermissionRows<PermissionAssignment>>,
     ) -> Result<()> {
         let (cache, guild, assignments) = (self.clone(), guild.into(), assignments.into());
-        whole(self.is_local(), async move {
-            let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
+        uncancelled(self.is_in_process(), async move {
+            let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
             let key = KeyRef::PermissionAssignments { guild };
             let written = cache.assignments.put(key, assignments).await;
             let removed = cache.remove_user_ranks(guild).await;
@@ -147,8 +150,8 @@ impl PermissionCache {
     /// As [`invalidate`](Self::invalidate).
     pub async fn invalidate_assignments(&self, guild: impl Into<u64>) -> Result<()> {
         let (cache, guild) = (self.clone(), guild.into());
-        whole(self.is_local(), async move {
-            let _void = warm::Void::guild(cache.shared.slot.backend(), guild);
+        uncancelled(self.is_in_process(), async move {
+            let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
             cache.shared.counters.add(Event::Invalidation);
             let key = KeyRef::PermissionAssignments { guild };
             let users = KeySet::Guild(Family::UserPermissionRank, guild);
@@ -177,7 +180,7 @@ impl PermissionCache {
         let (answered, mut found) = self.user_rank_now(guild, user, roles);
         if !answered {
             let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
-            found = (*self.user_ranks.get_later(key.as_key_ref()).await)?;
+            found = (*self.user_ranks.get_boxed(key.as_key_ref()).await)?;
         }
         Ok(found.map(|UserRank(rank)| rank))
     }
@@ -192,7 +195,7 @@ impl PermissionCache {
     ) -> (bool, Option<UserRank>) {
         let mut room = roles::few();
         if let Some(few) = room.sort(roles)
-            && let Some(lent) = self.user_ranks.at_hand(rank_key(guild, user, few))
+            && let Some(lent) = self.user_ranks.try_get_ref(rank_key(guild, user, few))
         {
             return (true, Some(self.user_ranks.hit(&lent)));
         }
@@ -214,7 +217,7 @@ impl PermissionCache {
         guild: impl Into<u64>,
         user: impl Into<u64>,
         roles: &[R],
-    ) -> Result<Option<Labelled<u8>>> {
+    ) -> Result<Option<MaybeStale<u8>>> {
         let (guild, user) = (guild.into(), user.into());
         let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
         let found = self.user_ranks.get_or_stale(key.as_key_ref()).await?;
@@ -254,7 +257,7 @@ impl PermissionCache {
             check(rank, ErrorKind::Loader)
         };
         let tier = &self.user_ranks;
-        let loaded = tier.load_later(key.as_key_ref(), answered, load, |error| error);
+        let loaded = tier.load_boxed(key.as_key_ref(), answered, load, |error| error);
         let UserRank(rank) = (*loaded.await)?;
         Ok(rank)
     }

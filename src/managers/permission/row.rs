@@ -1,7 +1,7 @@
 //! Rows as JSON objects, field by field.
 
 use super::limits::{self, Checked};
-use super::rows::{CommandPermission, PermissionAssignment, PermissionRank, Rows};
+use super::rows::{CommandPermission, PermissionAssignment, PermissionRank, PermissionRows};
 use crate::backend::value::vtable::{Table, one_table};
 use crate::backend::{Json, JsonObject};
 
@@ -15,7 +15,7 @@ pub(crate) trait Row: Clone + Send + Sync + 'static {
     /// Whether every reader takes it.
     fn check(&self) -> Checked;
 
-    /// That of `Rows<Self>`.
+    /// That of `PermissionRows<Self>`.
     fn rows_table() -> &'static Table;
 }
 
@@ -89,7 +89,7 @@ macro_rules! row {
 
             #[inline]
             fn rows_table() -> &'static Table {
-                one_table!(of Rows<$type>)
+                one_table!(of PermissionRows<$type>)
             }
         }
     };

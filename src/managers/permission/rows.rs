@@ -120,9 +120,9 @@ impl<P: Into<CommandRule>> From<Option<P>> for CommandRule {
 
 /// Rows of one guild that are kept together. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rows<R>(Arc<[R]>);
+pub struct PermissionRows<R>(Arc<[R]>);
 
-impl<R> Deref for Rows<R> {
+impl<R> Deref for PermissionRows<R> {
     type Target = [R];
     #[inline]
     fn deref(&self) -> &[R] {
@@ -130,19 +130,19 @@ impl<R> Deref for Rows<R> {
     }
 }
 
-impl<R> From<Vec<R>> for Rows<R> {
+impl<R> From<Vec<R>> for PermissionRows<R> {
     fn from(rows: Vec<R>) -> Self {
         Self(rows.into())
     }
 }
 
-impl<R> FromIterator<R> for Rows<R> {
+impl<R> FromIterator<R> for PermissionRows<R> {
     fn from_iter<I: IntoIterator<Item = R>>(rows: I) -> Self {
         Self(rows.into_iter().collect())
     }
 }
 
-impl<'a, R> IntoIterator for &'a Rows<R> {
+impl<'a, R> IntoIterator for &'a PermissionRows<R> {
     type Item = &'a R;
     type IntoIter = std::slice::Iter<'a, R>;
     fn into_iter(self) -> Self::IntoIter {
@@ -159,9 +159,9 @@ pub(crate) struct UserRank(pub(crate) u8);
 #[derive(Clone, Debug, Default)]
 pub struct GuildPermissions {
     /// The guild's ranks.
-    pub ranks: Option<Rows<PermissionRank>>,
+    pub ranks: Option<PermissionRows<PermissionRank>>,
     /// The roles that give a rank.
-    pub assignments: Option<Rows<PermissionAssignment>>,
+    pub assignments: Option<PermissionRows<PermissionAssignment>>,
     /// Permissions of commands by name; [`CommandRule::Unset`] for those known to have none.
     pub commands: HashMap<String, CommandRule>,
 }

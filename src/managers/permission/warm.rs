@@ -18,7 +18,7 @@ use crate::backend::{Backend, Key, KeyRef, Lease, Roles, Value};
 use crate::error::{Error, Result};
 use crate::typed::Cached;
 use crate::typed::fetch::runtime;
-use crate::typed::shared::is_local;
+use crate::typed::shared::is_in_process;
 use crate::typed::stats::Event;
 
 /// How often an entry that was not published is tried again, while nothing of its guild has changed: with very many
@@ -90,7 +90,7 @@ impl Drop for Void {
 /// What pre-warming one guild came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Warmed {
+pub struct WarmedGuild {
     /// Entries that the loader returned.
     pub loaded: usize,
     /// Entries stored. The others were changed while they were loaded: what is newer stays. Or they hold a row that other
@@ -103,7 +103,7 @@ pub struct Warmed {
 
 /// What is to be stored.
 #[derive(Clone)]
-struct Entry {
+struct WarmEntry {
     key: Key,
     value: Value,
     /// A fallback, which the loader did not return.
@@ -124,7 +124,7 @@ impl PermissionCache {
         &self,
         guild: impl Into<u64>,
         load: F,
-    ) -> Result<Warmed>
+    ) -> Result<WarmedGuild>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<GuildPermissions, E>> + Send + 'static,
@@ -132,7 +132,7 @@ impl PermissionCache {
     {
         let guild = guild.into();
         let runtime = runtime()?;
-        let backend = self.shared.slot.backend().clone();
+        let backend = self.shared.cell.backend().clone();
         let before = Generation::now(&backend, guild);
         let whole_guild = [
             KeyRef::PermissionRanks { guild },
@@ -172,15 +172,15 @@ impl PermissionCache {
         before: Generation,
         whole_guild: [Lease; 2],
         loaded: GuildPermissions,
-    ) -> Result<Warmed> {
+    ) -> Result<WarmedGuild> {
         let (commands, ranks, assignments) = (loaded.commands, loaded.ranks, loaded.assignments);
-        let mut warmed = Warmed {
+        let mut warmed = WarmedGuild {
             loaded: commands.len()
                 + usize::from(ranks.is_some())
                 + usize::from(assignments.is_some()),
-            ..Warmed::default()
+            ..WarmedGuild::default()
         };
-        let mut left = self.entries(guild, &commands, is_local(backend));
+        let mut left = self.entries(guild, &commands, is_in_process(backend));
         let ranks = ranks.filter(|ranks| {
             let key = KeyRef::PermissionRanks { guild };
             self.ranks.may_store(key, ranks)
@@ -192,7 +192,7 @@ impl PermissionCache {
         let rules = left.iter().filter(|entry| !entry.derived).count();
         let to_store = rules + usize::from(ranks.is_some()) + usize::from(assignments.is_some());
         // In memory a write costs no round trip, so one lease at a time will do. Elsewhere all go in one.
-        let batch = if is_local(backend) {
+        let batch = if is_in_process(backend) {
             1
         } else {
             left.len().max(1)
@@ -259,12 +259,17 @@ impl PermissionCache {
 
     /// The rules, and the fallbacks that follow from them. Memory has no reader that knows of fallbacks alone, and those
     /// of commands without parents say there what the rules say.
-    fn entries(&self, guild: u64, rules: &HashMap<String, CommandRule>, local: bool) -> Vec<Entry> {
+    fn entries(
+        &self,
+        guild: u64,
+        rules: &HashMap<String, CommandRule>,
+        local: bool,
+    ) -> Vec<WarmEntry> {
         let mut entries = Vec::with_capacity(2 * rules.len());
         let mut add = |key: KeyRef<'_>, rule: CommandRule, derived| {
             let key = key.to_key();
             let value = Value::new(rule);
-            entries.push(Entry {
+            entries.push(WarmEntry {
                 key,
                 value,
                 derived,

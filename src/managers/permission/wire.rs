@@ -3,7 +3,7 @@
 use super::limits::{self, Checked};
 use super::row::Row;
 use super::row_text;
-use super::rows::{CommandPermission, CommandRule, MAX_RANK, Rows, UserRank};
+use super::rows::{CommandPermission, CommandRule, MAX_RANK, PermissionRows, UserRank};
 use crate::backend::value::vtable::{Internal, Table, one_table};
 use crate::backend::{CacheValue, Json};
 use crate::typed::Cached;
@@ -16,7 +16,7 @@ impl CacheValue for CommandRule {
     }
 
     fn from_json(json: &Json) -> Option<Self> {
-        decode::noted(json.get("_v").and_then(|rule| match rule {
+        decode::record_mismatch(json.get("_v").and_then(|rule| match rule {
             Json::Null => Some(Self::Unset),
             row => CommandPermission::from_json(row).map(Self::from),
         }))
@@ -40,14 +40,14 @@ impl Cached for CommandRule {
     }
 }
 
-impl<R: Row> CacheValue for Rows<R> {
+impl<R: Row> CacheValue for PermissionRows<R> {
     fn to_json(&self) -> Json {
         self.iter().map(Row::to_json).collect()
     }
 
     /// One row of a wrong shape spoils the list: a rank that is left out could allow too much.
     fn from_json(json: &Json) -> Option<Self> {
-        decode::noted(
+        decode::record_mismatch(
             json.as_array()
                 .and_then(|rows| rows.iter().map(R::from_json).collect()),
         )
@@ -64,7 +64,7 @@ impl<R: Row> CacheValue for Rows<R> {
     }
 }
 
-impl<R: Row> Cached for Rows<R> {
+impl<R: Row> Cached for PermissionRows<R> {
     fn check(&self) -> Checked {
         self.iter().try_for_each(R::check)
     }
@@ -83,7 +83,7 @@ impl CacheValue for UserRank {
     }
 
     fn from_json(json: &Json) -> Option<Self> {
-        decode::noted(Self::read(json.as_i64()))
+        decode::record_mismatch(Self::read(json.as_i64()))
     }
 
     one_table!(UserRank);

@@ -3,27 +3,29 @@
 use std::future::{pending, ready};
 
 use super::support::{Task, TestGroup, TestLease, TestStore, assert_at_rest};
-use crate::single_flight::{Entry, FlightError, JoinFuture, Joined, LeaderGuard, Shared};
+use crate::single_flight::{
+    FetchOutcome, FlightArrival, FlightError, JoinFuture, Joined, LeaderGuard,
+};
 use crate::sync::Mutex;
 
-pub(super) type Guard = LeaderGuard<u64, u32, TestLease>;
-pub(super) type Join = JoinFuture<u64, u32, TestLease>;
+pub(super) type TestGuard = LeaderGuard<u64, u32, TestLease>;
+pub(super) type TestJoin = JoinFuture<u64, u32, TestLease>;
 
 pub(super) fn fixture() -> (TestGroup<u32>, TestStore<u32>) {
     (TestGroup::new(), TestStore::new())
 }
 
-pub(super) fn lead(group: &TestGroup<u32>, store: &TestStore<u32>, key: u64) -> Guard {
+pub(super) fn lead(group: &TestGroup<u32>, store: &TestStore<u32>, key: u64) -> TestGuard {
     match group.enter(store, &key) {
-        Entry::Lead(baton) => baton.begin(store),
-        Entry::Wait(_) | Entry::Nested => panic!("a flight is under way"),
+        FlightArrival::Lead(leadership) => leadership.begin(store),
+        FlightArrival::Wait(_) | FlightArrival::Nested => panic!("a flight is under way"),
     }
 }
 
-pub(super) fn wait(group: &TestGroup<u32>, store: &TestStore<u32>, key: u64) -> Join {
+pub(super) fn wait(group: &TestGroup<u32>, store: &TestStore<u32>, key: u64) -> TestJoin {
     match group.enter(store, &key) {
-        Entry::Wait(join) => join,
-        Entry::Lead(_) | Entry::Nested => panic!("no flight to join"),
+        FlightArrival::Wait(join) => join,
+        FlightArrival::Lead(_) | FlightArrival::Nested => panic!("no flight to join"),
     }
 }
 
@@ -77,47 +79,47 @@ fn l3_the_latest_waker_is_the_one_that_is_woken() {
 #[test]
 fn t20_the_leading_caller_is_dropped_and_its_load_goes_on() {
     let (group, store) = fixture();
-    let seat = Mutex::new(None);
-    let start = |guard: Guard| *seat.lock().unwrap() = Some(guard);
+    let led = Mutex::new(None);
+    let start = |guard: TestGuard| *led.lock().unwrap() = Some(guard);
     let mut caller = Task::new(group.share(&store, 1, start, pending::<()>));
     caller.pending();
     let mut waiter = Task::new(group.share(&store, 1, |_| panic!("leads"), pending::<()>));
     waiter.pending();
     drop(caller);
     waiter.pending();
-    let guard = seat.lock().unwrap().take().unwrap();
+    let guard = led.lock().unwrap().take().unwrap();
     assert!(guard.publish(&store, 6));
     guard.complete(Ok::<_, String>(6));
     assert_eq!(waiter.bell.rung(), 1);
-    assert!(matches!(waiter.ready(), Shared::Value(6)));
+    assert!(matches!(waiter.ready(), FetchOutcome::Value(6)));
     assert_at_rest(&group, &store);
 }
 
 #[test]
 fn t20_a_dropped_load_promotes_one_waiter_which_uses_its_own_loader() {
     let (group, store) = fixture();
-    let seats = Mutex::new(Vec::new());
-    let start = |guard: Guard| seats.lock().unwrap().push(guard);
+    let led = Mutex::new(Vec::new());
+    let start = |guard: TestGuard| led.lock().unwrap().push(guard);
     let mut callers: Vec<_> = (0..3)
         .map(|_| Task::new(group.share(&store, 1, start, pending::<()>)))
         .collect();
     callers.iter_mut().for_each(Task::pending);
-    assert_eq!(seats.lock().unwrap().len(), 1, "L1: one leader");
+    assert_eq!(led.lock().unwrap().len(), 1, "L1: one leader");
 
-    drop(seats.lock().unwrap().pop()); // The task was aborted.
+    drop(led.lock().unwrap().pop()); // The task was aborted.
     let abandoned = callers[0].ready();
     assert!(
-        matches!(abandoned, Shared::Failed(FlightError::Abandoned)),
+        matches!(abandoned, FetchOutcome::Failed(FlightError::Abandoned)),
         "L4: its loader is gone with the task"
     );
     callers[1].pending();
     callers[2].pending();
-    assert_eq!(seats.lock().unwrap().len(), 1, "L4: exactly one takes over");
+    assert_eq!(led.lock().unwrap().len(), 1, "L4: exactly one takes over");
 
-    let guard = seats.lock().unwrap().pop().unwrap();
+    let guard = led.lock().unwrap().pop().unwrap();
     guard.complete(Ok::<_, String>(8));
-    assert!(matches!(callers[1].ready(), Shared::Value(8)));
-    assert!(matches!(callers[2].ready(), Shared::Value(8)));
+    assert!(matches!(callers[1].ready(), FetchOutcome::Value(8)));
+    assert!(matches!(callers[2].ready(), FetchOutcome::Value(8)));
     assert_at_rest(&group, &store);
 }
 
@@ -132,10 +134,10 @@ fn t21_a_waiter_that_is_never_polled_again_holds_nobody_up() {
     drop(guard);
     assert_eq!((asleep.bell.rung(), awake.bell.rung()), (1, 1));
     // `asleep` came first and is alive, but nobody polls it: `awake` leads.
-    let Joined::Promoted(baton) = awake.ready() else {
+    let Joined::Promoted(leadership) = awake.ready() else {
         panic!("L4: no leader")
     };
-    baton.begin(&store).complete(Ok::<_, String>(2));
+    leadership.begin(&store).complete(Ok::<_, String>(2));
     assert_eq!(value(asleep.ready()), 2);
     assert_at_rest(&group, &store);
 }
@@ -178,16 +180,16 @@ fn t22_waiters_get_the_same_error_and_later_callers_a_new_flight() {
 #[test]
 fn t23_an_expired_flight_frees_the_key_while_its_load_runs_on() {
     let (group, store) = fixture();
-    let seat = Mutex::new(None);
-    let start = |guard: Guard| *seat.lock().unwrap() = Some(guard);
+    let led = Mutex::new(None);
+    let start = |guard: TestGuard| *led.lock().unwrap() = Some(guard);
     // The leader is stuck in blocking code; its own caller's patience ends (the timer is ready).
     let mut caller = Task::new(group.share(&store, 1, start, || ready(())));
     let result = caller.ready();
-    assert!(matches!(result, Shared::Failed(FlightError::Expired)));
+    assert!(matches!(result, FetchOutcome::Failed(FlightError::Expired)));
     assert_at_rest_but_one_lease(&group, &store);
 
     let fresh = lead(&group, &store, 1);
-    let orphan = seat.lock().unwrap().take().unwrap();
+    let orphan = led.lock().unwrap().take().unwrap();
     assert!(!orphan.is_current() && !orphan.may_publish(&store));
     assert!(
         !orphan.publish(&store, 1),

@@ -6,7 +6,7 @@ use std::task::{Context, Wake, Waker};
 
 use super::async_form::{fixture, lead, value, wait};
 use super::support::{Task, TestGroup, TestStore, assert_at_rest, quiet_panic, until_waiting};
-use crate::single_flight::{Entry, FlightError, Joined};
+use crate::single_flight::{FlightArrival, FlightError, Joined};
 use crate::sync::{StdArc, thread};
 
 #[test]
@@ -29,11 +29,11 @@ fn l10_an_outcome_nobody_collects_is_dropped() {
     let (group, store) = (TestGroup::new(), TestStore::keeps_nothing());
     let value = StdArc::new(());
     for cancel_before in [true, false] {
-        let Entry::Lead(baton) = group.enter(&store, &1) else {
+        let FlightArrival::Lead(leadership) = group.enter(&store, &1) else {
             panic!("a flight is under way")
         };
-        let guard = baton.begin(&store);
-        let Entry::Wait(waiter) = group.enter(&store, &1) else {
+        let guard = leadership.begin(&store);
+        let FlightArrival::Wait(waiter) = group.enter(&store, &1) else {
             panic!("no flight to join")
         };
         let mut waiter = Some(waiter);
@@ -50,7 +50,7 @@ fn l10_an_outcome_nobody_collects_is_dropped() {
 }
 
 #[test]
-fn t24_a_waiter_cancelled_after_its_promotion_passes_the_baton_on() {
+fn t24_a_waiter_cancelled_after_its_promotion_passes_the_leadership_on() {
     let (group, store) = fixture();
     let guard = lead(&group, &store, 1);
     let mut first = Task::new(wait(&group, &store, 1));
@@ -126,11 +126,11 @@ fn t26_an_overtaken_flight_that_is_led_anew_loads_under_a_new_lease() {
     let mut waiter = Task::new(wait(&group, &store, 1));
     store.invalidate(1);
     drop(old);
-    let Joined::Promoted(baton) = waiter.ready() else {
+    let Joined::Promoted(leadership) = waiter.ready() else {
         panic!("not promoted")
     };
     // Its load begins after the invalidation: newcomers may join it, and it may publish.
-    let guard = baton.begin(&store);
+    let guard = leadership.begin(&store);
     let mut newcomer = Task::new(wait(&group, &store, 1));
     assert!(guard.publish(&store, 4));
     guard.complete(Ok::<_, String>(4));

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::support::{
     Task, TestGroup, TestStore, assert_at_rest, quiet_panic, until, until_waiting,
 };
-use crate::single_flight::nesting::{self, Cycle, Edges, Node, Scope};
-use crate::single_flight::{LeaderGuard, Shared};
+use crate::single_flight::nesting::{self, Cycle, Edges, LoadScope, WaitNode};
+use crate::single_flight::{FetchOutcome, LeaderGuard};
 use crate::sync::{AtomicUsize, Mutex, Ordering, StdArc, thread};
 
 #[test]
@@ -98,8 +98,8 @@ fn t25_a_chain_without_a_cycle_waits_as_usual() {
 
 #[test]
 fn l8_a_wait_leaves_no_edges_and_a_loader_no_scope() {
-    let (outer, inner) = (StdArc::new(Node::new()), StdArc::new(Node::new()));
-    let scope = Scope::enter(&outer);
+    let (outer, inner) = (StdArc::new(WaitNode::new()), StdArc::new(WaitNode::new()));
+    let scope = LoadScope::enter(&outer);
     assert_eq!(nesting::depth(), 1);
     let edges = Edges::to(&inner).unwrap_or_else(|Cycle| panic!("no cycle here"));
     assert_eq!(StdArc::strong_count(&inner), 3);
@@ -118,47 +118,50 @@ fn l8_a_wait_leaves_no_edges_and_a_loader_no_scope() {
 #[test]
 fn t25_an_async_loader_that_asks_for_its_own_key_is_told_so() {
     let (group, store) = (TestGroup::<u32>::new(), TestStore::new());
-    let seat = Mutex::new(None);
-    let start = |guard: LeaderGuard<_, _, _>| *seat.lock().unwrap() = Some(guard);
+    let led = Mutex::new(None);
+    let start = |guard: LeaderGuard<_, _, _>| *led.lock().unwrap() = Some(guard);
     let mut caller = Task::new(group.share(&store, 1, start, pending::<()>));
     caller.pending();
 
-    let guard = seat.lock().unwrap().take().unwrap();
+    let guard = led.lock().unwrap().take().unwrap();
     let mut loader = Task::new(guard.drive(async {
         let nested = group.share(&store, 1, |_| panic!("leads twice"), pending::<()>);
-        matches!(nested.await, Shared::Nested)
+        matches!(nested.await, FetchOutcome::Nested)
     }));
     assert!(loader.ready(), "L8: waiting for oneself");
     drop(loader);
     assert!(guard.complete(Ok::<_, String>(4)));
-    assert!(matches!(caller.ready(), Shared::Value(4)));
+    assert!(matches!(caller.ready(), FetchOutcome::Value(4)));
     assert_at_rest(&group, &store);
 }
 
 #[test]
 fn t25_async_loads_that_wait_for_each_other_crosswise_are_told_so() {
     let (group, store) = (TestGroup::<u32>::new(), TestStore::new());
-    let seats = Mutex::new(Vec::new());
-    let start = |guard: LeaderGuard<_, _, _>| seats.lock().unwrap().push(guard);
+    let led = Mutex::new(Vec::new());
+    let start = |guard: LeaderGuard<_, _, _>| led.lock().unwrap().push(guard);
     let mut first = Task::new(group.share(&store, 1, start, pending::<()>));
     first.pending();
     let mut second = Task::new(group.share(&store, 2, start, pending::<()>));
     second.pending();
-    let [one, two]: [_; 2] = std::mem::take(&mut *seats.lock().unwrap())
+    let [one, two]: [_; 2] = std::mem::take(&mut *led.lock().unwrap())
         .try_into()
         .unwrap();
     let no_start = |_: LeaderGuard<_, _, _>| panic!("both keys have a flight");
     let mut load_one = Task::new(one.drive(group.share(&store, 2, no_start, pending::<()>)));
     load_one.pending();
     let mut load_two = Task::new(two.drive(group.share(&store, 1, no_start, pending::<()>)));
-    assert!(matches!(load_two.ready(), Shared::Nested), "L8: a cycle");
+    assert!(
+        matches!(load_two.ready(), FetchOutcome::Nested),
+        "L8: a cycle"
+    );
     drop(load_two);
     two.complete(Ok::<_, String>(2));
-    assert!(matches!(load_one.ready(), Shared::Value(2)));
+    assert!(matches!(load_one.ready(), FetchOutcome::Value(2)));
     drop(load_one);
     one.complete(Ok::<_, String>(1));
-    assert!(matches!(first.ready(), Shared::Value(1)));
-    assert!(matches!(second.ready(), Shared::Value(2)));
+    assert!(matches!(first.ready(), FetchOutcome::Value(1)));
+    assert!(matches!(second.ready(), FetchOutcome::Value(2)));
     assert_at_rest(&group, &store);
 }
 
@@ -166,16 +169,19 @@ fn t25_async_loads_that_wait_for_each_other_crosswise_are_told_so() {
 fn t25_a_load_started_inside_a_loader_knows_who_waits_for_it() {
     // 1's loader starts the load of 2 in another task and waits; 2's loader asks for 1.
     let (group, store) = (TestGroup::<u32>::new(), TestStore::new());
-    let seats = Mutex::new(Vec::new());
-    let start = |guard: LeaderGuard<_, _, _>| seats.lock().unwrap().push(guard);
+    let led = Mutex::new(Vec::new());
+    let start = |guard: LeaderGuard<_, _, _>| led.lock().unwrap().push(guard);
     let mut caller = Task::new(group.share(&store, 1, start, pending::<()>));
     caller.pending();
-    let one = seats.lock().unwrap().pop().unwrap();
+    let one = led.lock().unwrap().pop().unwrap();
     let mut load_one = Task::new(one.drive(group.share(&store, 2, start, pending::<()>)));
     load_one.pending();
-    let two = seats.lock().unwrap().pop().unwrap();
+    let two = led.lock().unwrap().pop().unwrap();
     let mut load_two = Task::new(two.drive(group.share(&store, 1, start, pending::<()>)));
-    assert!(matches!(load_two.ready(), Shared::Nested), "L8: a cycle");
+    assert!(
+        matches!(load_two.ready(), FetchOutcome::Nested),
+        "L8: a cycle"
+    );
     drop((load_two, load_one, caller));
     drop((one, two));
     assert_at_rest(&group, &store);

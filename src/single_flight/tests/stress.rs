@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::support::{Task, TestGroup, TestLease, TestStore, assert_at_rest, quiet_panic};
-use crate::single_flight::{Entry, Joined, LeaderGuard};
+use crate::single_flight::{FlightArrival, Joined, LeaderGuard};
 use crate::sync::{AtomicU64, Mutex, Ordering, thread};
 
 const KEYS: u64 = 3;
@@ -127,10 +127,14 @@ fn futures_dropped_at_random_strand_nobody() {
                     match dice.roll(6) {
                         0 => truth.write(store, key),
                         1 | 2 => match group.enter(store, &key) {
-                            Entry::Lead(baton) if dice.roll(8) == 0 => drop(baton),
-                            Entry::Lead(baton) => tasks.lock().unwrap().push(baton.begin(store)),
-                            Entry::Wait(join) => waiting.push(Task::new(join)),
-                            Entry::Nested => panic!("no loader runs here"),
+                            FlightArrival::Lead(leadership) if dice.roll(8) == 0 => {
+                                drop(leadership)
+                            }
+                            FlightArrival::Lead(leadership) => {
+                                tasks.lock().unwrap().push(leadership.begin(store))
+                            }
+                            FlightArrival::Wait(join) => waiting.push(Task::new(join)),
+                            FlightArrival::Nested => panic!("no loader runs here"),
                         },
                         3 => {
                             let guard = tasks.lock().unwrap().pop();
@@ -145,8 +149,8 @@ fn futures_dropped_at_random_strand_nobody() {
                         _ => waiting.retain_mut(|task| match task.poll() {
                             std::task::Poll::Pending => true,
                             std::task::Poll::Ready(Joined::Done(_)) => false,
-                            std::task::Poll::Ready(Joined::Promoted(baton)) => {
-                                tasks.lock().unwrap().push(baton.begin(store));
+                            std::task::Poll::Ready(Joined::Promoted(leadership)) => {
+                                tasks.lock().unwrap().push(leadership.begin(store));
                                 false
                             }
                         }),
@@ -161,8 +165,8 @@ fn futures_dropped_at_random_strand_nobody() {
                     waiting.retain_mut(|task| match task.poll() {
                         std::task::Poll::Pending => true,
                         std::task::Poll::Ready(Joined::Done(_)) => false,
-                        std::task::Poll::Ready(Joined::Promoted(baton)) => {
-                            finish(baton.begin(store), 3);
+                        std::task::Poll::Ready(Joined::Promoted(leadership)) => {
+                            finish(leadership.begin(store), 3);
                             false
                         }
                     });

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-use crate::single_flight::{Group, LeaseSource, Store};
+use crate::single_flight::{Group, LeaseSource, SyncStore};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, StdArc, thread};
 
 /// A cache of `V` by `u64`: one generation voids every lease, which is coarse and exact enough here.
@@ -84,7 +84,7 @@ impl<V> LeaseSource<u64> for TestStore<V> {
     }
 }
 
-impl<V: Clone> Store<u64, V> for TestStore<V> {
+impl<V: Clone> SyncStore<u64, V> for TestStore<V> {
     fn peek(&self, key: &u64) -> Option<V> {
         self.get(*key)
     }

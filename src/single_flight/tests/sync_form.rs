@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::support::{TestGroup, TestStore, assert_at_rest, quiet_panic, until, until_waiting};
-use crate::single_flight::Entry;
+use crate::single_flight::FlightArrival;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering, StdArc, thread};
 
 const WAITERS: usize = 6;
@@ -108,8 +108,8 @@ fn t22_a_waiter_with_another_error_type_runs_its_own_loader() {
 fn t22_a_waiter_tries_two_foreign_flights_and_then_loads_alone() {
     let (group, store) = (TestGroup::<u32>::new(), TestStore::new());
     let lead = || match group.enter(&store, &1) {
-        Entry::Lead(baton) => baton.begin(&store),
-        Entry::Wait(_) | Entry::Nested => panic!("a flight takes newcomers"),
+        FlightArrival::Lead(leadership) => leadership.begin(&store),
+        FlightArrival::Wait(_) | FlightArrival::Nested => panic!("a flight takes newcomers"),
     };
     thread::scope(|scope| {
         let first = lead();

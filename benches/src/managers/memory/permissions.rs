@@ -99,16 +99,19 @@ pub(super) fn ranks(size: usize) -> Result<Vec<Subject>, String> {
     };
     let cache = engine(
         size,
-        items
-            .iter()
-            .map(|&(guild, number)| (guild, tux_cache::managers::Rows::from(rank(number)))),
+        items.iter().map(|&(guild, number)| {
+            (
+                guild,
+                tux_cache::managers::PermissionRows::from(rank(number)),
+            )
+        }),
     );
     let (ranked, assigned) = (managers(size).permissions, managers(size).permissions);
     for &(guild, number) in &items {
-        let rows = tux_cache::managers::Rows::from(rank(number));
+        let rows = tux_cache::managers::PermissionRows::from(rank(number));
         let key = KeyRef::PermissionRanks { guild };
         done(now(ranked.backend().put(key, rows, None)))?;
-        let rows = tux_cache::managers::Rows::from(assignment(number));
+        let rows = tux_cache::managers::PermissionRows::from(assignment(number));
         let key = KeyRef::PermissionAssignments { guild };
         done(now(assigned.backend().put(key, rows, None)))?;
     }

@@ -40,8 +40,8 @@ fn exactly_one_waiter_is_promoted() {
             let join = world.join();
             let world = StdArc::clone(&world);
             thread::spawn(move || match join.wait() {
-                Joined::Promoted(baton) => {
-                    let guard = baton.begin(&world.cache);
+                Joined::Promoted(leadership) => {
+                    let guard = leadership.begin(&world.cache);
                     let value = world.load(3);
                     assert!(guard.complete(Ok::<_, ()>(value)));
                     value
@@ -58,31 +58,33 @@ fn exactly_one_waiter_is_promoted() {
     });
 }
 
-/// A detached load is aborted: its own caller is told, the able waiter leads on; each exactly that.
+/// A detached load is aborted: its own caller is told, the waiter with a loader leads on; each exactly that.
 ///
-/// Seeded fault: `load-promote-spent` (the caller without a loader is promoted).
+/// Seeded fault: `load-promote-without-loader` (the caller without a loader is promoted).
 #[test]
-fn the_spent_caller_is_told_and_the_able_one_leads() {
-    check("load::spent and able", 4, 100, || {
+fn the_caller_without_a_loader_is_told_and_another_leads() {
+    check("load::with and without loader", 4, 100, || {
         let world = World::new();
         let guard = world.lead();
         let own = guard.join().unwrap();
-        let able = world.join();
-        let spent = thread::spawn(move || match own.wait() {
+        let with_loader = world.join();
+        let loader_given = thread::spawn(move || match own.wait() {
             Joined::Done(Err(FlightError::Abandoned)) => {}
-            Joined::Done(_) => panic!("L4: a spent waiter got another leader's result"),
-            Joined::Promoted(_) => panic!("L4: a spent waiter was promoted"),
+            Joined::Done(_) => panic!("L4: a waiter without a loader got another leader's result"),
+            Joined::Promoted(_) => panic!("L4: a waiter without a loader was promoted"),
         });
-        let able = thread::spawn({
+        let with_loader = thread::spawn({
             let world = StdArc::clone(&world);
-            move || match able.wait() {
-                Joined::Promoted(baton) => baton.begin(&world.cache).complete(Ok::<_, ()>(4)),
+            move || match with_loader.wait() {
+                Joined::Promoted(leadership) => {
+                    leadership.begin(&world.cache).complete(Ok::<_, ()>(4))
+                }
                 Joined::Done(_) => panic!("L4: no leader is left but this one"),
             }
         });
         drop(guard);
-        spent.join().unwrap();
-        assert!(able.join().unwrap());
+        loader_given.join().unwrap();
+        assert!(with_loader.join().unwrap());
         world.assert_at_rest();
     });
 }

@@ -36,24 +36,24 @@ fn a_cancelled_waiter_cancels_nobody() {
 
 /// The leader goes, and of two waiters one goes too, perhaps after its promotion: the other one leads.
 ///
-/// Seeded fault: `load-forget-baton` (a baton that is dropped before it begins is not passed on).
+/// Seeded fault: `load-forget-leadership` (a leadership that is dropped before it begins is not passed on).
 #[test]
-fn a_promoted_waiter_that_is_cancelled_passes_the_baton_on() {
-    check("load::baton passed on", 4, 100, || {
+fn a_promoted_waiter_that_is_cancelled_passes_the_leadership_on() {
+    check("load::leadership passed on", 4, 100, || {
         let world = World::new();
         let guard = world.lead();
         let mut goes = world.join();
         let stays = world.join();
         let goes = thread::spawn(move || {
-            // Promoted or not: its answer, a baton perhaps, and its place are dropped.
+            // Promoted or not: its answer, a leadership perhaps, and its place are dropped.
             drop(poll_once(&mut goes));
         });
         let stays = thread::spawn({
             let world = StdArc::clone(&world);
             move || match stays.wait() {
-                Joined::Promoted(baton) => {
+                Joined::Promoted(leadership) => {
                     let value = world.load(2);
-                    baton.begin(&world.cache).complete(Ok::<_, ()>(value))
+                    leadership.begin(&world.cache).complete(Ok::<_, ()>(value))
                 }
                 Joined::Done(_) => panic!("nobody else finished a load"),
             }

@@ -78,8 +78,8 @@ fn impatience_does_not_end_the_successors_load() {
         let waiter = thread::spawn({
             let world = StdArc::clone(&world);
             move || match waiter.wait() {
-                Joined::Promoted(baton) => {
-                    let guard = baton.begin(&world.cache);
+                Joined::Promoted(leadership) => {
+                    let guard = leadership.begin(&world.cache);
                     let value = world.load(8);
                     assert!(guard.complete(Ok::<_, ()>(value)), "its load was ended");
                 }

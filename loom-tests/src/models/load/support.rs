@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize as Counter, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 
-use crate::single_flight::{Entry, Group, JoinFuture, LeaderGuard, LeaseSource, Store};
+use crate::single_flight::{FlightArrival, Group, JoinFuture, LeaderGuard, LeaseSource, SyncStore};
 use crate::sync::{AtomicU64, Mutex, Ordering, StdArc};
 
 pub(super) const KEY: u8 = 1;
@@ -72,16 +72,16 @@ impl World {
     /// Leads a flight by hand.
     pub(super) fn lead(&self) -> Guard {
         match self.group.enter(&self.cache, &KEY) {
-            Entry::Lead(baton) => baton.begin(&self.cache),
-            Entry::Wait(_) | Entry::Nested => panic!("a flight is under way"),
+            FlightArrival::Lead(leadership) => leadership.begin(&self.cache),
+            FlightArrival::Wait(_) | FlightArrival::Nested => panic!("a flight is under way"),
         }
     }
 
     /// Joins a flight by hand, while its guard is held.
     pub(super) fn join(&self) -> Join {
         match self.group.enter(&self.cache, &KEY) {
-            Entry::Wait(join) => join,
-            Entry::Lead(_) | Entry::Nested => panic!("no flight to join"),
+            FlightArrival::Wait(join) => join,
+            FlightArrival::Lead(_) | FlightArrival::Nested => panic!("no flight to join"),
         }
     }
 
@@ -120,7 +120,7 @@ impl LeaseSource<u8> for Cache {
     }
 }
 
-impl Store<u8, u32> for Cache {
+impl SyncStore<u8, u32> for Cache {
     fn peek(&self, key: &u8) -> Option<u32> {
         self.get(*key)
     }
