@@ -2,25 +2,18 @@
 
 use std::error::Error as StdError;
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::own_memory;
+use super::face::face;
 use crate::backend::value::vtable::one_table;
-use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet};
+use crate::backend::{CacheValue, Family as KeyFamily, Json, KeyRef};
 use crate::error::{Error, Result};
+use crate::typed::TypedCache;
 use crate::typed::decode;
+use crate::typed::family::Family;
 use crate::typed::lookup::{lookup, lookup_or_load};
-use crate::typed::options::ManagerOptions;
-use crate::typed::settings::Lifetime;
-use crate::typed::shared::SharedState;
+use crate::typed::options::built_in;
 use crate::typed::stale::MaybeStale;
-use crate::typed::stats::ManagerStats;
-use crate::typed::{Cached, TypedCache};
-
-const TTL: Duration = Duration::from_secs(1_800);
-/// Entries of a manager without a backend.
-const OWN_SIZE: usize = 10_000;
 
 /// The row's id of a case, or that there is none of that number.
 #[derive(Clone, Copy, Debug)]
@@ -52,9 +45,25 @@ impl CacheValue for CaseId {
     one_table!(CaseId);
 }
 
-impl Cached for CaseId {}
+/// Cases by their number in a guild.
+pub(crate) struct Cases;
 
-/// The ids of cases by their number in a guild, 1,800 s. Clones share everything.
+impl Family for Cases {
+    type Key<'k> = (u64, u64);
+    type Value = CaseId;
+
+    const NAME: &'static str = "cases";
+    const TTL: Option<Duration> = built_in::CASES.ttl;
+    const OWN_SIZE: usize = built_in::CASES.own_size;
+    const KEYS: KeyFamily = KeyFamily::CaseByNumber;
+
+    #[inline(always)]
+    fn key((guild, number): Self::Key<'_>) -> KeyRef<'_> {
+        KeyRef::CaseByNumber { guild, number }
+    }
+}
+
+/// The ids of cases by their number in a guild. Clones share everything.
 ///
 /// `Ok(None)` means "not cached", `Ok(Some(None))` that there is no case of that number; an unavailable store is an
 /// error.
@@ -81,67 +90,19 @@ impl Cached for CaseId {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct CaseCache {
-    pub(super) tier: Arc<TypedCache<CaseId>>,
+    pub(super) cache: TypedCache<Cases>,
 }
 
+face!(CaseCache: Cases);
+
 impl CaseCache {
-    /// On `backend`, with the built-in TTL (1,800 s).
-    pub fn new(backend: impl Into<Backend>) -> Self {
-        Self::with_options(backend, ManagerOptions::new())
-    }
-
-    /// On `backend`, with other settings.
-    ///
-    /// # Panics
-    /// When [`keep_stale`](ManagerOptions::keep_stale) asks for absurdly many entries.
-    pub fn with_options(backend: impl Into<Backend>, options: ManagerOptions) -> Self {
-        Self::make(backend.into(), false, &options)
-    }
-
-    /// On memory of its own, 10,000 entries.
-    #[must_use]
-    pub fn in_memory() -> Self {
-        Self::make(own_memory(OWN_SIZE), true, &ManagerOptions::new())
-    }
-
-    /// The one of this process; in memory until [`set_backend`](Self::set_backend).
-    pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<CaseCache> = OnceLock::new();
-        SHARED.get_or_init(Self::in_memory)
-    }
-
-    fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
-        let shared = SharedState::new(backend, owned, options);
-        let tier = TypedCache::new(&shared, Lifetime::OfManager(Some(TTL)));
-        Self { tier }
-    }
-
-    /// Replaces the backend for every holder. What memory of its own held is dropped.
-    pub fn set_backend(&self, backend: impl Into<Backend>) {
-        self.tier.shared.set_backend(backend.into(), None);
-    }
-
-    /// [`set_backend`](Self::set_backend) with other settings than the manager had, for every holder.
-    ///
-    /// # Panics
-    /// As [`with_options`](Self::with_options).
-    pub fn set_backend_with(&self, backend: impl Into<Backend>, options: ManagerOptions) {
-        self.tier.shared.set_backend(backend.into(), Some(&options));
-    }
-
-    /// The backend.
-    #[must_use]
-    pub fn backend(&self) -> Backend {
-        self.tier.backend().clone()
-    }
-
     /// What is cached about the case of that number. In memory it allocates nothing and never waits.
     ///
     /// # Errors
-    /// As [`Backend::get`]; an unavailable store is an error.
+    /// As [`Backend::get`](crate::backend::Backend::get); an unavailable store is an error.
     #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>, number: u64) -> Result<Option<Option<u64>>> {
-        let found = lookup!(self.tier, key(guild.into(), number))?;
+        let found = lookup!(self.cache, (guild.into(), number))?;
         Ok(found.map(|CaseId(id)| id))
     }
 
@@ -154,7 +115,7 @@ impl CaseCache {
         guild: impl Into<u64>,
         number: u64,
     ) -> Result<Option<MaybeStale<Option<u64>>>> {
-        let found = self.tier.get_or_stale(key(guild.into(), number)).await?;
+        let found = self.cache.get_or_stale((guild.into(), number)).await?;
         Ok(found.map(|found| found.map(|CaseId(id)| id)))
     }
 
@@ -175,53 +136,33 @@ impl CaseCache {
         Fut: Future<Output = Result<Option<u64>, E>> + Send + 'static,
         E: StdError + Send + Sync + 'static,
     {
-        let key = key(guild.into(), number);
-        let CaseId(id) = lookup_or_load!(self.tier, key, load, Error::loader)?;
+        let key = (guild.into(), number);
+        let CaseId(id) = lookup_or_load!(self.cache, key, load, Error::loader)?;
         Ok(id)
     }
 
     /// Writes which case has that number; `None`: there is none. Loads of it under way do not overwrite it.
     ///
     /// # Errors
-    /// As [`Backend::set`].
+    /// As [`Backend::set`](crate::backend::Backend::set).
     pub async fn set(&self, guild: impl Into<u64>, number: u64, id: Option<u64>) -> Result<()> {
-        self.tier.put(key(guild.into(), number), CaseId(id)).await
+        self.cache.set((guild.into(), number), CaseId(id)).await
     }
 
     /// Removes what is cached about one number, for every process; `true` if there was something.
     ///
     /// # Errors
-    /// As [`Backend::delete`]; in Valkey it is then also retried by itself.
+    /// As [`Backend::delete`](crate::backend::Backend::delete); in Valkey it is then also retried by itself.
     pub async fn invalidate(&self, guild: impl Into<u64>, number: u64) -> Result<bool> {
-        self.tier.shared.remove(key(guild.into(), number)).await
+        self.cache.invalidate((guild.into(), number)).await
     }
 
     /// Removes every case of a guild, as far as the [`Scope`](super::Scope) reaches; says how many went. In Valkey it
     /// looks through all keys of the server.
     ///
     /// # Errors
-    /// As [`Backend::delete_prefix`].
+    /// As [`Backend::delete_prefix`](crate::backend::Backend::delete_prefix).
     pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
-        let set = KeySet::Guild(Family::CaseByNumber, guild.into());
-        self.tier.shared.remove_set(set).await
+        self.cache.invalidate_guild(guild.into()).await
     }
-
-    /// Removes every case of every guild, as far as the [`Scope`](super::Scope) reaches.
-    ///
-    /// # Errors
-    /// As [`Backend::delete_prefix`].
-    pub async fn clear_all(&self) -> Result<usize> {
-        let set = KeySet::Family(Family::CaseByNumber);
-        self.tier.shared.remove_set(set).await
-    }
-
-    /// What this manager counted.
-    #[must_use]
-    pub fn stats(&self) -> ManagerStats {
-        self.tier.shared.stats()
-    }
-}
-
-fn key(guild: u64, number: u64) -> KeyRef<'static> {
-    KeyRef::CaseByNumber { guild, number }
 }

@@ -76,6 +76,6 @@ impl Managers {
 impl CaseCache {
     /// Forgets what was remembered for outages: the store's keys are removed by somebody else.
     pub(crate) fn forget(&self) {
-        self.tier.shared.forget_all();
+        self.cache.shared.forget_all();
     }
 }

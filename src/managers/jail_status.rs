@@ -2,25 +2,18 @@
 
 use std::error::Error as StdError;
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::own_memory;
+use super::face::face;
 use crate::backend::value::vtable::one_table;
-use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet};
+use crate::backend::{CacheValue, Family as KeyFamily, Json, KeyRef, KeySet};
 use crate::error::{Error, Result};
+use crate::typed::TypedCache;
 use crate::typed::decode;
+use crate::typed::family::Family;
 use crate::typed::lookup::{lookup, lookup_or_load};
-use crate::typed::options::ManagerOptions;
-use crate::typed::settings::Lifetime;
-use crate::typed::shared::SharedState;
+use crate::typed::options::built_in;
 use crate::typed::stale::MaybeStale;
-use crate::typed::stats::ManagerStats;
-use crate::typed::{Cached, TypedCache};
-
-const TTL: Duration = Duration::from_secs(300);
-/// Entries of a manager without a backend.
-const OWN_SIZE: usize = 5_000;
 
 /// A jail status as it is stored.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +49,23 @@ impl CacheValue for Jailed {
     one_table!(Jailed);
 }
 
-impl Cached for Jailed {}
+/// Jail status by guild and user.
+pub(crate) struct JailStatus;
+
+impl Family for JailStatus {
+    type Key<'k> = (u64, u64);
+    type Value = Jailed;
+
+    const NAME: &'static str = "jail status";
+    const TTL: Option<Duration> = built_in::JAIL_STATUS.ttl;
+    const OWN_SIZE: usize = built_in::JAIL_STATUS.own_size;
+    const KEYS: KeyFamily = KeyFamily::JailStatus;
+
+    #[inline(always)]
+    fn key((guild, user): Self::Key<'_>) -> KeyRef<'_> {
+        KeyRef::JailStatus { guild, user }
+    }
+}
 
 /// Jail status per guild and user. Clones share everything.
 ///
@@ -80,67 +89,19 @@ impl Cached for Jailed {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct JailStatusCache {
-    tier: Arc<TypedCache<Jailed>>,
+    cache: TypedCache<JailStatus>,
 }
 
+face!(JailStatusCache: JailStatus);
+
 impl JailStatusCache {
-    /// On `backend`, with the guide's settings (300 s).
-    pub fn new(backend: impl Into<Backend>) -> Self {
-        Self::with_options(backend, ManagerOptions::new())
-    }
-
-    /// On `backend`, with other settings.
-    ///
-    /// # Panics
-    /// When [`keep_stale`](ManagerOptions::keep_stale) asks for absurdly many entries.
-    pub fn with_options(backend: impl Into<Backend>, options: ManagerOptions) -> Self {
-        Self::make(backend.into(), false, &options)
-    }
-
-    /// On memory of its own, 5,000 entries.
-    #[must_use]
-    pub fn in_memory() -> Self {
-        Self::make(own_memory(OWN_SIZE), true, &ManagerOptions::new())
-    }
-
-    /// The one of this process; in memory until [`set_backend`](Self::set_backend).
-    pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<JailStatusCache> = OnceLock::new();
-        SHARED.get_or_init(Self::in_memory)
-    }
-
-    fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
-        let shared = SharedState::new(backend, owned, options);
-        let tier = TypedCache::new(&shared, Lifetime::OfManager(Some(TTL)));
-        Self { tier }
-    }
-
-    /// Replaces the backend for every holder. What memory of its own held is dropped.
-    pub fn set_backend(&self, backend: impl Into<Backend>) {
-        self.tier.shared.set_backend(backend.into(), None);
-    }
-
-    /// [`set_backend`](Self::set_backend) with other settings than the manager had, for every holder.
-    ///
-    /// # Panics
-    /// As [`with_options`](Self::with_options).
-    pub fn set_backend_with(&self, backend: impl Into<Backend>, options: ManagerOptions) {
-        self.tier.shared.set_backend(backend.into(), Some(&options));
-    }
-
-    /// The backend.
-    #[must_use]
-    pub fn backend(&self) -> Backend {
-        self.tier.backend().clone()
-    }
-
     /// The cached status; `None` when there is none. In memory it allocates nothing and never waits.
     ///
     /// # Errors
-    /// As [`Backend::get`]; an unavailable store is an error.
+    /// As [`Backend::get`](crate::backend::Backend::get); an unavailable store is an error.
     #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>, user: impl Into<u64>) -> Result<Option<bool>> {
-        let found = lookup!(self.tier, key(guild.into(), user.into()))?;
+        let found = lookup!(self.cache, (guild.into(), user.into()))?;
         Ok(found.map(|Jailed(jailed)| jailed))
     }
 
@@ -154,10 +115,8 @@ impl JailStatusCache {
         guild: impl Into<u64>,
         user: impl Into<u64>,
     ) -> Result<Option<MaybeStale<bool>>> {
-        let found = self
-            .tier
-            .get_or_stale(key(guild.into(), user.into()))
-            .await?;
+        let key = (guild.into(), user.into());
+        let found = self.cache.get_or_stale(key).await?;
         Ok(found.map(|found| found.map(|Jailed(jailed)| jailed)))
     }
 
@@ -185,23 +144,23 @@ impl JailStatusCache {
         Fut: Future<Output = Result<bool, E>> + Send + 'static,
         E: StdError + Send + Sync + 'static,
     {
-        let key = key(guild.into(), user.into());
-        let Jailed(jailed) = lookup_or_load!(self.tier, key, load, Error::loader)?;
+        let key = (guild.into(), user.into());
+        let Jailed(jailed) = lookup_or_load!(self.cache, key, load, Error::loader)?;
         Ok(jailed)
     }
 
     /// Writes the status. Loads of it under way do not overwrite it.
     ///
     /// # Errors
-    /// As [`Backend::set`].
+    /// As [`Backend::set`](crate::backend::Backend::set).
     pub async fn set(
         &self,
         guild: impl Into<u64>,
         user: impl Into<u64>,
         jailed: bool,
     ) -> Result<()> {
-        let key = key(guild.into(), user.into());
-        self.tier.put(key, Jailed(jailed)).await
+        let key = (guild.into(), user.into());
+        self.cache.set(key, Jailed(jailed)).await
     }
 
     /// The same as [`set`](Self::set), which is as safe here.
@@ -220,45 +179,22 @@ impl JailStatusCache {
     /// Removes one status, for every process; `true` if it was there.
     ///
     /// # Errors
-    /// As [`Backend::delete`]; in Valkey it is then also retried by itself.
+    /// As [`Backend::delete`](crate::backend::Backend::delete); in Valkey it is then also retried by itself.
     pub async fn invalidate(&self, guild: impl Into<u64>, user: impl Into<u64>) -> Result<bool> {
-        self.tier
-            .shared
-            .remove(key(guild.into(), user.into()))
-            .await
+        self.cache.invalidate((guild.into(), user.into())).await
     }
 
     /// Removes every status of a guild, as far as the [`Scope`](super::Scope) reaches; says how many went.
     /// In Valkey it looks through all keys of the server.
     ///
     /// # Errors
-    /// As [`Backend::delete_prefix`].
+    /// As [`Backend::delete_prefix`](crate::backend::Backend::delete_prefix).
     pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
-        let set = KeySet::Guild(Family::JailStatus, guild.into());
-        self.tier.shared.remove_set(set).await
+        self.cache.invalidate_guild(guild.into()).await
     }
 
     /// Removes keys of another family from the same store, as far as the scope reaches.
     pub(super) async fn remove_beside(&self, set: KeySet<'_>) -> Result<usize> {
-        self.tier.shared.remove_in_scope(&[set]).await
+        self.cache.shared.remove_in_scope(&[set]).await
     }
-
-    /// Removes every status of every guild, as far as the [`Scope`](super::Scope) reaches.
-    ///
-    /// # Errors
-    /// As [`Backend::delete_prefix`].
-    pub async fn clear_all(&self) -> Result<usize> {
-        let set = KeySet::Family(Family::JailStatus);
-        self.tier.shared.remove_set(set).await
-    }
-
-    /// What this manager counted.
-    #[must_use]
-    pub fn stats(&self) -> ManagerStats {
-        self.tier.shared.stats()
-    }
-}
-
-fn key(guild: u64, user: u64) -> KeyRef<'static> {
-    KeyRef::JailStatus { guild, user }
 }

@@ -12,6 +12,7 @@
 mod case;
 #[cfg(feature = "valkey")]
 mod each;
+mod face;
 mod guild_config;
 mod ids;
 mod jail_status;
@@ -37,20 +38,8 @@ pub use crate::typed::options::{ManagerOptions, OnOutage, Scope};
 pub use crate::typed::stale::MaybeStale;
 pub use crate::typed::stats::ManagerStats;
 
-use crate::backend::{Backend, Family, InMemoryBackend, KeySet};
+use crate::backend::{Backend, Family as KeyFamily, KeySet};
 use crate::error::Result;
-
-/// Memory for a manager that has no backend: its entries live as long as the manager says.
-fn own_memory(entries: usize) -> Backend {
-    let memory = InMemoryBackend::builder()
-        .max_size(entries)
-        .per_entry_ttl(true)
-        .build();
-    match memory {
-        Ok(memory) => memory.into(),
-        Err(error) => unreachable!("{entries} entries are a sound size: {error}"),
-    }
-}
 
 /// One of each, on one backend.
 #[derive(Clone, Debug)]
@@ -121,7 +110,7 @@ impl Managers {
             self.permissions.invalidate_guild(guild),
             // They have a manager of their own, `CaseCache`, and stand where everything else does.
             self.jail_status
-                .remove_beside(KeySet::Guild(Family::CaseByNumber, guild)),
+                .remove_beside(KeySet::Guild(KeyFamily::CaseByNumber, guild)),
         );
         Ok(usize::from(config?) + usize::from(prefix?) + jails? + permissions? + cases?)
     }

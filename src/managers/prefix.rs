@@ -5,25 +5,22 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Duration;
 
 use ecow::EcoString;
 
-use super::own_memory;
+use super::face::face;
 use crate::backend::value::vtable::one_table;
-use crate::backend::{Backend, CacheValue, Family, Json, KeyRef, KeySet, Value};
+use crate::backend::{CacheValue, Family as KeyFamily, Json, KeyRef, Value};
 use crate::error::{Error, Result};
+use crate::typed::TypedCache;
 use crate::typed::decode;
+use crate::typed::family::Family;
 use crate::typed::lookup::{lookup, lookup_or_load};
-use crate::typed::options::ManagerOptions;
-use crate::typed::settings::Lifetime;
-use crate::typed::shared::SharedState;
+use crate::typed::options::built_in;
 use crate::typed::stale::MaybeStale;
-use crate::typed::stats::{Event, ManagerStats};
-use crate::typed::{Cached, TypedCache};
-
-/// Entries of a manager without a backend.
-const OWN_SIZE: usize = 10_000;
+use crate::typed::stats::Event;
 
 /// A command prefix: a text that is cheap to clone. Up to 15 bytes it lies in the value itself, so that a hit touches
 /// no counter that other threads touch.
@@ -149,9 +146,26 @@ impl CacheValue for Prefix {
     one_table!(Prefix);
 }
 
-impl Cached for Prefix {}
+/// Command prefixes by guild.
+pub(crate) struct Prefixes;
 
-/// Command prefixes per guild, without a TTL of their own. Clones share everything.
+impl Family for Prefixes {
+    type Key<'k> = u64;
+    type Value = Prefix;
+
+    const NAME: &'static str = "prefixes";
+    const TTL: Option<Duration> = built_in::PREFIX.ttl;
+    const OWN_SIZE: usize = built_in::PREFIX.own_size;
+    const KEYS: KeyFamily = KeyFamily::Prefix;
+
+    #[inline(always)]
+    fn key(guild: Self::Key<'_>) -> KeyRef<'_> {
+        KeyRef::Prefix { guild }
+    }
+}
+
+/// Command prefixes per guild, without a TTL of their own. (On an in-memory backend they get its default TTL, unless it
+/// has [`per_entry_ttl`](crate::backend::InMemoryBackend::per_entry_ttl).) Clones share everything.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -165,68 +179,19 @@ impl Cached for Prefix {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct PrefixCache {
-    tier: Arc<TypedCache<Prefix>>,
+    cache: TypedCache<Prefixes>,
 }
 
+face!(PrefixCache: Prefixes);
+
 impl PrefixCache {
-    /// On `backend`, without TTL. (On an in-memory backend they get its default TTL, unless it has
-    /// [`per_entry_ttl`](crate::backend::InMemoryBackend::per_entry_ttl).)
-    pub fn new(backend: impl Into<Backend>) -> Self {
-        Self::with_options(backend, ManagerOptions::new())
-    }
-
-    /// On `backend`, with other settings.
-    ///
-    /// # Panics
-    /// When [`keep_stale`](ManagerOptions::keep_stale) asks for absurdly many entries.
-    pub fn with_options(backend: impl Into<Backend>, options: ManagerOptions) -> Self {
-        Self::make(backend.into(), false, &options)
-    }
-
-    /// On memory of its own, 10,000 entries.
-    #[must_use]
-    pub fn in_memory() -> Self {
-        Self::make(own_memory(OWN_SIZE), true, &ManagerOptions::new())
-    }
-
-    /// The one of this process; in memory until [`set_backend`](Self::set_backend).
-    pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<PrefixCache> = OnceLock::new();
-        SHARED.get_or_init(Self::in_memory)
-    }
-
-    fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
-        let shared = SharedState::new(backend, owned, options);
-        let tier = TypedCache::new(&shared, Lifetime::OfManager(None));
-        Self { tier }
-    }
-
-    /// Replaces the backend for every holder. What memory of its own held is dropped.
-    pub fn set_backend(&self, backend: impl Into<Backend>) {
-        self.tier.shared.set_backend(backend.into(), None);
-    }
-
-    /// [`set_backend`](Self::set_backend) with other settings than the manager had, for every holder.
-    ///
-    /// # Panics
-    /// As [`with_options`](Self::with_options).
-    pub fn set_backend_with(&self, backend: impl Into<Backend>, options: ManagerOptions) {
-        self.tier.shared.set_backend(backend.into(), Some(&options));
-    }
-
-    /// The backend.
-    #[must_use]
-    pub fn backend(&self) -> Backend {
-        self.tier.backend().clone()
-    }
-
     /// The cached prefix. In memory it allocates nothing and never waits.
     ///
     /// # Errors
-    /// As [`Backend::get`]; an unavailable store is an error, never a miss.
+    /// As [`Backend::get`](crate::backend::Backend::get); an unavailable store is an error, never a miss.
     #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>) -> Result<Option<Prefix>> {
-        lookup!(self.tier, key(guild.into()))
+        lookup!(self.cache, guild.into())
     }
 
     /// [`get`](Self::get), or what was known last while the store is unavailable.
@@ -234,7 +199,7 @@ impl PrefixCache {
     /// # Errors
     /// As [`get`](Self::get), if nothing young enough is known.
     pub async fn get_or_stale(&self, guild: impl Into<u64>) -> Result<Option<MaybeStale<Prefix>>> {
-        self.tier.get_or_stale(key(guild.into())).await
+        self.cache.get_or_stale(guild.into()).await
     }
 
     /// The cached prefix, or what `load` returns: one load per guild in this process.
@@ -249,32 +214,23 @@ impl PrefixCache {
         P: Into<Prefix>,
         E: StdError + Send + Sync + 'static,
     {
-        lookup_or_load!(self.tier, key(guild.into()), load, Error::loader)
+        lookup_or_load!(self.cache, guild.into(), load, Error::loader)
     }
 
     /// Writes a prefix.
     ///
     /// # Errors
-    /// As [`Backend::set`].
+    /// As [`Backend::set`](crate::backend::Backend::set).
     pub async fn set(&self, guild: impl Into<u64>, prefix: impl Into<Prefix>) -> Result<()> {
-        self.tier.put(key(guild.into()), prefix.into()).await
+        self.cache.set(guild.into(), prefix.into()).await
     }
 
     /// Removes a guild's prefix, for every process; `true` if it was there.
     ///
     /// # Errors
-    /// As [`Backend::delete`]; in Valkey it is then also retried by itself.
+    /// As [`Backend::delete`](crate::backend::Backend::delete); in Valkey it is then also retried by itself.
     pub async fn invalidate(&self, guild: impl Into<u64>) -> Result<bool> {
-        self.tier.shared.remove(key(guild.into())).await
-    }
-
-    /// Removes every prefix, as far as the [`Scope`](super::Scope) reaches; says how many went.
-    ///
-    /// # Errors
-    /// As [`Backend::delete_prefix`].
-    pub async fn clear_all(&self) -> Result<usize> {
-        let set = KeySet::Family(Family::Prefix);
-        self.tier.shared.remove_set(set).await
+        self.cache.invalidate(guild.into()).await
     }
 
     /// The same as [`clear_all`](Self::clear_all).
@@ -288,7 +244,7 @@ impl PrefixCache {
     /// Writes many prefixes, in batches of a round trip each; says how many.
     ///
     /// # Errors
-    /// As [`Backend::set_many`]; some may have been written.
+    /// As [`Backend::set_many`](crate::backend::Backend::set_many); some may have been written.
     pub async fn preload<G, P>(&self, prefixes: impl IntoIterator<Item = (G, P)>) -> Result<usize>
     where
         G: Into<u64>,
@@ -302,28 +258,18 @@ impl PrefixCache {
         for batch in entries.chunks(BATCH) {
             let values = batch
                 .iter()
-                .map(|(guild, prefix)| (key(*guild), Value::new(prefix.clone())))
+                .map(|(guild, prefix)| (self.cache.key(*guild), Value::new(prefix.clone())))
                 .collect();
             for (guild, _) in batch {
-                self.tier.shared.forget(key(*guild));
+                self.cache.shared.forget(self.cache.key(*guild));
             }
-            self.tier
+            self.cache
                 .backend()
-                .put_many(values, self.tier.ttl())
+                .put_many(values, self.cache.ttl())
                 .await?;
         }
-        let counters = &self.tier.shared.counters;
+        let counters = &self.cache.shared.counters;
         counters.add_many(Event::Set, entries.len() as u64);
         Ok(entries.len())
     }
-
-    /// What this manager counted.
-    #[must_use]
-    pub fn stats(&self) -> ManagerStats {
-        self.tier.shared.stats()
-    }
-}
-
-fn key(guild: u64) -> KeyRef<'static> {
-    KeyRef::Prefix { guild }
 }

@@ -189,13 +189,7 @@ impl<K: FlightKey, V: Clone, L> Group<K, V, L> {
         Ok(value)
     }
 
-    /// The asynchronous form: joins the flight of `key`, or starts one with `start` and waits for it too.
-    ///
-    /// `start` is called at most once, and must hand the guard to a task of its own that drives the loader
-    /// ([`LeaderGuard::drive`]), publishes, and ends the flight; so this caller may be dropped at any time
-    /// without harm to the others (T20, T24). `deadline` makes a timer for one load; when it is ready first,
-    /// the flight ends for all who wait for that load (T23). The task should end its flight by the same
-    /// limit ([`LeaderGuard::expire`]), so that this one acts only when a leader is stuck.
+    /// The asynchronous form for one key; see [`share_many`](Self::share_many).
     pub(crate) async fn share<S, D>(
         &self,
         source: &S,
@@ -207,48 +201,137 @@ impl<K: FlightKey, V: Clone, L> Group<K, V, L> {
         S: LeaseSource<K, Lease = L> + ?Sized,
         D: Future<Output = ()>,
     {
-        let leadership = match self.enter(source, &key) {
-            FlightArrival::Nested => return FetchOutcome::Nested,
-            FlightArrival::Lead(leadership) => leadership,
-            FlightArrival::Wait(join) => match join_until(join, deadline()).await {
-                Joined::Done(result) => return result.into(),
-                Joined::Promoted(leadership) => leadership,
+        let start = |mut guards: Vec<_>| start(guards.pop().expect("one key, one guard"));
+        let keys = [key];
+        match self.share_many(source, &keys, start, deadline).await {
+            None => FetchOutcome::Nested,
+            Some(mut ended) => match ended.pop().flatten() {
+                Some(result) => result.into(),
+                None => FetchOutcome::Failed(FlightError::Abandoned),
             },
-        };
-        let guard = leadership.begin(source);
-        let Some(own) = guard.join() else {
-            return FetchOutcome::Failed(FlightError::Expired);
-        };
-        start(guard);
-        match join_until(own, deadline()).await {
-            Joined::Done(result) => result.into(),
-            // Its loader is given away, so it is never promoted; if it were, the drop would pass the leadership on.
-            Joined::Promoted(_) => FetchOutcome::Failed(FlightError::Abandoned),
+        }
+    }
+
+    /// The asynchronous form: joins the flights of `keys`, each of which comes once, starts those that nobody has
+    /// started, and waits for them all. What became of each key, in their order; `None` for one that was not waited for
+    /// any more, because another's time was up or the caller's own leader went away. `None` for all: see
+    /// [`FlightArrival::Nested`]; nothing was started.
+    ///
+    /// `start` is called at most once, and must hand the guards to a task of its own that drives the loader
+    /// ([`LeaderGuard::drive`]), publishes, and ends the flights; so this caller may be dropped at any time
+    /// without harm to the others (T20, T24). `deadline` makes a timer for one load; when it is ready first,
+    /// the flight ends for all who wait for that load (T23). The task should end its flights by the same
+    /// limit ([`LeaderGuard::expire`]), so that this one acts only when a leader is stuck.
+    pub(crate) async fn share_many<S, D>(
+        &self,
+        source: &S,
+        keys: &[K],
+        start: impl FnOnce(Vec<LeaderGuard<K, V, L>>),
+        deadline: impl Fn() -> D,
+    ) -> Option<Vec<Ended<V>>>
+    where
+        S: LeaseSource<K, Lease = L> + ?Sized,
+        D: Future<Output = ()>,
+    {
+        let (mut led, mut joins) = (Vec::new(), Vec::new());
+        for (at, key) in keys.iter().enumerate() {
+            match self.enter(source, key) {
+                FlightArrival::Lead(leadership) => led.push((at, leadership)),
+                FlightArrival::Wait(join) => joins.push((at, join)),
+                // Leaderships and joins go, which passes them on.
+                FlightArrival::Nested => return None,
+            }
+        }
+        let mut ended: Vec<_> = keys.iter().map(|_| None).collect();
+        let mut start = Some(start);
+        loop {
+            if start.is_some() {
+                let guards = begin(source, led, &mut joins, &mut ended);
+                if !guards.is_empty()
+                    && let Some(start) = start.take()
+                {
+                    start(guards);
+                }
+            } else {
+                // The loader is given away already: the leaderships pass on.
+                for (at, _) in led {
+                    ended[at] = Some(Err(FlightError::Abandoned));
+                }
+            }
+            if joins.is_empty() {
+                return Some(ended);
+            }
+            // Leaders may have gone away whose keys only this caller is left to load.
+            led = wait_all(joins, deadline(), &mut ended).await;
+            joins = Vec::new();
         }
     }
 }
 
-/// Waits for the flight or the deadline; the deadline ends the flight.
-async fn join_until<K: FlightKey, V: Clone, L>(
-    join: JoinFuture<K, V, L>,
+type Ended<V> = Option<Result<V, FlightError>>;
+/// One of several keys, by its place among them, and what the caller holds of it.
+type Placed<T> = Vec<(usize, T)>;
+
+/// Begins to lead, and joins what is led.
+fn begin<K: FlightKey, V, L, S>(
+    source: &S,
+    led: Placed<Leadership<K, V, L>>,
+    joins: &mut Placed<JoinFuture<K, V, L>>,
+    ended: &mut [Ended<V>],
+) -> Vec<LeaderGuard<K, V, L>>
+where
+    S: LeaseSource<K, Lease = L> + ?Sized,
+{
+    let mut guards = Vec::with_capacity(led.len());
+    for (at, leadership) in led {
+        let guard = leadership.begin(source);
+        match guard.join() {
+            Some(join) => {
+                joins.push((at, join));
+                guards.push(guard);
+            }
+            None => ended[at] = Some(Err(FlightError::Expired)),
+        }
+    }
+    guards
+}
+
+/// Waits for the flights, one after the other, or until the deadline, which ends the one that is waited for. Hands back
+/// the leaderships of those whose leader went away.
+async fn wait_all<K: FlightKey, V: Clone, L>(
+    joins: Placed<JoinFuture<K, V, L>>,
     deadline: impl Future<Output = ()>,
-) -> Joined<K, V, L> {
+    ended: &mut [Ended<V>],
+) -> Placed<Leadership<K, V, L>> {
     let mut deadline = pin!(deadline);
-    let mut join = Some(join);
-    poll_fn(move |cx| {
-        let waiting = join.as_mut().expect("not polled after it was ready");
-        if let Poll::Ready(joined) = Pin::new(waiting).poll(cx) {
-            return Poll::Ready(joined);
+    let mut orphans = Vec::new();
+    for (at, mut join) in joins {
+        let joined = poll_fn(|cx| {
+            if let Poll::Ready(joined) = Pin::new(&mut join).poll(cx) {
+                return Poll::Ready(Some(joined));
+            }
+            deadline.as_mut().poll(cx).map(|()| None)
+        })
+        .await;
+        let result = match joined {
+            Some(Joined::Promoted(leadership)) => {
+                orphans.push((at, leadership));
+                continue;
+            }
+            Some(Joined::Done(result)) => result,
+            None => {
+                join.expire();
+                ended[at] = Some(Err(FlightError::Expired));
+                break;
+            }
+        };
+        let abandoned = matches!(result, Err(FlightError::Abandoned));
+        ended[at] = Some(result);
+        if abandoned {
+            break;
         }
-        if deadline.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        if let Some(join) = join.take() {
-            join.expire();
-        }
-        Poll::Ready(Joined::Done(Err(FlightError::Expired)))
-    })
-    .await
+    }
+    orphans
 }
 
 /// Leads a flight on this thread.

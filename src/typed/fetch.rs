@@ -1,108 +1,177 @@
-//! `get_or_fetch`: one load per key, however many tasks ask.
+//! `get_or_fetch`, for one key or many: one load per key, however many tasks ask.
 //!
-//! The loader runs in a task of its own, so that a caller that is dropped cancels nobody (T20, T24). That
-//! task takes a lease, looks again, loads within the time limit, and publishes under the lease; behind a
-//! socket the backend asks the lease once more after the reply and takes the value back if it is void.
+//! One protocol: a caller enters the flights of all keys that it misses, loads those that nobody loads yet with one call
+//! of its loader, and waits for the others. A single key is a batch of one.
+//!
+//! This is the caller's part. The loader runs in a task of its own (`lead`), so that a caller that is dropped cancels
+//! nobody (T20, T24).
 
+use std::collections::HashMap;
 use std::future::{Future, pending};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use super::flights::Flights;
+use super::TypedCache;
+use super::family::Family;
+use super::lookup::BoxedAnswer;
 use super::stats::Event;
-use super::{BoxedAnswer, Cached, TypedCache};
-use crate::backend::{Key, KeyRef, Lease, Value};
+use crate::backend::{Key, KeyRef};
 use crate::error::{Error, ErrorKind, Result};
-use crate::single_flight::{FetchOutcome, FlightError, LeaderGuard};
+use crate::single_flight::FlightError;
 
 /// Waiters end a flight this much later than its own task does: they act only when the task is stuck.
 const STUCK_LEADER_MARGIN: Duration = Duration::from_secs(1);
 
-pub(crate) type LoadGuard<T> = LeaderGuard<Key, T, Lease>;
+pub(super) type Loading<T> = Pin<Box<dyn Future<Output = Result<Vec<T>>> + Send>>;
+/// Loads the values of these keys, in their order.
+pub(crate) type Loader<T> = Box<dyn FnOnce(Vec<Key>) -> Loading<T> + Send>;
 
 /// The runtime that loads are spawned on.
 pub(crate) fn runtime() -> Result<Handle> {
     crate::backend::runtime::with_timer()
 }
 
-impl<T: Cached> TypedCache<T> {
+impl<F: Family> TypedCache<F> {
     /// The value of `key`, for when a peek found none that is whole: `missing` says that it found nothing, otherwise it
     /// could not tell. `load` makes the value, `map_error` an [`Error`] of its error.
     #[cold]
     #[inline(never)]
-    pub(crate) fn load_boxed<'a, F, Fut, R, E>(
-        self: &'a Arc<Self>,
+    pub(crate) fn load_boxed<'a, L, Fut, R, E>(
+        &'a self,
         key: KeyRef<'a>,
         missing: bool,
-        load: F,
+        load: L,
         map_error: fn(E) -> Error,
-    ) -> BoxedAnswer<'a, T>
+    ) -> BoxedAnswer<'a, F::Value>
     where
-        F: FnOnce() -> Fut + Send + 'static,
+        L: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
-        R: Into<T>,
+        R: Into<F::Value>,
         E: 'static,
     {
-        let load = move || async move { load().await.map(Into::into).map_err(map_error) };
-        if missing {
-            let key = key.to_key();
-            Box::pin(async move { Box::new(self.fetch(key, load).await) })
-        } else {
-            Box::pin(async move { Box::new(self.ask_or_load(key, load).await) })
-        }
+        // Called inside the future, in its task: a panic in it unwinds there.
+        let load: Loader<F::Value> = Box::new(move |_| {
+            Box::pin(async move { Ok(vec![load().await.map_err(map_error)?.into()]) })
+        });
+        Box::pin(async move { Box::new(self.get_or_load(key, missing, load).await) })
     }
 
-    async fn ask_or_load<F, Fut>(self: &Arc<Self>, key: KeyRef<'_>, load: F) -> Result<T>
-    where
-        F: FnOnce() -> Fut + Send + 'static,
-        Fut: Future<Output = Result<T>> + Send + 'static,
-    {
-        match self.get_by_asking(key).await {
-            Ok(Some(value)) if value.is_whole() => return Ok(value),
-            Ok(_) => {}
-            Err(error) => {
-                self.load_despite(error)?;
+    async fn get_or_load(
+        &self,
+        key: KeyRef<'_>,
+        missing: bool,
+        load: Loader<F::Value>,
+    ) -> Result<F::Value> {
+        if !missing {
+            match self.get_by_asking(key).await {
+                Ok(Some(value)) if F::is_whole(&value) => return Ok(value),
+                Ok(_) => {}
+                Err(error) => {
+                    self.load_despite(error)?;
+                }
             }
         }
-        self.fetch(key.to_key(), load).await
+        let key = key.to_key();
+        let loaded = self.fetch(vec![key.clone()], load).await?.pop();
+        loaded.ok_or_else(|| nothing_for(&key))
     }
 
-    async fn fetch<F, Fut>(self: &Arc<Self>, key: Key, load: F) -> Result<T>
-    where
-        F: FnOnce() -> Fut + Send + 'static,
-        Fut: Future<Output = Result<T>> + Send + 'static,
-    {
+    /// The values of `keys` in their order; a key may come twice. One round trip when all are cached;
+    /// else the missing ones that nobody loads yet are loaded by one call of `load`.
+    pub(crate) async fn get_or_fetch_many(
+        &self,
+        keys: Vec<Key>,
+        load: Loader<F::Value>,
+    ) -> Result<Vec<F::Value>> {
+        let refs: Vec<KeyRef<'_>> = keys.iter().map(Key::as_key_ref).collect();
+        let found = match self.get_many(&refs).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.load_despite(error)?;
+                vec![None; keys.len()]
+            }
+        };
+        self.fill_in(keys, found, load).await
+    }
+
+    /// What was found of `keys`, in their order, and what `load` makes of the others, each of which it gets once.
+    pub(crate) async fn fill_in(
+        &self,
+        keys: Vec<Key>,
+        found: Vec<Option<F::Value>>,
+        load: Loader<F::Value>,
+    ) -> Result<Vec<F::Value>> {
+        let is_whole = |found: &Option<F::Value>| found.as_ref().is_some_and(F::is_whole);
+        if found.iter().all(is_whole) {
+            return Ok(found.into_iter().flatten().collect());
+        }
+        let mut known = HashMap::with_capacity(keys.len());
+        let mut missing: Vec<Key> = Vec::new();
+        for (key, value) in keys.iter().zip(found) {
+            match value {
+                Some(value) if F::is_whole(&value) => {
+                    known.insert(key.clone(), value);
+                }
+                _ if missing.contains(key) => {}
+                _ => missing.push(key.clone()),
+            }
+        }
+        let loaded = self.fetch(missing.clone(), load).await?;
+        known.extend(missing.into_iter().zip(loaded));
+        let value_of = |key: &Key| known.get(key).cloned().ok_or_else(|| nothing_for(key));
+        keys.iter().map(value_of).collect()
+    }
+
+    /// Loads `keys`, each of which comes once, or waits for whoever loads them. The values are in the order of the keys.
+    async fn fetch(&self, keys: Vec<Key>, load: Loader<F::Value>) -> Result<Vec<F::Value>> {
         let runtime = runtime()?;
         let mut load = Some(load);
         let mut task = None;
-        let start = |guard| {
+        let start = |guards| {
             let load = load.take().expect("a loader is started once");
-            // Called inside the task: a panic in it unwinds there.
-            let load = async move { load().await };
-            task = Some(runtime.spawn(Arc::clone(self).lead(guard, load)));
+            task = Some(runtime.spawn(self.clone().lead(guards, load)));
         };
-        let shared = self
+        let ended = self
             .flights()
             .group
-            .share(self.as_ref(), key.clone(), start, || self.wait_limit())
+            .share_many(self, &keys, start, || self.wait_limit())
             .await;
-        match shared {
-            FetchOutcome::Value(value) => Ok(value),
-            // Asked for from inside its own loader (T25): loaded here, kept nowhere.
-            FetchOutcome::Nested => {
-                self.count(Event::Load);
-                let load = load.take().expect("a nested loader was not started");
-                load().await.inspect_err(|_| self.count(Event::LoadError))
+        let Some(ended) = ended else {
+            // Asked for from inside a loader of one of these keys (T25): loaded here, kept nowhere.
+            self.count(Event::Load);
+            let load = load.take().expect("a nested loader was not started");
+            let loaded = load(keys).await;
+            return loaded.inspect_err(|_| self.count(Event::LoadError));
+        };
+        let mut values = Vec::with_capacity(keys.len());
+        let mut first_error = None;
+        for (key, ended) in keys.iter().zip(ended) {
+            match ended {
+                Some(Ok(value)) => values.push(value),
+                Some(Err(error)) => {
+                    let own = match error {
+                        FlightError::Abandoned => task.take(),
+                        _ => None,
+                    };
+                    let error = self.failed(key, error, own).await;
+                    first_error.get_or_insert(error);
+                }
+                // It was not waited for any more, because of an error.
+                None => {}
             }
-            FetchOutcome::Failed(error) => Err(self.failed(&key, error, task).await),
+        }
+        match first_error {
+            Some(error) => Err(error),
+            None => Ok(values),
         }
     }
 
     /// A waiter's own limit for one load.
-    pub(crate) fn wait_limit(&self) -> impl Future<Output = ()> + use<T> {
+    fn wait_limit(&self) -> impl Future<Output = ()> + use<F> {
         let limit = self.shared.settings().load_timeout;
         async move {
             match limit {
@@ -112,13 +181,8 @@ impl<T: Cached> TypedCache<T> {
         }
     }
 
-    /// What a caller without a value is told. Unwinds if its own loader panicked.
-    pub(crate) async fn failed(
-        &self,
-        key: &Key,
-        error: FlightError,
-        task: Option<JoinHandle<()>>,
-    ) -> Error {
+    /// What a caller without a value is told; `task` is its own loader's. Unwinds if that panicked.
+    async fn failed(&self, key: &Key, error: FlightError, task: Option<JoinHandle<()>>) -> Error {
         match error {
             FlightError::Expired => Error::timeout(format!(
                 "loading {key} took longer than {:?}",
@@ -129,8 +193,12 @@ impl<T: Cached> TypedCache<T> {
                 .map(Arc::unwrap_or_clone)
                 .unwrap_or_else(|| Error::new(ErrorKind::Loader, format!("loading {key} failed"))),
             FlightError::Abandoned => {
-                if let Some(task) = task
-                    && let Err(failed) = task.await
+                let Some(task) = task else {
+                    let text =
+                        format!("loading {key} was abandoned by the caller that led it; ask again");
+                    return Error::new(ErrorKind::Loader, text);
+                };
+                if let Err(failed) = task.await
                     && failed.is_panic()
                 {
                     std::panic::resume_unwind(failed.into_panic());
@@ -142,95 +210,8 @@ impl<T: Cached> TypedCache<T> {
             }
         }
     }
+}
 
-    /// The task of a flight's leader.
-    async fn lead(
-        self: Arc<Self>,
-        guard: LoadGuard<T>,
-        load: impl Future<Output = Result<T>> + Send,
-    ) {
-        let key = guard.key().clone();
-        let backend = self.backend().clone();
-        // The guard's own lease was taken before this one and says whether others may join; this one is
-        // spent on the publication.
-        let lease = backend.lease(key.as_key_ref());
-        // A publication of the flight before this one may be under way.
-        let flights = Flights::<T>::of(&backend);
-        let publisher = &flights.publishers.get()[flights.publisher(&key)];
-        drop(publisher.lock().await);
-        let (before, keep) = match self.ask(&backend, key.as_key_ref()).await {
-            Ok(Some(value)) if value.is_whole() => {
-                guard.complete(Ok::<T, Error>(value));
-                return;
-            }
-            Ok(before) => (before, true),
-            Err(error) => match self.load_despite(error) {
-                Ok(keep) => (None, keep),
-                Err(error) => {
-                    guard.complete(Err::<T, Error>(error));
-                    return;
-                }
-            },
-        };
-        let loaded = match self.timed(guard.drive(load)).await {
-            Some(Ok(loaded)) => loaded.merge_previous(before.as_ref()),
-            Some(Err(error)) => {
-                guard.complete(Err::<T, Error>(error));
-                return;
-            }
-            None => {
-                guard.expire();
-                return;
-            }
-        };
-        if keep && self.may_store(key.as_key_ref(), &loaded) {
-            let _publishing = publisher.lock().await;
-            if guard.may_publish(self.as_ref()) {
-                let value = Value::new(loaded.clone());
-                let stored = backend
-                    .put_leased(lease, key.as_key_ref(), value, self.ttl())
-                    .await;
-                self.published(stored.as_ref().map(std::slice::from_ref));
-            } else {
-                self.count(Event::Overtaken);
-            }
-        }
-        guard.complete(Ok::<T, Error>(loaded));
-    }
-
-    /// Runs a loader within its time; `None` when it took longer.
-    pub(crate) async fn timed<R>(
-        &self,
-        load: impl Future<Output = Result<R>>,
-    ) -> Option<Result<R>> {
-        self.count(Event::Load);
-        let result = match self.shared.settings().load_timeout {
-            Some(limit) => tokio::time::timeout(limit, load).await.ok(),
-            None => Some(load.await),
-        };
-        match &result {
-            None => self.count(Event::LoadTimeout),
-            Some(Err(_)) => self.count(Event::LoadError),
-            Some(Ok(_)) => {}
-        }
-        result
-    }
-
-    pub(crate) fn published(&self, stored: Result<&[bool], &Error>) {
-        match stored {
-            Ok(stored) => {
-                for stored in stored {
-                    self.count(if *stored {
-                        Event::Published
-                    } else {
-                        Event::Overtaken
-                    });
-                }
-            }
-            Err(error) => {
-                self.count(Event::PublishError);
-                tracing::debug!(%error, "a loaded value could not be stored");
-            }
-        }
-    }
+fn nothing_for(key: &Key) -> Error {
+    Error::new(ErrorKind::Loader, format!("nothing was loaded for {key}"))
 }

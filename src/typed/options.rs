@@ -24,7 +24,51 @@ pub enum OnOutage {
     Fail,
 }
 
-/// Settings of one manager. The defaults are those of the guide.
+/// The built-in settings: what values get where nobody asks for anything else. [`ManagerOptions`] shows this table.
+pub(crate) mod built_in {
+    use std::time::Duration;
+
+    /// What one family of values gets.
+    pub(crate) struct BuiltIn {
+        /// `None`: no TTL of their own.
+        pub(crate) ttl: Option<Duration>,
+        /// Entries of a manager without a backend.
+        pub(crate) own_size: usize,
+    }
+
+    pub(crate) const GUILD_CONFIG: BuiltIn = of(Some(600), 1_000);
+    pub(crate) const JAIL_STATUS: BuiltIn = of(Some(300), 5_000);
+    pub(crate) const PREFIX: BuiltIn = of(None, 10_000);
+    pub(crate) const PERMISSIONS: BuiltIn = of(Some(600), 10_000);
+    /// In the permissions' memory.
+    pub(crate) const USER_RANKS: BuiltIn = of(Some(300), 10_000);
+    pub(crate) const CASES: BuiltIn = of(Some(1_800), 10_000);
+
+    const fn of(seconds: Option<u64>, own_size: usize) -> BuiltIn {
+        let ttl = match seconds {
+            Some(seconds) => Some(Duration::from_secs(seconds)),
+            None => None,
+        };
+        BuiltIn { ttl, own_size }
+    }
+}
+
+/// Settings of one manager.
+///
+/// # Built-in settings
+///
+/// | manager | TTL | entries without a backend |
+/// |---|---|---|
+/// | guild configurations | 600 s | 1,000 |
+/// | jail status | 300 s | 5,000 |
+/// | prefixes | none | 10,000 |
+/// | permissions | 600 s | 10,000 |
+/// | permissions: ranks of users | 300 s | among them |
+/// | cases | 1,800 s | 10,000 |
+///
+/// In an [in-memory backend](crate::backend::InMemoryBackend) its own default TTL stands in for these, unless it has
+/// [`per_entry_ttl`](crate::backend::InMemoryBackend::per_entry_ttl) (as the memory of a manager without a backend has).
+/// A TTL that is asked for here goes before both. Loads may take 30 s.
 ///
 /// ```
 /// use std::time::Duration;
@@ -119,5 +163,43 @@ impl ManagerOptions {
     pub fn keep_stale(mut self, max_age: Duration, max_entries: usize) -> Self {
         self.stale = Some((max_age, max_entries));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::built_in::{self, BuiltIn};
+
+    /// The table in the documentation is this one.
+    #[test]
+    fn the_table_that_users_read_is_the_one_that_counts() {
+        fn grouped(number: u64) -> String {
+            match number {
+                0..1_000 => number.to_string(),
+                _ => format!("{},{:03}", number / 1_000, number % 1_000),
+            }
+        }
+        let row = |name: &str, of: &BuiltIn, size: Option<&str>| {
+            let ttl = of.ttl.map(|ttl| format!("{} s", grouped(ttl.as_secs())));
+            let own = grouped(of.own_size as u64);
+            let (ttl, size) = (
+                ttl.unwrap_or_else(|| "none".to_owned()),
+                size.unwrap_or(&own),
+            );
+            format!("/// | {name} | {ttl} | {size} |\n")
+        };
+        let table = [
+            row("guild configurations", &built_in::GUILD_CONFIG, None),
+            row("jail status", &built_in::JAIL_STATUS, None),
+            row("prefixes", &built_in::PREFIX, None),
+            row("permissions", &built_in::PERMISSIONS, None),
+            row(
+                "permissions: ranks of users",
+                &built_in::USER_RANKS,
+                Some("among them"),
+            ),
+            row("cases", &built_in::CASES, None),
+        ];
+        assert!(include_str!("options.rs").contains(&table.concat()));
     }
 }

@@ -10,8 +10,8 @@ use crate::backend::Ttl;
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// What the caller wants of the TTL; `None` says nothing.
-    ttl: Option<Ttl>,
-    user_rank_ttl: Option<Ttl>,
+    pub(crate) ttl: Option<Ttl>,
+    pub(crate) user_rank_ttl: Option<Ttl>,
     pub(crate) scope: Scope,
     pub(crate) on_outage: OnOutage,
     pub(crate) load_timeout: Option<Duration>,
@@ -32,27 +32,6 @@ impl Settings {
             on_outage: options.on_outage,
             load_timeout: options.load_timeout,
             last_known,
-        }
-    }
-}
-
-/// Which TTL a family of values gets.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Lifetime {
-    /// That of the manager, else this.
-    OfManager(Option<Duration>),
-    /// That of users' ranks, else this.
-    OfUserRanks(Duration),
-}
-
-impl Lifetime {
-    /// What the caller asked for, else the built-in default.
-    pub(crate) fn under(self, settings: &Settings) -> Ttl {
-        match self {
-            Self::OfManager(default) => settings.ttl.unwrap_or(Ttl::built_in(default)),
-            Self::OfUserRanks(default) => settings
-                .user_rank_ttl
-                .unwrap_or(Ttl::built_in(Some(default))),
         }
     }
 }

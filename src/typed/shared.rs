@@ -1,4 +1,4 @@
-//! What the tiers of one manager share: the backend, the counters, the options, and what was known last.
+//! What the caches of one manager share: the backend, the counters, the options, and what was known last.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use super::backend_cell::BackendCell;
 use super::options::{ManagerOptions, Scope};
 use super::settings::Settings;
 use super::stats::{Event, EventCounters, ManagerStats};
-use crate::backend::{Backend, KeyRef, KeySet};
+use crate::backend::{Backend, InMemoryBackend, KeyRef, KeySet};
 use crate::error::Result;
 
-/// What the tiers of one manager share.
+/// What the caches of one manager share.
 #[derive(Debug)]
 pub(crate) struct SharedState {
     pub(crate) cell: BackendCell,
@@ -19,7 +19,23 @@ pub(crate) struct SharedState {
 impl SharedState {
     /// # Panics
     /// When the options ask to remember absurdly many stale values.
-    pub(crate) fn new(backend: Backend, owned: bool, options: &ManagerOptions) -> Arc<Self> {
+    pub(crate) fn new(backend: Backend, options: &ManagerOptions) -> Arc<Self> {
+        Self::make(backend, false, options)
+    }
+
+    /// On memory of its own, where entries live as long as the manager says.
+    pub(crate) fn in_memory(entries: usize) -> Arc<Self> {
+        let memory = InMemoryBackend::builder()
+            .max_size(entries)
+            .per_entry_ttl(true)
+            .build();
+        match memory {
+            Ok(memory) => Self::make(memory.into(), true, &ManagerOptions::new()),
+            Err(error) => unreachable!("{entries} entries are a sound size: {error}"),
+        }
+    }
+
+    fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Arc<Self> {
         Arc::new(Self {
             cell: BackendCell::new(backend, Settings::new(options), owned),
             counters: Arc::new(EventCounters::default()),

@@ -4,25 +4,52 @@ mod value;
 
 use std::error::Error as StdError;
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use value::{ExtraFields, GuildConfig, GuildConfigUpdate, MissingFields};
 
-use super::own_memory;
-use crate::backend::{Backend, Family, KeyRef, KeySet, Value};
+use super::face::face;
+use crate::backend::{Family as KeyFamily, KeyRef, Value};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
+use crate::typed::family::Family;
 use crate::typed::lookup::{lookup, lookup_or_load};
-use crate::typed::options::ManagerOptions;
-use crate::typed::settings::Lifetime;
-use crate::typed::shared::SharedState;
+use crate::typed::options::built_in;
 use crate::typed::stale::MaybeStale;
-use crate::typed::stats::{Event, ManagerStats};
+use crate::typed::stats::Event;
 
-const TTL: Duration = Duration::from_secs(600);
-/// Entries of a manager without a backend.
-const OWN_SIZE: usize = 1_000;
+/// Configurations by guild.
+pub(crate) struct GuildConfigs;
+
+impl Family for GuildConfigs {
+    type Key<'k> = u64;
+    type Value = GuildConfig;
+
+    const NAME: &'static str = "guild configurations";
+    const TTL: Option<Duration> = built_in::GUILD_CONFIG.ttl;
+    const OWN_SIZE: usize = built_in::GUILD_CONFIG.own_size;
+    const KEYS: KeyFamily = KeyFamily::GuildConfig;
+
+    #[inline(always)]
+    fn key(guild: Self::Key<'_>) -> KeyRef<'_> {
+        KeyRef::GuildConfig { guild }
+    }
+
+    #[inline(always)]
+    fn is_whole(value: &GuildConfig) -> bool {
+        value.is_complete()
+    }
+
+    /// A loader knows the four fields; what else stood there stays.
+    fn merge_previous(mut value: GuildConfig, previous: Option<&GuildConfig>) -> GuildConfig {
+        if value.unknown.is_empty()
+            && let Some(previous) = previous
+        {
+            value.unknown = previous.unknown.clone();
+        }
+        value
+    }
+}
 
 /// Guild configurations. Clones share everything.
 ///
@@ -45,68 +72,20 @@ const OWN_SIZE: usize = 1_000;
 /// ```
 #[derive(Clone, Debug)]
 pub struct GuildConfigCacheManager {
-    tier: Arc<TypedCache<GuildConfig>>,
+    cache: TypedCache<GuildConfigs>,
 }
 
+face!(GuildConfigCacheManager: GuildConfigs);
+
 impl GuildConfigCacheManager {
-    /// On `backend`, with the guide's settings (600 s).
-    pub fn new(backend: impl Into<Backend>) -> Self {
-        Self::with_options(backend, ManagerOptions::new())
-    }
-
-    /// On `backend`, with other settings.
-    ///
-    /// # Panics
-    /// When [`keep_stale`](ManagerOptions::keep_stale) asks for absurdly many entries.
-    pub fn with_options(backend: impl Into<Backend>, options: ManagerOptions) -> Self {
-        Self::make(backend.into(), false, &options)
-    }
-
-    /// On memory of its own, 1,000 entries.
-    #[must_use]
-    pub fn in_memory() -> Self {
-        Self::make(own_memory(OWN_SIZE), true, &ManagerOptions::new())
-    }
-
-    /// The one of this process; in memory until [`set_backend`](Self::set_backend).
-    pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<GuildConfigCacheManager> = OnceLock::new();
-        SHARED.get_or_init(Self::in_memory)
-    }
-
-    fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
-        let shared = SharedState::new(backend, owned, options);
-        let tier = TypedCache::new(&shared, Lifetime::OfManager(Some(TTL)));
-        Self { tier }
-    }
-
-    /// Replaces the backend for every holder. What memory of its own held is dropped.
-    pub fn set_backend(&self, backend: impl Into<Backend>) {
-        self.tier.shared.set_backend(backend.into(), None);
-    }
-
-    /// [`set_backend`](Self::set_backend) with other settings than the manager had, for every holder.
-    ///
-    /// # Panics
-    /// As [`with_options`](Self::with_options).
-    pub fn set_backend_with(&self, backend: impl Into<Backend>, options: ManagerOptions) {
-        self.tier.shared.set_backend(backend.into(), Some(&options));
-    }
-
-    /// The backend.
-    #[must_use]
-    pub fn backend(&self) -> Backend {
-        self.tier.backend().clone()
-    }
-
     /// The cached configuration, perhaps only a part of it ([`GuildConfig::is_complete`]). In memory it
     /// allocates nothing and never waits.
     ///
     /// # Errors
-    /// As [`Backend::get`]; an unavailable store is an error, never a miss.
+    /// As [`Backend::get`](crate::backend::Backend::get); an unavailable store is an error, never a miss.
     #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>) -> Result<Option<GuildConfig>> {
-        lookup!(self.tier, key(guild.into()))
+        lookup!(self.cache, guild.into())
     }
 
     /// [`get`](Self::get), or what was known last while the store is unavailable.
@@ -117,7 +96,7 @@ impl GuildConfigCacheManager {
         &self,
         guild: impl Into<u64>,
     ) -> Result<Option<MaybeStale<GuildConfig>>> {
-        self.tier.get_or_stale(key(guild.into())).await
+        self.cache.get_or_stale(guild.into()).await
     }
 
     /// The whole configuration: the cached one if it is complete, else what `load` returns. One load per
@@ -136,14 +115,14 @@ impl GuildConfigCacheManager {
         Fut: Future<Output = Result<GuildConfig, E>> + Send + 'static,
         E: StdError + Send + Sync + 'static,
     {
-        lookup_or_load!(self.tier, key(guild.into()), load, Error::loader)
+        lookup_or_load!(self.cache, guild.into(), load, Error::loader)
     }
 
     /// Changes the fields that `update` names; the others, known to this library or not, stay as they are.
     /// An update that names none writes nothing.
     ///
     /// # Errors
-    /// As [`Backend::update`]. After `Timeout` it is not known whether the change was written.
+    /// As [`Backend::update`](crate::backend::Backend::update). After `Timeout` it is not known whether the change was written.
     ///
     /// # Cancel safety
     /// A caller that is dropped leaves the change either made or not made, never in part.
@@ -151,17 +130,16 @@ impl GuildConfigCacheManager {
         if update.is_empty() {
             return Ok(());
         }
-        let key = key(guild.into());
         let mut right = true;
         let merge = |before: Option<&Value>| {
             let merged = update.merge(before);
             right = merged.1;
             Value::new(merged.0)
         };
-        self.tier.update(key, merge).await?;
+        self.cache.update(guild.into(), merge).await?;
         if !right {
-            self.tier.count(Event::Undecodable);
-            self.tier.backend().count_undecodable();
+            self.cache.count(Event::Undecodable);
+            self.cache.backend().count_undecodable();
         }
         Ok(())
     }
@@ -177,28 +155,8 @@ impl GuildConfigCacheManager {
     /// Removes a guild's configuration, for every process; `true` if it was there.
     ///
     /// # Errors
-    /// As [`Backend::delete`]; in Valkey it is then also retried by itself.
+    /// As [`Backend::delete`](crate::backend::Backend::delete); in Valkey it is then also retried by itself.
     pub async fn invalidate(&self, guild: impl Into<u64>) -> Result<bool> {
-        self.tier.shared.remove(key(guild.into())).await
+        self.cache.invalidate(guild.into()).await
     }
-
-    /// Removes every configuration, as far as the [`Scope`](super::Scope) reaches; says how many went. In
-    /// Valkey it looks through all keys of the server.
-    ///
-    /// # Errors
-    /// As [`Backend::delete_prefix`].
-    pub async fn clear_all(&self) -> Result<usize> {
-        let set = KeySet::Family(Family::GuildConfig);
-        self.tier.shared.remove_set(set).await
-    }
-
-    /// What this manager counted.
-    #[must_use]
-    pub fn stats(&self) -> ManagerStats {
-        self.tier.shared.stats()
-    }
-}
-
-fn key(guild: u64) -> KeyRef<'static> {
-    KeyRef::GuildConfig { guild }
 }

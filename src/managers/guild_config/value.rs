@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::backend::value::vtable::one_table;
 use crate::backend::{CacheValue, Json, JsonObject, Value};
-use crate::typed::Cached;
 use crate::typed::decode;
 
 /// The four fields that are understood, in the order of the wire.
@@ -173,23 +172,6 @@ impl CacheValue for GuildConfig {
     }
 
     one_table!(GuildConfig);
-}
-
-impl Cached for GuildConfig {
-    #[inline]
-    fn is_whole(&self) -> bool {
-        self.is_complete()
-    }
-
-    /// A loader knows the four fields; what else stood there stays.
-    fn merge_previous(mut self, before: Option<&Self>) -> Self {
-        if self.unknown.is_empty()
-            && let Some(before) = before
-        {
-            self.unknown = before.unknown.clone();
-        }
-        self
-    }
 }
 
 /// A change to a guild's configuration: each field is left alone, unset, or set.

@@ -7,7 +7,7 @@ use std::future::Future;
 use super::keys::{command_of, fallback, lineage, rule};
 use super::rows::{CommandPermission, CommandRule};
 use super::{PermissionCache, uncancelled, warm};
-use crate::backend::{Family, Key, KeyRef, KeySet};
+use crate::backend::{Family as KeyFamily, Key, KeyRef, KeySet};
 use crate::error::{Error, Result};
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::stale::MaybeStale;
@@ -20,7 +20,7 @@ impl PermissionCache {
     /// As [`Backend::get`](crate::backend::Backend::get); an unavailable store is an error, never "unset".
     #[inline(always)]
     pub async fn get(&self, guild: impl Into<u64>, command: &str) -> Result<Option<CommandRule>> {
-        lookup!(self.commands, rule(guild.into(), command))
+        lookup!(self.commands, (guild.into(), command))
     }
 
     /// [`get`](Self::get), or, while the store is unavailable, what it said last, labelled as stale.
@@ -32,9 +32,7 @@ impl PermissionCache {
         guild: impl Into<u64>,
         command: &str,
     ) -> Result<Option<MaybeStale<CommandRule>>> {
-        self.commands
-            .get_or_stale(rule(guild.into(), command))
-            .await
+        self.commands.get_or_stale((guild.into(), command)).await
     }
 
     /// The cached rules of several commands, in their order; one round trip in Valkey.
@@ -69,7 +67,7 @@ impl PermissionCache {
         P: Into<CommandRule>,
         E: StdError + Send + Sync + 'static,
     {
-        let key = rule(guild.into(), command);
+        let key = (guild.into(), command);
         lookup_or_load!(self.commands, key, load, Error::loader)
     }
 
@@ -141,7 +139,7 @@ impl PermissionCache {
         let (cache, command) = (self.clone(), command.to_owned());
         uncancelled(self.is_in_process(), async move {
             let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
-            let written = cache.commands.put(rule(guild, &command), rule_now).await;
+            let written = cache.commands.set((guild, &command), rule_now).await;
             let removed = cache.remove_fallbacks(guild, &command).await;
             written.and(removed)
         })
@@ -167,14 +165,15 @@ impl PermissionCache {
                 .flat_map(|name| [rule(guild, name), fallback(guild, name)])
                 .collect();
             let parent = command.as_str();
-            let sets =
-                [Family::CommandPermission, Family::CommandPermissionFallback].map(|family| {
-                    KeySet::Children {
-                        family,
-                        guild,
-                        parent,
-                    }
-                });
+            let sets = [
+                KeyFamily::CommandPermission,
+                KeyFamily::CommandPermissionFallback,
+            ]
+            .map(|family| KeySet::Children {
+                family,
+                guild,
+                parent,
+            });
             cache.shared.remove_together(&keys, &sets).await.map(drop)
         })
         .await

@@ -7,9 +7,9 @@ use std::future::Future;
 use super::PermissionCache;
 use super::keys::{command_of, fallback, lineage, rule};
 use super::rows::{CommandPermission, CommandRule};
-use crate::backend::{Family, Key, KeyRef, KeySet};
+use crate::backend::{Family as KeyFamily, KeyRef, KeySet};
 use crate::error::{Error, Result};
-use crate::typed::fetch_many::Loader;
+use crate::typed::fetch::Loader;
 
 impl PermissionCache {
     /// The nearest permission among the command and its parents, if it is known: from the fallback's own
@@ -29,13 +29,13 @@ impl PermissionCache {
         let keys: Vec<KeyRef<'_>> = std::iter::once(fallback(guild, command))
             .chain(lineage(command).map(|command| rule(guild, command)))
             .collect();
-        let tier = &self.commands;
-        let found = tier.ask_many(tier.backend(), &keys).await;
+        let cache = &self.commands;
+        let found = cache.ask_many(cache.backend(), &keys).await;
         let known = found.map(|mut found| {
             let line = found.split_off(1);
             found.pop().flatten().or_else(|| nearest(line))
         });
-        tier.count_found(&known, |known| usize::from(known.is_some()), 1);
+        cache.count_found(&known, |known| usize::from(known.is_some()), 1);
         known
     }
 
@@ -58,21 +58,21 @@ impl PermissionCache {
         E: StdError + Send + Sync + 'static,
     {
         let guild = guild.into();
-        let (tier, key) = (&self.commands, fallback(guild, command));
-        if let Some(lent) = tier.try_get_ref(key) {
-            return Ok(tier.hit(&lent));
+        let (cache, key) = (&self.commands, fallback(guild, command));
+        if let Some(lent) = cache.try_get_ref(key) {
+            return Ok(cache.hit(&lent));
         }
         // (A hit stands elsewhere once in a while: no list is made for it.)
-        if let Some(rule) = tier.hit_elsewhere(key) {
+        if let Some(rule) = cache.hit_elsewhere(key) {
             return Ok(rule);
         }
         match self.look_for_fallback(guild, command).await {
             Ok(Some(rule)) => return Ok(rule),
             Ok(None) => {}
-            Err(error) => drop(tier.load_despite(error)?),
+            Err(error) => drop(cache.load_despite(error)?),
         }
         let names: Vec<String> = lineage(command).map(str::to_owned).collect();
-        *tier
+        *cache
             .load_boxed(key, true, move || load(names), Error::loader)
             .await
     }
@@ -117,35 +117,21 @@ impl PermissionCache {
         R: IntoIterator<Item = CommandPermission>,
         E: StdError + Send + Sync + 'static,
     {
-        let (guild, tier) = (guild.into(), &self.commands);
+        let (guild, cache) = (guild.into(), &self.commands);
         let commands: Vec<&str> = commands.iter().map(AsRef::as_ref).collect();
         let found = match self.look_for_fallbacks(guild, &commands).await {
             Ok(found) => found,
             Err(error) => {
-                tier.load_despite(error)?;
+                cache.load_despite(error)?;
                 vec![None; commands.len()]
             }
         };
-        let mut known = HashMap::new();
-        let mut missing: Vec<Key> = Vec::new();
-        for (command, rule) in commands.iter().zip(found) {
-            let key = fallback(guild, command).to_key();
-            match rule {
-                Some(rule) => drop(known.insert(key, rule)),
-                None if missing.contains(&key) => {}
-                None => missing.push(key),
-            }
-        }
-        if !missing.is_empty() {
-            tier.fetch_many(missing, with_parents(load), &mut known)
-                .await?;
-        }
-        tier.in_order(
-            commands
-                .iter()
-                .map(|command| fallback(guild, command).to_key()),
-            &known,
-        )
+        let keys = commands
+            .iter()
+            .map(|command| fallback(guild, command).to_key());
+        cache
+            .fill_in(keys.collect(), found, with_parents(load))
+            .await
     }
 
     async fn look_for_fallbacks(
@@ -159,8 +145,8 @@ impl PermissionCache {
             .map(|command| fallback(guild, command))
             .chain(names.iter().map(|name| rule(guild, name)))
             .collect();
-        let tier = &self.commands;
-        let found = tier.ask_many(tier.backend(), &keys).await;
+        let cache = &self.commands;
+        let found = cache.ask_many(cache.backend(), &keys).await;
         let known = found.map(|mut found| {
             let rules = found.split_off(commands.len());
             let rules: HashMap<&str, Option<CommandRule>> = names.into_iter().zip(rules).collect();
@@ -172,7 +158,7 @@ impl PermissionCache {
                 .collect::<Vec<_>>()
         });
         let hits = |known: &Vec<Option<_>>| known.iter().flatten().count();
-        tier.count_found(&known, hits, commands.len());
+        cache.count_found(&known, hits, commands.len());
         known
     }
 
@@ -193,7 +179,7 @@ impl PermissionCache {
     /// The fallbacks of a command and of all below it.
     pub(super) async fn remove_fallbacks(&self, guild: u64, command: &str) -> Result<()> {
         let children = KeySet::Children {
-            family: Family::CommandPermissionFallback,
+            family: KeyFamily::CommandPermissionFallback,
             guild,
             parent: command,
         };

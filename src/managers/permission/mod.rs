@@ -16,6 +16,7 @@
 
 mod commands;
 mod fallbacks;
+mod families;
 mod keys;
 mod limits;
 mod ranks;
@@ -27,8 +28,7 @@ mod warm;
 mod warm_all;
 mod wire;
 
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 pub use rows::{
     CommandPermission, CommandRule, GuildPermissions, MAX_RANK, PermissionAssignment,
@@ -37,29 +37,15 @@ pub use rows::{
 pub use warm::WarmedGuild;
 pub use warm_all::{PreWarm, WarmFailure, WarmProgress, WarmReport};
 
-use super::own_memory;
-use crate::backend::{Backend, Family, KeySet};
+use super::face::face;
+use crate::backend::KeySet;
 use crate::error::Result;
-use crate::typed::options::ManagerOptions;
-use crate::typed::settings::Lifetime;
+use crate::typed::options::built_in;
 use crate::typed::shared::{SharedState, is_in_process};
-use crate::typed::stats::ManagerStats;
 use crate::typed::{TypedCache, uncancelled};
-use rows::UserRank;
+use families::{CommandRules, PermissionAssignments, PermissionRanks, UserRanks};
 
-const TTL: Duration = Duration::from_secs(600);
-const USER_RANK_TTL: Duration = Duration::from_secs(300);
-/// Entries of a cache without a backend.
-const OWN_SIZE: usize = 10_000;
-
-/// Everything of this cache, family by family.
-pub(crate) const FAMILIES: [Family; 5] = [
-    Family::PermissionRanks,
-    Family::PermissionAssignments,
-    Family::UserPermissionRank,
-    Family::CommandPermission,
-    Family::CommandPermissionFallback,
-];
+pub(crate) use families::KEYS;
 
 /// Command permissions, ranks, assignments and the ranks of users. Clones share everything.
 ///
@@ -87,96 +73,56 @@ pub(crate) const FAMILIES: [Family; 5] = [
 #[derive(Clone, Debug)]
 pub struct PermissionCache {
     shared: Arc<SharedState>,
-    commands: Arc<TypedCache<CommandRule>>,
-    ranks: Arc<TypedCache<PermissionRows<PermissionRank>>>,
-    assignments: Arc<TypedCache<PermissionRows<PermissionAssignment>>>,
-    user_ranks: Arc<TypedCache<UserRank>>,
+    commands: TypedCache<CommandRules>,
+    ranks: TypedCache<PermissionRanks>,
+    assignments: TypedCache<PermissionAssignments>,
+    user_ranks: TypedCache<UserRanks>,
 }
 
+face!(PermissionCache, built_in::PERMISSIONS.own_size);
+
 impl PermissionCache {
-    /// On `backend`, with the guide's settings (600 s, ranks of users 300 s).
-    pub fn new(backend: impl Into<Backend>) -> Self {
-        Self::with_options(backend, ManagerOptions::new())
-    }
-
-    /// On `backend`, with other settings.
-    ///
-    /// # Panics
-    /// When [`keep_stale`](ManagerOptions::keep_stale) asks for absurdly many entries.
-    pub fn with_options(backend: impl Into<Backend>, options: ManagerOptions) -> Self {
-        Self::make(backend.into(), false, &options)
-    }
-
-    /// On memory of its own, 10,000 entries.
-    #[must_use]
-    pub fn in_memory() -> Self {
-        Self::make(own_memory(OWN_SIZE), true, &ManagerOptions::new())
-    }
-
-    /// The one of this process; in memory until [`set_backend`](Self::set_backend).
-    pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<PermissionCache> = OnceLock::new();
-        SHARED.get_or_init(Self::in_memory)
-    }
-
-    fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Self {
-        let shared = SharedState::new(backend, owned, options);
-        let lifetime = Lifetime::OfManager(Some(TTL));
+    fn on(shared: Arc<SharedState>) -> Self {
         Self {
-            commands: TypedCache::new(&shared, lifetime),
-            ranks: TypedCache::new(&shared, lifetime),
-            assignments: TypedCache::new(&shared, lifetime),
-            user_ranks: TypedCache::new(&shared, Lifetime::OfUserRanks(USER_RANK_TTL)),
+            commands: TypedCache::on(Arc::clone(&shared)),
+            ranks: TypedCache::on(Arc::clone(&shared)),
+            assignments: TypedCache::on(Arc::clone(&shared)),
+            user_ranks: TypedCache::on(Arc::clone(&shared)),
             shared,
         }
     }
 
-    /// Replaces the backend for every holder. What memory of its own held is dropped.
-    pub fn set_backend(&self, backend: impl Into<Backend>) {
-        self.shared.set_backend(backend.into(), None);
-    }
-
-    /// [`set_backend`](Self::set_backend) with other settings than the manager had, for every holder.
-    ///
-    /// # Panics
-    /// As [`with_options`](Self::with_options).
-    pub fn set_backend_with(&self, backend: impl Into<Backend>, options: ManagerOptions) {
-        self.shared.set_backend(backend.into(), Some(&options));
-    }
-
-    /// The backend.
-    #[must_use]
-    pub fn backend(&self) -> Backend {
-        self.shared.cell.backend().clone()
+    fn state(&self) -> &SharedState {
+        &self.shared
     }
 
     /// Removes everything about a guild, as far as the [`Scope`](super::Scope) reaches; says how many went.
     ///
     /// # Errors
-    /// As [`Backend::delete_prefix`]; what can be removed is removed all the same.
+    /// As [`Backend::delete_prefix`](crate::backend::Backend::delete_prefix); what can be removed is removed all the same.
     ///
     /// # Cancel safety
     /// Once begun it is carried out, whether or not its caller stays.
     pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
         let guild = guild.into();
         let void = warm::Void::guild(self.shared.cell.backend(), guild);
-        self.remove_sets(void, FAMILIES.map(|family| KeySet::Guild(family, guild)))
+        self.remove_sets(void, KEYS.map(|family| KeySet::Guild(family, guild)))
             .await
     }
 
     /// Removes everything about every guild, as far as the [`Scope`](super::Scope) reaches.
     ///
     /// # Errors
-    /// As [`Backend::delete_prefix`]; what can be removed is removed all the same.
+    /// As [`Backend::delete_prefix`](crate::backend::Backend::delete_prefix); what can be removed is removed all the same.
     pub async fn clear_all(&self) -> Result<usize> {
         let void = warm::Void::all(self.shared.cell.backend());
-        self.remove_sets(void, FAMILIES.map(KeySet::Family)).await
+        self.remove_sets(void, KEYS.map(KeySet::Family)).await
     }
 
     async fn remove_sets(
         &self,
         void: warm::Void,
-        sets: [KeySet<'static>; FAMILIES.len()],
+        sets: [KeySet<'static>; KEYS.len()],
     ) -> Result<usize> {
         let shared = Arc::clone(&self.shared);
         uncancelled(self.is_in_process(), async move {
@@ -188,11 +134,5 @@ impl PermissionCache {
 
     fn is_in_process(&self) -> bool {
         is_in_process(self.shared.cell.backend())
-    }
-
-    /// What this cache counted.
-    #[must_use]
-    pub fn stats(&self) -> ManagerStats {
-        self.shared.stats()
     }
 }

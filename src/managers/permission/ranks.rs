@@ -5,7 +5,7 @@ use std::future::Future;
 
 use super::rows::{MAX_RANK, PermissionAssignment, PermissionRank, PermissionRows, UserRank};
 use super::{PermissionCache, roles, uncancelled, warm};
-use crate::backend::{Family, KeyRef, KeySet};
+use crate::backend::{Family as KeyFamily, KeyRef, KeySet};
 use crate::error::{Error, ErrorKind, Result};
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::stale::MaybeStale;
@@ -21,8 +21,7 @@ impl PermissionCache {
         &self,
         guild: impl Into<u64>,
     ) -> Result<Option<PermissionRows<PermissionRank>>> {
-        let guild = guild.into();
-        lookup!(self.ranks, KeyRef::PermissionRanks { guild })
+        lookup!(self.ranks, guild.into())
     }
 
     /// The cached ranks, or what `load` returns.
@@ -41,9 +40,7 @@ impl PermissionCache {
         R: Into<PermissionRows<PermissionRank>>,
         E: StdError + Send + Sync + 'static,
     {
-        let guild = guild.into();
-        let key = KeyRef::PermissionRanks { guild };
-        lookup_or_load!(self.ranks, key, load, Error::loader)
+        lookup_or_load!(self.ranks, guild.into(), load, Error::loader)
     }
 
     /// Writes the ranks of a guild and removes the ranks of its users. In Valkey it looks through all keys of the server.
@@ -58,8 +55,7 @@ impl PermissionCache {
         let (cache, guild, ranks) = (self.clone(), guild.into(), ranks.into());
         uncancelled(self.is_in_process(), async move {
             let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
-            let key = KeyRef::PermissionRanks { guild };
-            let written = cache.ranks.put(key, ranks).await;
+            let written = cache.ranks.set(guild, ranks).await;
             let removed = cache.remove_user_ranks(guild).await;
             written.and(removed)
         })
@@ -79,7 +75,7 @@ impl PermissionCache {
                 KeyRef::PermissionRanks { guild },
                 KeyRef::PermissionAssignments { guild },
             ];
-            let users = KeySet::Guild(Family::UserPermissionRank, guild);
+            let users = KeySet::Guild(KeyFamily::UserPermissionRank, guild);
             cache
                 .shared
                 .remove_together(&keys, &[users])
@@ -98,8 +94,7 @@ impl PermissionCache {
         &self,
         guild: impl Into<u64>,
     ) -> Result<Option<PermissionRows<PermissionAssignment>>> {
-        let guild = guild.into();
-        lookup!(self.assignments, KeyRef::PermissionAssignments { guild })
+        lookup!(self.assignments, guild.into())
     }
 
     /// The cached assignments, or what `load` returns.
@@ -118,9 +113,7 @@ impl PermissionCache {
         R: Into<PermissionRows<PermissionAssignment>>,
         E: StdError + Send + Sync + 'static,
     {
-        let guild = guild.into();
-        let key = KeyRef::PermissionAssignments { guild };
-        lookup_or_load!(self.assignments, key, load, Error::loader)
+        lookup_or_load!(self.assignments, guild.into(), load, Error::loader)
     }
 
     /// Writes the assignments of a guild and removes the ranks of its users. In Valkey it looks through all keys of the
@@ -136,8 +129,7 @@ impl PermissionCache {
         let (cache, guild, assignments) = (self.clone(), guild.into(), assignments.into());
         uncancelled(self.is_in_process(), async move {
             let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
-            let key = KeyRef::PermissionAssignments { guild };
-            let written = cache.assignments.put(key, assignments).await;
+            let written = cache.assignments.set(guild, assignments).await;
             let removed = cache.remove_user_ranks(guild).await;
             written.and(removed)
         })
@@ -154,7 +146,7 @@ impl PermissionCache {
             let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
             cache.shared.counters.add(Event::Invalidation);
             let key = KeyRef::PermissionAssignments { guild };
-            let users = KeySet::Guild(Family::UserPermissionRank, guild);
+            let users = KeySet::Guild(KeyFamily::UserPermissionRank, guild);
             cache
                 .shared
                 .remove_together(&[key], &[users])
@@ -179,7 +171,9 @@ impl PermissionCache {
         let (guild, user) = (guild.into(), user.into());
         let (answered, mut found) = self.user_rank_now(guild, user, roles);
         if !answered {
-            let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
+            let key = roles::with_sorted(roles, |roles| {
+                self.user_ranks.key((guild, user, roles)).to_key()
+            });
             found = (*self.user_ranks.get_boxed(key.as_key_ref()).await)?;
         }
         Ok(found.map(|UserRank(rank)| rank))
@@ -195,14 +189,16 @@ impl PermissionCache {
     ) -> (bool, Option<UserRank>) {
         let mut room = roles::few();
         if let Some(few) = room.sort(roles)
-            && let Some(lent) = self.user_ranks.try_get_ref(rank_key(guild, user, few))
+            && let Some(lent) = self
+                .user_ranks
+                .try_get_ref(self.user_ranks.key((guild, user, few)))
         {
             return (true, Some(self.user_ranks.hit(&lent)));
         }
         // Out of line: whoever has more roles, and what is not at hand.
         roles::with_sorted(roles, |roles| {
             let mut found = None;
-            let key = rank_key(guild, user, roles);
+            let key = self.user_ranks.key((guild, user, roles));
             (self.user_ranks.peek(key, &mut found), found)
         })
     }
@@ -219,8 +215,10 @@ impl PermissionCache {
         roles: &[R],
     ) -> Result<Option<MaybeStale<u8>>> {
         let (guild, user) = (guild.into(), user.into());
-        let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
-        let found = self.user_ranks.get_or_stale(key.as_key_ref()).await?;
+        let key = roles::with_sorted(roles, |roles| {
+            self.user_ranks.key((guild, user, roles)).to_key()
+        });
+        let found = self.user_ranks.get_or_stale_at(key.as_key_ref()).await?;
         Ok(found.map(|found| found.map(|UserRank(rank)| rank)))
     }
 
@@ -251,13 +249,15 @@ impl PermissionCache {
         if let Some(UserRank(rank)) = found {
             return Ok(rank);
         }
-        let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
+        let key = roles::with_sorted(roles, |roles| {
+            self.user_ranks.key((guild, user, roles)).to_key()
+        });
         let load = move || async move {
             let rank = load().await.map_err(Error::loader)?;
             check(rank, ErrorKind::Loader)
         };
-        let tier = &self.user_ranks;
-        let loaded = tier.load_boxed(key.as_key_ref(), answered, load, |error| error);
+        let cache = &self.user_ranks;
+        let loaded = cache.load_boxed(key.as_key_ref(), answered, load, |error| error);
         let UserRank(rank) = (*loaded.await)?;
         Ok(rank)
     }
@@ -275,7 +275,9 @@ impl PermissionCache {
     ) -> Result<()> {
         let (guild, user) = (guild.into(), user.into());
         let rank = check(rank, ErrorKind::Config)?;
-        let key = roles::with_sorted(roles, |roles| rank_key(guild, user, roles).to_key());
+        let key = roles::with_sorted(roles, |roles| {
+            self.user_ranks.key((guild, user, roles)).to_key()
+        });
         self.user_ranks.put(key.as_key_ref(), rank).await
     }
 
@@ -294,13 +296,9 @@ impl PermissionCache {
     }
 
     async fn remove_user_ranks(&self, guild: u64) -> Result<()> {
-        let set = KeySet::Guild(Family::UserPermissionRank, guild);
+        let set = KeySet::Guild(KeyFamily::UserPermissionRank, guild);
         self.shared.remove_everywhere(set).await.map(drop)
     }
-}
-
-fn rank_key(guild: u64, user: u64, roles: crate::backend::Roles<'_>) -> KeyRef<'_> {
-    KeyRef::UserPermissionRank { guild, user, roles }
 }
 
 fn check(rank: u8, kind: ErrorKind) -> Result<UserRank> {

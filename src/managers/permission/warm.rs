@@ -12,11 +12,12 @@ use std::error::Error as StdError;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::families::CommandRules;
 use super::rows::{CommandRule, GuildPermissions};
 use super::{PermissionCache, fallbacks, keys};
 use crate::backend::{Backend, Key, KeyRef, Lease, Roles, Value};
 use crate::error::{Error, Result};
-use crate::typed::Cached;
+use crate::typed::family::Family;
 use crate::typed::fetch::runtime;
 use crate::typed::shared::is_in_process;
 use crate::typed::stats::Event;
@@ -285,7 +286,9 @@ impl PermissionCache {
             }
             let line = keys::lineage(name).map(|name| rules.get(name).cloned());
             // One that is not whole is not among the rules either.
-            if let Some(nearest) = fallbacks::nearest(line).filter(|rule| rule.check().is_ok()) {
+            if let Some(nearest) =
+                fallbacks::nearest(line).filter(|rule| CommandRules::check(rule).is_ok())
+            {
                 add(keys::fallback(guild, name), nearest, true);
             }
         }

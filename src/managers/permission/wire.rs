@@ -1,12 +1,10 @@
 //! The wire forms of what the permission cache keeps.
 
-use super::limits::{self, Checked};
 use super::row::Row;
 use super::row_text;
 use super::rows::{CommandPermission, CommandRule, MAX_RANK, PermissionRows, UserRank};
 use crate::backend::value::vtable::{Internal, Table, one_table};
 use crate::backend::{CacheValue, Json};
-use crate::typed::Cached;
 use crate::typed::decode;
 
 impl CacheValue for CommandRule {
@@ -34,12 +32,6 @@ impl CacheValue for CommandRule {
     one_table!(CommandRule);
 }
 
-impl Cached for CommandRule {
-    fn check(&self) -> Checked {
-        self.permission().map_or(Ok(()), limits::command)
-    }
-}
-
 impl<R: Row> CacheValue for PermissionRows<R> {
     fn to_json(&self) -> Json {
         self.iter().map(Row::to_json).collect()
@@ -64,12 +56,6 @@ impl<R: Row> CacheValue for PermissionRows<R> {
     }
 }
 
-impl<R: Row> Cached for PermissionRows<R> {
-    fn check(&self) -> Checked {
-        self.iter().try_for_each(R::check)
-    }
-}
-
 impl UserRank {
     fn read(rank: Option<i64>) -> Option<Self> {
         let rank = u8::try_from(rank?).ok()?;
@@ -88,8 +74,6 @@ impl CacheValue for UserRank {
 
     one_table!(UserRank);
 }
-
-impl Cached for UserRank {}
 
 #[cfg(test)]
 mod tests {

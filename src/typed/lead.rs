@@ -1,0 +1,197 @@
+//! The task that leads loads: it takes a lease for each key, looks again, loads within the time limit, and publishes under
+//! the leases. Behind a socket the backend asks each lease once more after the reply, and takes the value back if it is
+//! void.
+
+use std::future::Future;
+
+use super::TypedCache;
+use super::family::Family;
+use super::fetch::{Loader, Loading};
+use super::flights::Flights;
+use super::options::OnOutage;
+use super::stats::Event;
+use crate::backend::{Backend, Key, KeyRef, Lease, Value};
+use crate::error::{Error, ErrorKind, Result};
+use crate::single_flight::LeaderGuard;
+
+/// Leads the load of one key.
+type LoadGuard<F> = LeaderGuard<Key, <F as Family>::Value, Lease>;
+/// A key that is being loaded: who leads it, the lease to publish under, and what stood under the key before.
+type OpenLoad<F> = (LoadGuard<F>, Lease, Option<<F as Family>::Value>);
+
+impl<F: Family> TypedCache<F> {
+    /// The task that leads flights with one call of the loader.
+    pub(super) async fn lead(self, guards: Vec<LoadGuard<F>>, load: Loader<F::Value>) {
+        let backend = self.backend().clone();
+        // The guards' own leases were taken before these and say whether others may join; these are spent on the
+        // publication.
+        let leases: Vec<Lease> = guards
+            .iter()
+            .map(|guard| backend.lease(guard.key().as_key_ref()))
+            .collect();
+        // Publications of the flights before these may be under way.
+        let flights = Flights::<F::Value>::of(&backend);
+        for stripe in flights.stripes(guards.iter().map(LoadGuard::<F>::key)) {
+            drop(flights.publishers.get()[stripe].lock().await);
+        }
+        let (before, keep) = match self.look_again(&backend, &guards).await {
+            Ok(before) => (before, true),
+            Err(error) => match self.load_despite(error) {
+                Ok(keep) => (vec![None; guards.len()], keep),
+                Err(error) => return fail(guards, &error),
+            },
+        };
+        let mut open: Vec<OpenLoad<F>> = Vec::with_capacity(guards.len());
+        for ((guard, lease), before) in guards.into_iter().zip(leases).zip(before) {
+            match before {
+                Some(value) if F::is_whole(&value) => {
+                    guard.complete(Ok::<_, Error>(value));
+                }
+                before => open.push((guard, lease, before)),
+            }
+        }
+        if open.is_empty() {
+            return;
+        }
+        let keys = open.iter().map(|(guard, ..)| guard.key().clone()).collect();
+        let mut loading: Loading<F::Value> = Box::pin(async move { load(keys).await });
+        for (guard, ..) in &open {
+            loading = Box::pin(guard.drive(loading));
+        }
+        match self.timed(loading).await {
+            Some(Ok(values)) => self.land(&backend, &flights, open, values, keep).await,
+            Some(Err(error)) => fail(open.into_iter().map(|(guard, ..)| guard), &error),
+            None => {
+                for (guard, ..) in open {
+                    guard.expire();
+                }
+            }
+        }
+    }
+
+    /// The leader's second look (L2).
+    async fn look_again(
+        &self,
+        backend: &Backend,
+        guards: &[LoadGuard<F>],
+    ) -> Result<Vec<Option<F::Value>>> {
+        let keys: Vec<KeyRef<'_>> = guards
+            .iter()
+            .map(|guard| guard.key().as_key_ref())
+            .collect();
+        match keys[..] {
+            // Asked for alone, a key that holds something else than a text says so.
+            [key] => Ok(vec![self.ask(backend, key).await?]),
+            _ => self.ask_many(backend, &keys).await,
+        }
+    }
+
+    /// Publishes what was loaded and ends the flights.
+    async fn land(
+        &self,
+        backend: &Backend,
+        flights: &Flights<F::Value>,
+        open: Vec<OpenLoad<F>>,
+        values: Vec<F::Value>,
+        keep: bool,
+    ) {
+        let (mut landing, mut leases) = (Vec::with_capacity(open.len()), Vec::new());
+        for ((guard, lease, before), value) in open.into_iter().zip(values) {
+            let value = F::merge_previous(value, before.as_ref());
+            if keep && self.may_store(guard.key().as_key_ref(), &value) {
+                leases.push((landing.len(), lease));
+            }
+            landing.push((guard, value));
+        }
+        let key_of = |at: usize| landing[at].0.key();
+        let mut publishing = Vec::new();
+        for stripe in flights.stripes(leases.iter().map(|(at, _)| key_of(*at))) {
+            publishing.push(flights.publishers.get()[stripe].lock().await);
+        }
+        // Only now: who waited for a publisher may have been overtaken meanwhile.
+        let mut entries = Vec::with_capacity(leases.len());
+        for (at, lease) in leases {
+            let (guard, value) = &landing[at];
+            if guard.may_publish(self) {
+                entries.push((lease, guard.key().as_key_ref(), Value::new(value.clone())));
+            } else {
+                self.count(Event::Overtaken);
+            }
+        }
+        if !entries.is_empty() {
+            let stored = backend.put_many_leased(entries, self.ttl()).await;
+            self.published(stored.as_deref());
+        }
+        drop(publishing);
+        for (guard, value) in landing {
+            guard.complete(Ok::<_, Error>(value));
+        }
+    }
+
+    /// Runs a loader within its time; `None` when it took longer.
+    pub(crate) async fn timed<R>(
+        &self,
+        load: impl Future<Output = Result<R>>,
+    ) -> Option<Result<R>> {
+        self.count(Event::Load);
+        let result = match self.shared.settings().load_timeout {
+            Some(limit) => tokio::time::timeout(limit, load).await.ok(),
+            None => Some(load.await),
+        };
+        match &result {
+            None => self.count(Event::LoadTimeout),
+            Some(Err(_)) => self.count(Event::LoadError),
+            Some(Ok(_)) => {}
+        }
+        result
+    }
+
+    /// Whether a loaded value may be stored: one that not every reader takes is for its caller alone.
+    pub(crate) fn may_store(&self, key: KeyRef<'_>, value: &F::Value) -> bool {
+        let Err(wrong) = F::check(value) else {
+            return true;
+        };
+        self.count(Event::PublishError);
+        tracing::warn!(%key, wrong, "a loaded value is not stored: other readers would refuse it");
+        false
+    }
+
+    /// Whether a load may go on although the store could not be read: `Ok(true)` if its value may be kept.
+    pub(crate) fn load_despite(&self, error: Error) -> Result<bool> {
+        match error.kind() {
+            // A list or the like under our key is a wrong shape: the value loaded takes its place.
+            ErrorKind::WrongType => {
+                self.count(Event::Undecodable);
+                Ok(true)
+            }
+            ErrorKind::InvalidKey | ErrorKind::Config => Err(error),
+            _ if self.shared.settings().on_outage == OnOutage::Fail => Err(error),
+            _ => Ok(false),
+        }
+    }
+
+    pub(crate) fn published(&self, stored: Result<&[bool], &Error>) {
+        match stored {
+            Ok(stored) => {
+                for stored in stored {
+                    self.count(if *stored {
+                        Event::Published
+                    } else {
+                        Event::Overtaken
+                    });
+                }
+            }
+            Err(error) => {
+                self.count(Event::PublishError);
+                tracing::debug!(%error, "a loaded value could not be stored");
+            }
+        }
+    }
+}
+
+/// Ends flights with an error that all who wait for them get.
+fn fail<T: Clone>(guards: impl IntoIterator<Item = LeaderGuard<Key, T, Lease>>, error: &Error) {
+    for guard in guards {
+        guard.complete(Err::<T, Error>(error.clone()));
+    }
+}
