@@ -32,9 +32,10 @@
 //!
 //! # Fork
 //!
-//! In a child of `fork` bounded caches, and in-memory backends with a bound, work from the first call, with what they held; nothing of the parent's other threads
-//! is waited for, and loads under way there are led anew. A Valkey backend has to be connected anew. An unbounded cache must not be
-//! written to by another thread at the moment of the fork.
+//! In a child of `fork` caches and in-memory backends work from the first call; nothing of the parent's other threads is waited for,
+//! and loads under way there are led anew. Bounded caches go on with what they held. So do unbounded ones, unless another thread
+//! was inside a call of a cache at the moment of the fork: then they begin empty, and what they held stays in the child's memory. A Valkey
+//! backend has to be connected anew.
 //!
 //! # What can block
 //!

@@ -42,43 +42,51 @@ pub(crate) fn count_forks() {
     }
 }
 
-/// Something that each process has of its own: a child of `fork` makes another one at its first use. So what the parent's other
-/// threads had locked, or were just changing, is not met again. Lock-free, one load more.
-pub(crate) struct PerProcess<T> {
+static INTERRUPTIONS: AtomicU32 = AtomicU32::new(0);
+
+/// How many forks on the way to this process have stopped another thread inside a call of a cache. One load.
+#[inline]
+pub(crate) fn interruptions() -> u32 {
+    // Relaxed: it changes while there is one thread.
+    INTERRUPTIONS.load(Ordering::Relaxed)
+}
+
+/// Counts one. To be called in the child, before the fork returns.
+pub(crate) fn count_interruption() {
+    INTERRUPTIONS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Something that is made anew when a number has become another, such as one that forks change. What was made before is left as it
+/// is. Lock-free.
+pub(crate) struct Renewed<T> {
     current: AtomicPtr<Made<T>>,
-    make: fn() -> T,
 }
 
 struct Made<T> {
-    by: u32,
+    number: u32,
     value: T,
 }
 
-impl<T> PerProcess<T> {
-    /// Made at its first use.
-    pub(crate) const fn new(make: fn() -> T) -> Self {
+impl<T> Renewed<T> {
+    pub(crate) const fn new() -> Self {
         Self {
             current: AtomicPtr::new(std::ptr::null_mut()),
-            make,
         }
     }
 
+    /// What was made under this number, by whoever was first.
     #[inline]
-    pub(crate) fn get(&self) -> &T {
+    pub(crate) fn get(&self, number: u32, make: impl FnOnce() -> T) -> &T {
         // SAFETY: null, or published and freed only with `self`.
         match unsafe { self.current.load(Ordering::Acquire).as_ref() } {
-            Some(made) if made.by == process_number() => &made.value,
-            other => self.renew(other),
+            Some(made) if made.number == number => &made.value,
+            other => self.renew(other, number, make()),
         }
     }
 
     #[cold]
-    fn renew(&self, mut old: Option<&Made<T>>) -> &T {
-        count_forks();
-        let new = Box::into_raw(Box::new(Made {
-            by: process_number(),
-            value: (self.make)(),
-        }));
+    fn renew(&self, mut old: Option<&Made<T>>, number: u32, value: T) -> &T {
+        let new = Box::into_raw(Box::new(Made { number, value }));
         loop {
             let then = old.map_or(std::ptr::null_mut(), |old| {
                 std::ptr::from_ref(old).cast_mut()
@@ -87,13 +95,13 @@ impl<T> PerProcess<T> {
                 .current
                 .compare_exchange(then, new, Ordering::AcqRel, Ordering::Acquire)
             {
-                // The parent's stays as it is: this thread may be using it, and it may be locked for ever.
+                // The old one stays as it is: this thread may be using it, and it may be locked for ever.
                 // SAFETY: published, and freed only with `self`.
                 Ok(_) => return unsafe { &(*new).value },
                 Err(theirs) => {
                     // SAFETY: not null, since it was replaced; published, and freed only with `self`.
                     let theirs = unsafe { &*theirs };
-                    if theirs.by == process_number() {
+                    if theirs.number == number {
                         // SAFETY: never published.
                         drop(unsafe { Box::from_raw(new) });
                         return &theirs.value;
@@ -103,15 +111,15 @@ impl<T> PerProcess<T> {
             }
         }
     }
-}
 
-impl<T> Drop for PerProcess<T> {
-    fn drop(&mut self) {
+    /// Frees what was made under this number. What was made under another is left.
+    pub(crate) fn end(&mut self, number: u32) {
         let current = *self.current.get_mut();
-        // SAFETY: null, or published by `renew`; nobody else has it any more. What another process made is left.
+        // SAFETY: null, or published by `renew`; nobody else has it any more.
         if let Some(made) = unsafe { current.as_ref() }
-            && made.by == process_number()
+            && made.number == number
         {
+            *self.current.get_mut() = std::ptr::null_mut();
             // SAFETY: as above.
             drop(unsafe { Box::from_raw(current) });
         }
@@ -119,9 +127,40 @@ impl<T> Drop for PerProcess<T> {
 }
 
 // SAFETY: it owns a `T`, and hands out shared references to it.
-unsafe impl<T: Send + Sync> Send for PerProcess<T> {}
+unsafe impl<T: Send + Sync> Send for Renewed<T> {}
 // SAFETY: as above.
-unsafe impl<T: Send + Sync> Sync for PerProcess<T> {}
+unsafe impl<T: Send + Sync> Sync for Renewed<T> {}
+
+/// Something that each process has of its own: a child of `fork` makes another one at its first use. So what the parent's other
+/// threads had locked, or were just changing, is not met again. Lock-free, one load more.
+pub(crate) struct PerProcess<T> {
+    made: Renewed<T>,
+    make: fn() -> T,
+}
+
+impl<T> PerProcess<T> {
+    /// Made at its first use.
+    pub(crate) const fn new(make: fn() -> T) -> Self {
+        Self {
+            made: Renewed::new(),
+            make,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> &T {
+        self.made.get(process_number(), || {
+            count_forks();
+            (self.make)()
+        })
+    }
+}
+
+impl<T> Drop for PerProcess<T> {
+    fn drop(&mut self) {
+        self.made.end(process_number());
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -132,16 +171,19 @@ mod tests {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let own = PerProcess::new(|| MADE.fetch_add(1, Ordering::Relaxed));
         assert_eq!(*own.get(), 0);
-        let first = own.current.load(Ordering::Relaxed);
+        let first = own.made.current.load(Ordering::Relaxed);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| assert_eq!(*own.get(), 0));
             }
         });
-        assert!(std::ptr::eq(own.current.load(Ordering::Relaxed), first));
+        assert!(std::ptr::eq(
+            own.made.current.load(Ordering::Relaxed),
+            first
+        ));
         // As a fork would leave it.
         // SAFETY: made by `get`; nobody else uses it now.
-        unsafe { (*first).by = u32::MAX };
+        unsafe { (*first).number = u32::MAX };
         assert_eq!((*own.get(), *own.get()), (1, 1));
         // SAFETY: what another process made is leaked on purpose; here it is freed.
         drop(unsafe { Box::from_raw(first) });

@@ -13,7 +13,10 @@ pub(crate) use self::std::*;
 #[cfg(not(tux_loom))]
 mod fork;
 #[cfg(not(tux_loom))]
-pub(crate) use fork::{PerProcess, count_forks, in_forked_child, process_number};
+pub(crate) use fork::{
+    PerProcess, Renewed, count_forks, count_interruption, in_forked_child, interruptions,
+    process_number,
+};
 
 #[cfg(not(tux_loom))]
 mod map_guard;

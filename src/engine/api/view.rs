@@ -25,12 +25,12 @@ pub struct View<'c, K, V, S> {
     _guard: Guard<'static>,
     /// `None` only for a bounded cache. Behind a pointer, so that the views of most calls fit into registers: that is also why
     /// no function which is not inlined takes a view by reference.
-    rare: ViewExtraBox<'c, K, V>,
+    rare: ViewExtraBox<'c, K, V, S>,
 }
 
 /// What only some views have.
-struct ViewExtra<'c, K, V> {
-    unbounded: Option<UnboundedGuard<'c, K, V>>,
+struct ViewExtra<'c, K, V, S> {
+    unbounded: Option<UnboundedGuard<'c, K, V, S>>,
     current: Current,
 }
 
@@ -74,7 +74,7 @@ where
     /// the view itself: that would come back in memory.)
     #[cold]
     #[inline(never)]
-    fn pin_rarely(&self) -> (&Local<K, V>, Box<ViewExtra<'_, K, V>>) {
+    fn pin_rarely(&self) -> (&Local<K, V>, Box<ViewExtra<'_, K, V, S>>) {
         let current = current();
         let local = self.local(&current);
         let unbounded = self.index.unbounded_guard(&current, local);
@@ -217,7 +217,7 @@ where
     unsafe fn view<'v, Q>(
         &'v self,
         local: &Local<K, V>,
-        rare: Option<&'v ViewExtra<'_, K, V>>,
+        rare: Option<&'v ViewExtra<'_, K, V, S>>,
         key: &Q,
     ) -> Option<&'v V>
     where
@@ -236,23 +236,23 @@ where
 }
 
 /// What a view has of [`ViewExtra`], as a box. (A `Box` would be dropped by a function that takes the view by reference.)
-struct ViewExtraBox<'c, K, V>(Option<NonNull<ViewExtra<'c, K, V>>>);
+struct ViewExtraBox<'c, K, V, S>(Option<NonNull<ViewExtra<'c, K, V, S>>>);
 
-impl<'c, K, V> ViewExtraBox<'c, K, V> {
+impl<'c, K, V, S> ViewExtraBox<'c, K, V, S> {
     #[inline(always)]
-    fn get(&self) -> Option<&ViewExtra<'c, K, V>> {
+    fn get(&self) -> Option<&ViewExtra<'c, K, V, S>> {
         // SAFETY: from a box, and freed only with `self`.
         self.0.map(|rare| unsafe { rare.as_ref() })
     }
 }
 
-impl<'c, K, V> From<Box<ViewExtra<'c, K, V>>> for ViewExtraBox<'c, K, V> {
-    fn from(rare: Box<ViewExtra<'c, K, V>>) -> Self {
+impl<'c, K, V, S> From<Box<ViewExtra<'c, K, V, S>>> for ViewExtraBox<'c, K, V, S> {
+    fn from(rare: Box<ViewExtra<'c, K, V, S>>) -> Self {
         Self(Some(NonNull::from(Box::leak(rare))))
     }
 }
 
-impl<K, V> Drop for ViewExtraBox<'_, K, V> {
+impl<K, V, S> Drop for ViewExtraBox<'_, K, V, S> {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(rare) = self.0 {
@@ -266,7 +266,7 @@ impl<K, V> Drop for ViewExtraBox<'_, K, V> {
 ///
 /// It is from a box, and not used afterwards.
 #[cold]
-unsafe fn drop_rare<K, V>(rare: NonNull<ViewExtra<'_, K, V>>) {
+unsafe fn drop_rare<K, V, S>(rare: NonNull<ViewExtra<'_, K, V, S>>) {
     // SAFETY: by the contract.
     drop(unsafe { Box::from_raw(rare.as_ptr()) });
 }

@@ -128,13 +128,13 @@ impl Domain {
     }
 
     /// Leaves, for all threads but the owner of `own`, the guards they are in: in a child of `fork`, where these threads have
-    /// not come along (R4). Only stores, so a signal handler may do it.
+    /// not come along (R4). Only stores, so a signal handler may do it. Returns whether there were any.
     #[cfg(not(tux_loom))]
-    pub(crate) fn leave_all_but(&self, own: Option<&Participant>) {
+    pub(crate) fn leave_all_but(&self, own: Option<&Participant>) -> bool {
         let others = self
             .participants()
             .filter(|participant| !own.is_some_and(|own| ptr::eq(own, *participant)));
-        others.for_each(Participant::leave_all);
+        others.fold(false, |any, participant| participant.leave_all() | any)
     }
 
     fn participants(&self) -> impl Iterator<Item = &Participant> {

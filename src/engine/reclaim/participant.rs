@@ -150,24 +150,29 @@ impl Participant {
         }
     }
 
-    /// Leaves every guard, for an owner that does not exist in this process (R4).
+    /// Leaves every guard, for an owner that does not exist in this process (R4). Returns whether it was in one.
     #[cfg(not(tux_loom))]
-    pub(super) fn leave_all(&self) {
+    pub(super) fn leave_all(&self) -> bool {
         let Activity {
             pin,
             pin_depth,
             unpins,
         } = &*self.activity;
-        if pin.own() & PinWord::INSIDE != 0 {
+        let (in_pin, is_pinned) = (
+            pin.own() & PinWord::INSIDE != 0,
+            pin_depth.load(Ordering::Relaxed) != 0,
+        );
+        if in_pin {
             pin.step(Ordering::Release);
         }
-        if pin_depth.load(Ordering::Relaxed) != 0 {
+        if is_pinned {
             pin_depth.store(0, Ordering::Release);
             unpins.store(
                 unpins.load(Ordering::Relaxed).wrapping_add(1),
                 Ordering::Release,
             );
         }
+        in_pin || is_pinned
     }
 
     pub(crate) fn id(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use super::registry::FarPlace;
 use crate::engine::reclaim::{Domain, Far, Fast, Participant, PinGuard, membarrier};
-use crate::sync::{AtomicBool, Ordering, in_forked_child, thread_local};
+use crate::sync::{AtomicBool, Ordering, count_interruption, in_forked_child, thread_local};
 use std::cell::Cell;
 
 pub(crate) static DOMAIN: Domain = Domain::new(membarrier::is_available);
@@ -47,7 +47,9 @@ fn acquire() -> &'static Participant {
     static TOLD: AtomicBool = AtomicBool::new(false);
     extern "C" fn child() {
         membarrier::again();
-        DOMAIN.leave_all_but(OWN.get());
+        if DOMAIN.leave_all_but(OWN.get()) {
+            count_interruption();
+        }
     }
     if !TOLD.load(Ordering::Acquire) {
         // Before the first participant: then there is none in a child that was not told. Twice does no harm.

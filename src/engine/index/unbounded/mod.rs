@@ -2,17 +2,24 @@
 //!
 //! Values live in a [`Versioned`] with the phase word of the bounded cache: a leased write goes in as PENDING, re-checks its lease
 //! and only then goes live, while an invalidation bumps the generation first and then kills PENDING too (I8).
+//!
+//! A thread that writes to papaya's map may leave it, for a moment, as only that thread can put it right. So where a `fork` has stopped
+//! another thread inside a call of any cache, the child begins with an empty map and leaves the other one alone: it never waits for that
+//! thread, and what it unlinks is freed. Where all other threads were outside (their guards say so, in the order of their stores), the
+//! map is whole, and the child goes on with it.
 
 use crate::engine::entry::{Hash, Phase, PhaseWord, hash_of};
 use crate::engine::lease::{Board, Lease, Reached};
 use crate::engine::threads::current::Current;
 use crate::engine::threads::local::Local;
-use crate::sync::{Arc, AtomicU64, CachePadded, Ordering, dekker_fence, fence};
+use crate::sync::{
+    Arc, AtomicU64, CachePadded, Ordering, Renewed, dekker_fence, fence, interruptions,
+};
 use crate::time::Deadline;
-use papaya::{Compute, Equivalent, Guard, Operation};
+use papaya::{Compute, Equivalent, Operation};
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
-use std::ptr::NonNull;
+use std::mem::ManuallyDrop;
 
 mod guard;
 mod set;
@@ -24,13 +31,23 @@ pub(crate) use guard::UnboundedGuard;
 const WRITES_PER_SWEEP: u64 = 256;
 
 pub(crate) struct Unbounded<K, V, S> {
-    map: papaya::HashMap<K, Versioned<V>, SharedHasher<S>>,
-    /// The map's, which papaya hands out only through guards.
-    collector: NonNull<seize::Collector>,
-    /// The map's own hasher, which papaya does not hand out.
+    /// Those that the cache began with; dropped where they are still in use.
+    first: ManuallyDrop<Entries<K, V, S>>,
+    /// [`interruptions`] then.
+    began: u32,
+    /// Those of a child of `fork`.
+    later: Renewed<Entries<K, V, S>>,
+    /// The maps' own hasher, which papaya does not hand out.
     hasher: SharedHasher<S>,
     board: Arc<Board>,
     clears: CachePadded<AtomicU64>,
+}
+
+/// The map, and when it is swept.
+struct Entries<K, V, S> {
+    map: papaya::HashMap<K, Versioned<V>, SharedHasher<S>>,
+    /// The map's, which papaya hands out only through guards.
+    collector: Arc<seize::Collector>,
     /// The earliest deadline there may be, inverted as in `expiry`: 0 = none.
     earliest: CachePadded<AtomicU64>,
     /// Writes so far.
@@ -77,22 +94,26 @@ where
     S: BuildHasher + 'static,
 {
     pub(crate) fn new(hasher: S, board: Arc<Board>) -> Self {
-        let hasher = Arc::new(hasher);
-        // What was unlinked while the map grew comes with the old table, and is freed at once then.
-        let map = papaya::HashMap::builder()
-            .hasher(SharedHasher(Arc::clone(&hasher)))
-            .collector(seize::Collector::new().batch_size(1))
-            .build();
-        let collector = NonNull::from(map.owned_guard().collector());
+        let hasher = SharedHasher(Arc::new(hasher));
         Self {
-            map,
-            collector,
-            hasher: SharedHasher(hasher),
+            // Before the entries: a fork in between finds nothing that rests on it.
+            began: interruptions(),
+            first: ManuallyDrop::new(Entries::new(&hasher)),
+            later: Renewed::new(),
+            hasher,
             board,
             clears: CachePadded::new(AtomicU64::new(0)),
-            earliest: CachePadded::new(AtomicU64::new(0)),
-            written: CachePadded::new(AtomicU64::new(0)),
-            sweep_at: CachePadded::new(AtomicU64::new(WRITES_PER_SWEEP)),
+        }
+    }
+
+    /// Those of this process.
+    #[inline]
+    fn entries(&self) -> &Entries<K, V, S> {
+        let number = interruptions();
+        if number == self.began {
+            &self.first
+        } else {
+            self.later.get(number, || Entries::new(&self.hasher))
         }
     }
 
@@ -110,13 +131,12 @@ where
         &'m self,
         current: &Current,
         local: &'m Local<K, V>,
-    ) -> UnboundedGuard<'m, K, V> {
-        // SAFETY: the map's own, which lives as long as the map.
-        UnboundedGuard::enter(unsafe { self.collector.as_ref() }, current, local)
+    ) -> UnboundedGuard<'m, K, V, S> {
+        UnboundedGuard::enter(self.entries(), current, local)
     }
 
     pub(crate) fn resident(&self) -> usize {
-        self.map.len()
+        self.entries().map.len()
     }
 
     #[inline]
@@ -135,11 +155,17 @@ where
             .map(read)
     }
 
-    pub(crate) fn get_in<'g, Q>(&self, key: &Q, tick: u64, guard: &'g impl Guard) -> Option<&'g V>
+    pub(crate) fn get_in<'g, Q>(
+        &self,
+        key: &Q,
+        tick: u64,
+        guard: &'g UnboundedGuard<'_, K, V, S>,
+    ) -> Option<&'g V>
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        self.map
+        guard
+            .map()
             .get(key, guard)
             .filter(|versioned| versioned.is_current(tick))
             .map(|versioned| &versioned.value)
@@ -149,10 +175,10 @@ where
     fn remove_if(
         &self,
         key: &K,
-        guard: &impl Guard,
+        guard: &UnboundedGuard<'_, K, V, S>,
         mut matches: impl FnMut(&Versioned<V>) -> bool,
     ) -> bool {
-        let removed = self.map.compute(
+        let removed = guard.map().compute(
             key.clone(),
             |versioned| match versioned {
                 Some((_, versioned)) if matches(versioned) => Operation::Remove,
@@ -178,7 +204,7 @@ where
         self.board.void(hash);
         fence(Ordering::SeqCst);
         let guard = self.guard(current, local);
-        let went = self.map.remove(key, &guard).is_some_and(|versioned| {
+        let went = guard.map().remove(key, &guard).is_some_and(|versioned| {
             versioned.phase.decide(Phase::Cancelled);
             versioned.is_current(tick)
         });
@@ -200,9 +226,9 @@ where
         self.board.void_reached(reached);
         fence(Ordering::SeqCst);
         let guard = self.guard(current, local);
-        let begun = self.begun();
+        let begun = guard.entries().begun();
         let mut count = 0;
-        for (key, versioned) in self.map.iter(&guard) {
+        for (key, versioned) in guard.map().iter(&guard) {
             if matches(key) {
                 versioned.phase.decide(Phase::Cancelled);
                 if self.remove_if(key, &guard, |versioned| versioned.stamp < begun)
@@ -217,19 +243,13 @@ where
         count
     }
 
-    /// How many writes have begun. Values of those are to go, also such as replaced the versioned value that an iterator has seen: a
-    /// leased write that has checked its lease before it was voided has its stamp from before that, too.
-    fn begun(&self) -> u64 {
-        self.written.load(Ordering::SeqCst)
-    }
-
     pub(crate) fn clear(&self, current: &Current, local: &Local<K, V>) {
         self.clears.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         let guard = self.guard(current, local);
-        let begun = self.begun();
+        let begun = guard.entries().begun();
         let mut count = 0;
-        for (key, versioned) in self.map.iter(&guard) {
+        for (key, versioned) in guard.map().iter(&guard) {
             versioned.phase.decide(Phase::Cancelled);
             count += u64::from(self.remove_if(key, &guard, |versioned| versioned.stamp < begun));
         }
@@ -243,7 +263,8 @@ where
         tick: u64,
         mut visit: impl FnMut(&K, &V),
     ) {
-        for (key, versioned) in self.map.iter(&self.guard(current, local)) {
+        let guard = self.guard(current, local);
+        for (key, versioned) in guard.map().iter(&guard) {
             if versioned.is_current(tick) {
                 visit(key, &versioned.value);
             }
@@ -256,36 +277,72 @@ where
         len
     }
 
-    fn sweep_if_due(&self, current: &Current, local: &Local<K, V>, tick: u64) {
-        let earliest = self.earliest.load(Ordering::Relaxed);
-        if earliest != 0
-            && Deadline::NEVER.ticks() - earliest <= tick
-            && self.written.load(Ordering::Relaxed) >= self.sweep_at.load(Ordering::Relaxed)
-        {
-            self.sweep(current, local, tick);
-        }
-    }
-
     /// Removes expired entries. O(n).
     pub(crate) fn sweep(&self, current: &Current, local: &Local<K, V>, tick: u64) -> usize {
-        // For now, so that others do not sweep as well.
-        self.plan_sweep();
-        self.earliest.swap(0, Ordering::SeqCst);
         let guard = self.guard(current, local);
+        self.sweep_in(&guard, local, tick)
+    }
+
+    fn sweep_in(
+        &self,
+        guard: &UnboundedGuard<'_, K, V, S>,
+        local: &Local<K, V>,
+        tick: u64,
+    ) -> usize {
+        let entries = guard.entries();
+        // For now, so that others do not sweep as well.
+        entries.plan_sweep();
+        entries.earliest.swap(0, Ordering::SeqCst);
         let (mut earliest, mut count) = (0, 0);
-        for (key, versioned) in self.map.iter(&guard) {
+        for (key, versioned) in guard.map().iter(guard) {
             if versioned.deadline.has_passed(tick) {
                 let stamp = versioned.stamp;
                 count +=
-                    usize::from(self.remove_if(key, &guard, |versioned| versioned.stamp == stamp));
+                    usize::from(self.remove_if(key, guard, |versioned| versioned.stamp == stamp));
             } else {
                 earliest = earliest.max(Deadline::NEVER.ticks() - versioned.deadline.ticks());
             }
         }
-        self.earliest.fetch_max(earliest, Ordering::SeqCst);
-        self.plan_sweep();
+        entries.earliest.fetch_max(earliest, Ordering::SeqCst);
+        entries.plan_sweep();
         local.counters.expirations.add(count as u64);
         count
+    }
+}
+
+impl<K, V, S> Entries<K, V, S>
+where
+    K: StdHash + Eq + Clone + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    S: BuildHasher + 'static,
+{
+    fn new(hasher: &SharedHasher<S>) -> Self {
+        // What was unlinked while the map grew comes with the old table, and is freed at once then.
+        let collector = Arc::new(seize::Collector::new().batch_size(1));
+        let map = papaya::HashMap::builder()
+            .hasher(SharedHasher(Arc::clone(&hasher.0)))
+            .shared_collector(Arc::clone(&collector))
+            .build();
+        Self {
+            map,
+            collector,
+            earliest: CachePadded::new(AtomicU64::new(0)),
+            written: CachePadded::new(AtomicU64::new(0)),
+            sweep_at: CachePadded::new(AtomicU64::new(WRITES_PER_SWEEP)),
+        }
+    }
+
+    /// How many writes have begun. Values of those are to go, also such as replaced the versioned value that an iterator has seen: a
+    /// leased write that has checked its lease before it was voided has its stamp from before that, too.
+    fn begun(&self) -> u64 {
+        self.written.load(Ordering::SeqCst)
+    }
+
+    fn is_sweep_due(&self, tick: u64) -> bool {
+        let earliest = self.earliest.load(Ordering::Relaxed);
+        earliest != 0
+            && Deadline::NEVER.ticks() - earliest <= tick
+            && self.written.load(Ordering::Relaxed) >= self.sweep_at.load(Ordering::Relaxed)
     }
 
     fn plan_sweep(&self) {
@@ -295,7 +352,13 @@ where
     }
 }
 
-// SAFETY: the collector is the map's, which may be shared and sent if keys and values may.
-unsafe impl<K: Send + Sync, V: Send + Sync, S: Send + Sync> Send for Unbounded<K, V, S> {}
-// SAFETY: as above.
-unsafe impl<K: Send + Sync, V: Send + Sync, S: Send + Sync> Sync for Unbounded<K, V, S> {}
+impl<K, V, S> Drop for Unbounded<K, V, S> {
+    fn drop(&mut self) {
+        let number = interruptions();
+        if number == self.began {
+            // SAFETY: once, and nobody uses them any more. Elsewhere they are left as they were when another thread was stopped.
+            unsafe { ManuallyDrop::drop(&mut self.first) };
+        }
+        self.later.end(number);
+    }
+}

@@ -24,7 +24,8 @@ where
         lease: Option<&Lease>,
     ) -> bool {
         let guard = self.guard(current, local);
-        let stamp = self.written.fetch_add(1, Ordering::Relaxed);
+        let entries = guard.entries();
+        let stamp = entries.written.fetch_add(1, Ordering::Relaxed);
         let versioned = |phase| Versioned {
             phase: PhaseWord::new(phase),
             deadline,
@@ -34,7 +35,7 @@ where
         let stored = match lease {
             None => {
                 self.board.void(hash);
-                let old = self.map.insert(key, versioned(Phase::Live), &guard);
+                let old = guard.map().insert(key, versioned(Phase::Live), &guard);
                 dekker_fence();
                 self.board.void(hash);
                 let overwrote = old.is_some_and(|old| old.is_current(tick));
@@ -61,10 +62,12 @@ where
         };
         // After the write: a sweep in between must not forget it.
         let inverted = Deadline::NEVER.ticks() - deadline.ticks();
-        if self.earliest.load(Ordering::Relaxed) < inverted {
-            self.earliest.fetch_max(inverted, Ordering::Relaxed);
+        if entries.earliest.load(Ordering::Relaxed) < inverted {
+            entries.earliest.fetch_max(inverted, Ordering::Relaxed);
         }
-        self.sweep_if_due(current, local, tick);
+        if entries.is_sweep_due(tick) {
+            self.sweep_in(&guard, local, tick);
+        }
         stored
     }
 
@@ -76,18 +79,21 @@ where
         versioned: Versioned<V>,
         lease: &Lease,
         tick: u64,
-        guard: &impl Guard,
+        guard: &UnboundedGuard<'_, K, V, S>,
     ) -> Option<Put> {
         let stamp = versioned.stamp;
         let mut versioned = Some(versioned);
         loop {
-            let found = self.map.get(key, guard);
+            let found = guard.map().get(key, guard);
             // Checked after the versioned value was seen: whoever voids the lease from now on changes that versioned value.
             if !self.holds(lease) {
                 return None;
             }
             let Some(old) = found else {
-                match self.map.try_insert(key.clone(), versioned.take()?, guard) {
+                match guard
+                    .map()
+                    .try_insert(key.clone(), versioned.take()?, guard)
+                {
                     Ok(_) => {
                         let live = self.commit(key, stamp, lease, guard);
                         return live.then_some(Put::New);
@@ -98,7 +104,7 @@ where
             };
             // The owner of a versioned value that is PENDING must not believe that it came through.
             old.phase.decide(Phase::Cancelled);
-            let replaced = self.map.compute(
+            let replaced = guard.map().compute(
                 key.clone(),
                 |present| match present {
                     // Asked again, the versioned value has changed since, and ours is gone: somebody else changed the key.
@@ -132,9 +138,15 @@ where
     }
 
     /// PENDING → LIVE if the lease still holds; otherwise the versioned value goes.
-    fn commit(&self, key: &K, stamp: u64, lease: &Lease, guard: &impl Guard) -> bool {
-        let Some(versioned) = self
-            .map
+    fn commit(
+        &self,
+        key: &K,
+        stamp: u64,
+        lease: &Lease,
+        guard: &UnboundedGuard<'_, K, V, S>,
+    ) -> bool {
+        let Some(versioned) = guard
+            .map()
             .get(key, guard)
             .filter(|versioned| versioned.stamp == stamp)
         else {
@@ -160,7 +172,7 @@ where
     ) -> bool {
         let guard = self.guard(current, local);
         loop {
-            let found = self.map.get(key, &guard);
+            let found = guard.map().get(key, &guard);
             if !self.holds(lease) {
                 return false;
             }
