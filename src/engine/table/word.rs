@@ -40,9 +40,6 @@ const ENTRY: usize = 0b001;
 const MOVED: usize = 0b010;
 const LEAVING: usize = 0b100;
 
-#[cfg(not(target_pointer_width = "64"))]
-compile_error!("tux-cache packs 16 tag bits into 64-bit slot words and needs a 64-bit target");
-
 impl<K, V> Word<K, V> {
     pub(crate) const EMPTY: Self = Self(std::ptr::null_mut());
 
