@@ -156,7 +156,7 @@ where
         &'v self,
         key: &Q,
         tick: u64,
-        unbounded: Option<&'v UnboundedGuard<'_, K, V>>,
+        unbounded: Option<&'v UnboundedGuard<'_, K, V, S>>,
     ) -> Option<&'v V>
     where
         K: Borrow<Q>,
@@ -179,7 +179,7 @@ where
         &'m self,
         current: &Current,
         local: &'m Local<K, V>,
-    ) -> Option<UnboundedGuard<'m, K, V>> {
+    ) -> Option<UnboundedGuard<'m, K, V, S>> {
         match self {
             Self::Unbounded(map) => Some(map.guard(current, local)),
             _ => None,

@@ -77,7 +77,7 @@ impl World {
                 let now = self.cache.at(self.tick);
                 for _ in 0..self.random(4) {
                     // SAFETY: inside the guard, and not kept.
-                    unsafe { self.cache.get(Self::hash(key), now, |k| *k == key) };
+                    unsafe { self.cache.probe_all(Self::hash(key), now, |k| *k == key) };
                 }
             }
             35 => {

@@ -105,7 +105,7 @@ impl World {
     pub(super) fn get(&self, key: u8) -> Option<u8> {
         let _guard = self.participant().enter();
         // SAFETY: the guard is open.
-        let found = unsafe { self.cache.get(HASH, self.cache.at(0), |k| k.0 == key) };
+        let found = unsafe { self.cache.probe_all(HASH, self.cache.at(0), |k| k.0 == key) };
         found.map(|entry| entry.value.0)
     }
 
