@@ -61,6 +61,7 @@ impl<K, V> TtlCacheBuilder<K, V> {
 impl<K, V, S> TtlCacheBuilder<K, V, S> {
     /// The time to live of entries set without one of their own. `Duration::ZERO`: `set` keeps nothing;
     /// `Duration::MAX` is the same as [`no_expiry`](Self::no_expiry).
+    #[doc(alias("time_to_live", "expire_after_write"))]
     pub fn ttl(self, ttl: Duration) -> Self {
         Self {
             ttl: Some(ttl),
@@ -75,6 +76,7 @@ impl<K, V, S> TtlCacheBuilder<K, V, S> {
 
     /// The most entries the cache holds, 0 to 2^30; 0 keeps nothing. The memory for the table (about 40 bytes an
     /// entry) is reserved at once and touched as it fills.
+    #[doc(alias("max_capacity", "capacity"))]
     pub fn max_size(self, entries: usize) -> Self {
         Self {
             bound: Some(Bound::Entries(entries)),
@@ -91,6 +93,7 @@ impl<K, V, S> TtlCacheBuilder<K, V, S> {
     }
 
     /// Another hasher. One that can be foreseen lets an attacker choose keys that collide.
+    #[doc(alias("with_hasher", "build_with_hasher"))]
     pub fn hasher<T: BuildHasher>(self, hasher: T) -> TtlCacheBuilder<K, V, T> {
         TtlCacheBuilder {
             ttl: self.ttl,
@@ -103,6 +106,7 @@ impl<K, V, S> TtlCacheBuilder<K, V, S> {
     }
 
     /// Another source of time; the default is the process-wide [`CoarseTicker`].
+    #[doc(alias = "clock")]
     pub fn ticker(self, ticker: impl Ticker) -> Self {
         Self {
             time: Some(TimeSource::new(ticker)),

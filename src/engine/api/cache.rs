@@ -47,6 +47,7 @@ use std::time::Duration;
 /// assert!(cache.invalidate("key"));
 /// assert_eq!(cache.get_or_fetch("key", || 2), 2);
 /// ```
+#[doc(alias("Cache", "LruCache"))]
 pub struct TtlCache<K, V, S = ahash::RandomState> {
     /// First, since it is dropped first: what was unlinked and waits to be freed goes before what it was unlinked from.
     pub(in crate::engine) locals: Locals<K, V>,
@@ -95,12 +96,14 @@ where
 
 impl<K, V, S> TtlCache<K, V, S> {
     /// The bound, if there is one.
+    #[doc(alias("max_capacity", "capacity"))]
     #[must_use]
     pub fn max_size(&self) -> Option<usize> {
         self.index.max_size()
     }
 
     /// What has been counted so far. O(threads).
+    #[doc(alias = "metrics")]
     #[must_use]
     pub fn stats(&self) -> Stats {
         let current = current();
@@ -181,6 +184,7 @@ where
     }
 
     /// Whether a live entry is there. Neither a use nor a hit or miss. O(1).
+    #[doc(alias = "contains_key")]
     pub fn contains<Q>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,

@@ -21,6 +21,7 @@ where
     /// # Panics
     ///
     /// A panic in `fetch` unwinds its own caller only; one of those who wait goes on with its own `fetch`.
+    #[doc(alias("get_with", "get_or_insert_with", "get_or_load"))]
     pub fn get_or_fetch(&self, key: K, fetch: impl FnOnce() -> V) -> V {
         match self.get(&key) {
             Some(value) => {
@@ -38,6 +39,7 @@ where
     ///
     /// The error of `fetch`, shared with those who waited for it and never cached. A caller that waited with another
     /// error type runs its own `fetch`.
+    #[doc(alias("try_get_with", "get_or_insert_with"))]
     pub fn try_get_or_fetch<E>(&self, key: K, fetch: impl FnOnce() -> Result<V, E>) -> Result<V, E>
     where
         E: Clone + Send + Sync + 'static,
@@ -73,6 +75,7 @@ where
     /// # Panics
     ///
     /// As [`get_or_fetch`](Self::get_or_fetch).
+    #[doc(alias = "try_get_with")]
     pub fn try_get_or_fetch_shared<E>(
         &self,
         key: K,

@@ -15,6 +15,7 @@ where
     S: BuildHasher + Send + Sync + 'static,
 {
     /// Removes a key; true if a live entry went. Voids loads of the key under way. O(1).
+    #[doc(alias("remove", "delete"))]
     pub fn invalidate<Q>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -51,6 +52,7 @@ where
     /// Removes every live entry whose key matches and voids all loads under way; returns how many went. O(capacity).
     ///
     /// An entry that is set meanwhile may stay. `matches` may call the cache.
+    #[doc(alias("invalidate_entries_if", "retain"))]
     pub fn invalidate_matching(&self, matches: impl FnMut(&K) -> bool) -> usize {
         self.invalidate_reached(Reached::Everything, matches)
     }
@@ -76,6 +78,7 @@ where
     /// Ends every entry at once, and voids all loads under way. O(1) (but for one sweep in 16,384 clears): `len` is 0
     /// when it returns. The values are dropped by later writes of any kind, a few at each, or by [`sweep`](Self::sweep), all at once.
     /// On an unbounded cache O(n).
+    #[doc(alias("invalidate_all", "remove_all"))]
     pub fn clear(&self) {
         let current = current();
         let local = self.local(&current);
@@ -89,6 +92,7 @@ where
     }
 
     /// Live entries. O(capacity); exact while nobody writes.
+    #[doc(alias = "entry_count")]
     #[must_use]
     pub fn len(&self) -> usize {
         let current = current();
@@ -106,6 +110,7 @@ where
 
     /// Entries that hold a permit, expired ones that have not been reclaimed yet included. O(1), and at every instant
     /// `len() <= resident() <= max_size()`.
+    #[doc(alias = "entry_count")]
     #[must_use]
     pub fn resident(&self) -> usize {
         let current = current();
@@ -115,6 +120,7 @@ where
     /// Reclaims expired and cleared entries now; returns how many went. Values that were removed before, by whichever thread,
     /// are dropped as well, all but those that a reader inside a view or a call may still hold. O(capacity + threads). For
     /// caches that nobody writes to: writers do the same, a little at a time.
+    #[doc(alias("run_pending_tasks", "purge"))]
     pub fn sweep(&self) -> usize {
         let current = current();
         let local = self.local(&current);

@@ -43,6 +43,7 @@ where
     /// Stores a value for the cache's time to live. Never refused; at capacity another entry leaves. O(1) amortised.
     ///
     /// Drops of earlier values may run here, also those of other keys, once no reader can hold them any more.
+    #[doc(alias("insert", "put", "add"))]
     #[inline]
     pub fn set(&self, key: K, value: V) {
         self.store_now(key, value, self.ttl);
@@ -50,16 +51,19 @@ where
 
     /// Stores a value for `ttl`, rounded up to whole milliseconds. `Duration::ZERO`: do not keep it, and drop what was
     /// there. More than 8,900 years is for ever.
+    #[doc(alias("insert_with_ttl", "expire_after"))]
     pub fn set_with_ttl(&self, key: K, value: V, ttl: Duration) {
         self.store_now(key, value, Some(ttl).into());
     }
 
     /// Stores a value without expiry. It can still be evicted.
+    #[doc(alias = "insert_forever")]
     pub fn set_forever(&self, key: K, value: V) {
         self.store_now(key, value, EntryTtl::Forever);
     }
 
     /// Takes a lease on a key, to be taken before its value is loaded from elsewhere.
+    #[doc(alias = "get_value_or_guard")]
     pub fn lease<Q>(&self, key: &Q) -> Lease
     where
         K: Borrow<Q>,

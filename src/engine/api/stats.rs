@@ -39,6 +39,7 @@ pub struct Stats {
 
 impl Stats {
     /// Hits per look-up, 0 to 1; 0 if there was none.
+    #[doc(alias = "hit_rate")]
     #[must_use]
     pub fn hit_ratio(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a ratio")]

@@ -50,6 +50,7 @@ where
     /// let view = cache.pin();
     /// assert_eq!(view.get(&1).map(String::as_str), Some("one"));
     /// ```
+    #[doc(alias = "guard")]
     #[inline]
     pub fn pin(&self) -> View<'_, K, V, S> {
         let participant = fast();
@@ -83,6 +84,7 @@ where
 
     /// The values of several keys, in their order; `None` where there is no live entry. Faster than as many `get`s when
     /// the entries are not in the processor's cache: their memory is asked for ahead.
+    #[doc(alias("get_all", "mget"))]
     pub fn get_many<Q>(&self, keys: &[Q]) -> Vec<Option<V>>
     where
         K: Borrow<Q>,
