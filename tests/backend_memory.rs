@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tux_cache::ErrorKind;
 use tux_cache::backend::{
-    Backend, CacheBackend, Family, InMemoryBackend, Json, Key, KeySet, Ttl, Value,
+    Backend, CacheBackend, InMemoryBackend, Json, Key, KeyFamily, KeySet, Ttl, Value,
 };
 use tux_cache::time::ManualTicker;
 use tux_cache_test_support::json;
@@ -188,13 +188,13 @@ enum Op {
     Get(String),
     Delete(String),
     Prefix(String),
-    Guild(Family, u64),
+    Guild(KeyFamily, u64),
     Update(String, u64),
 }
 
 /// Texts near the border between typed keys and entries of their own.
 fn key() -> impl Strategy<Value = String> {
-    let family = prop::sample::select(Family::ALL.map(Family::prefix).to_vec());
+    let family = prop::sample::select(KeyFamily::ALL.map(KeyFamily::prefix).to_vec());
     let id = prop::sample::select(vec!["1", "2", "01", "12", "", "18446744073709551616"]);
     let tail = prop::sample::select(vec![
         "",
@@ -223,7 +223,7 @@ fn op() -> impl Strategy<Value = Op> {
         json!(null),
         json!({"b": 1, "a": []}),
     ]);
-    let family = prop::sample::select(Family::ALL.to_vec());
+    let family = prop::sample::select(KeyFamily::ALL.to_vec());
     prop_oneof![
         3 => (key(), value.clone()).prop_map(|(k, v)| Op::Set(k, v)),
         3 => (key(), value).prop_map(|(k, v)| Op::SetTyped(k, v)),

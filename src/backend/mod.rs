@@ -34,7 +34,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 pub use custom::{CacheBackend, CustomBackend};
-pub use key::{Family, Key, KeyRef, KeySet, MAX_KEY_BYTES, OtherKey, Roles, WIRE_PREFIX};
+pub use key::{Key, KeyFamily, KeyRef, KeySet, MAX_KEY_BYTES, OtherKey, Roles, WIRE_PREFIX};
 pub use lease::{Lease, Snapshot};
 pub(crate) use memory::AtHand;
 pub use memory::{InMemoryBackend, InMemoryBackendBuilder};

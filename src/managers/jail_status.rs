@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::face::face;
 use crate::backend::value::vtable::one_table;
-use crate::backend::{CacheValue, Family as KeyFamily, Json, KeyRef, KeySet};
+use crate::backend::{CacheValue, Json, KeyFamily, KeyRef, KeySet};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
 use crate::typed::decode;

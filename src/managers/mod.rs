@@ -38,7 +38,7 @@ pub use crate::typed::options::{ManagerOptions, OnOutage, Scope};
 pub use crate::typed::stale::MaybeStale;
 pub use crate::typed::stats::ManagerStats;
 
-use crate::backend::{Backend, Family as KeyFamily, KeySet};
+use crate::backend::{Backend, KeyFamily, KeySet};
 use crate::error::Result;
 
 /// One of each, on one backend.

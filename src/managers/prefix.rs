@@ -12,7 +12,7 @@ use ecow::EcoString;
 
 use super::face::face;
 use crate::backend::value::vtable::one_table;
-use crate::backend::{CacheValue, Family as KeyFamily, Json, KeyRef, Value};
+use crate::backend::{CacheValue, Json, KeyFamily, KeyRef, Value};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
 use crate::typed::decode;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::settings::Settings;
-use crate::backend::{CacheValue, Family as KeyFamily, KeyRef, Ttl};
+use crate::backend::{CacheValue, KeyFamily, KeyRef, Ttl};
 
 /// One kind of values: its keys, its type, how long it lives, and what its values have to be.
 ///

@@ -21,7 +21,7 @@ pub(crate) async fn t01_a_lease_is_voided_by_everything_that_touches_the_key(b: 
             3 => assert!(!b.delete("tux:jail_status:1:2").await.unwrap()),
             4 => assert_eq!(b.delete_prefix("jail_status:").await.unwrap(), 0),
             5 => {
-                let set = KeySet::Guild(Family::JailStatus, 1);
+                let set = KeySet::Guild(KeyFamily::JailStatus, 1);
                 assert_eq!(b.remove_set(&set).await.unwrap(), 0);
             }
             6 => {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tux_cache::ErrorKind;
 use tux_cache::backend::{
-    Backend, CacheValue, Family, InMemoryBackend, Json, KeyRef, KeySet, MAX_DEPTH, MAX_KEY_BYTES,
-    Roles, Value,
+    Backend, CacheValue, InMemoryBackend, Json, KeyFamily, KeyRef, KeySet, MAX_DEPTH,
+    MAX_KEY_BYTES, Roles, Value,
 };
 use tux_cache_test_support::json;
 
@@ -332,7 +332,7 @@ pub(crate) async fn a_set_of_keys_reaches_what_its_text_says(b: &Backend) {
         b.set(key, 1, MINUTE).await.unwrap();
     }
     let children = KeySet::Children {
-        family: Family::CommandPermission,
+        family: KeyFamily::CommandPermission,
         guild: 1,
         parent: "ban",
     };
@@ -341,10 +341,10 @@ pub(crate) async fn a_set_of_keys_reaches_what_its_text_says(b: &Backend) {
     assert!(b.exists("perm:command_permission:1:banish").await.unwrap());
     let ranks = KeySet::UserRanks { guild: 1, user: 2 };
     assert_eq!(b.remove_set(&ranks).await.unwrap(), 2);
-    let config = KeySet::Guild(Family::GuildConfig, 1);
+    let config = KeySet::Guild(KeyFamily::GuildConfig, 1);
     assert_eq!(b.remove_set(&config).await.unwrap(), 1);
     assert!(b.exists("guild_config:12").await.unwrap());
-    let commands = KeySet::Family(Family::CommandPermission);
+    let commands = KeySet::Family(KeyFamily::CommandPermission);
     assert_eq!(b.remove_set(&commands).await.unwrap(), 2);
     assert!(
         b.exists("perm:command_permission_fallback:1:ban add")

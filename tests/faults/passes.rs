@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tux_cache::backend::{
-    Backend, CacheBackend, Family, Json, KeyRef, KeySet, ValkeyBackend, Value,
+    Backend, CacheBackend, Json, KeyFamily, KeyRef, KeySet, ValkeyBackend, Value,
 };
 use tux_cache_test_support::json;
 use tux_cache_test_support::{Fault, FaultProxy, Reply, ValkeyServer};
@@ -42,7 +42,7 @@ async fn what_waits_for_its_pass_is_read_as_missing() {
     b.set("keep", 1, None).await.unwrap();
     lost(&proxy, &valkey).await;
     for guild in 0..100 {
-        b.remove_set(&KeySet::Guild(Family::JailStatus, guild))
+        b.remove_set(&KeySet::Guild(KeyFamily::JailStatus, guild))
             .await
             .unwrap_err();
     }
@@ -136,7 +136,7 @@ async fn many_removals_do_not_keep_the_cache_away(keys: usize, removals: u64) {
         if guild % 10 == 0 {
             b.delete(&jail(guild)).await.unwrap_err();
         } else {
-            b.remove_set(&KeySet::Guild(Family::JailStatus, guild))
+            b.remove_set(&KeySet::Guild(KeyFamily::JailStatus, guild))
                 .await
                 .unwrap_err();
         }
@@ -206,7 +206,7 @@ async fn a_caller_that_goes_away_takes_nobody_along() {
                 let b = b.clone();
                 tokio::spawn(async move {
                     let removal = async {
-                        b.remove_set(&KeySet::Guild(Family::JailStatus, guild))
+                        b.remove_set(&KeySet::Guild(KeyFamily::JailStatus, guild))
                             .await
                     };
                     if guild % 2 == 0 {

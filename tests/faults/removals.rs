@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tux_cache::ErrorKind;
-use tux_cache::backend::{Backend, Family, Json, KeyRef, KeySet, ValkeyBackend, Value};
+use tux_cache::backend::{Backend, Json, KeyFamily, KeyRef, KeySet, ValkeyBackend, Value};
 use tux_cache_test_support::json;
 use tux_cache_test_support::{Fault, FaultProxy, Reply, ValkeyServer};
 
@@ -134,7 +134,7 @@ async fn a_removal_refused_at_once_is_carried_out_when_the_permission_is_back() 
     }
     acl(&server, &["resetkeys", "~tux:jail_status:1:3"]);
     assert_eq!(b.delete("a").await.unwrap_err().kind(), ErrorKind::Auth);
-    let jail = KeySet::Guild(Family::JailStatus, 1);
+    let jail = KeySet::Guild(KeyFamily::JailStatus, 1);
     assert_eq!(
         b.remove_set(&jail).await.unwrap_err().kind(),
         ErrorKind::Auth
@@ -165,7 +165,7 @@ async fn a_set_that_may_not_be_looked_for_is_owed_until_it_may() {
     b.set("jail_status:1:2", true, None).await.unwrap();
     b.set("jail_status:12:2", true, None).await.unwrap();
     acl(&server, &["-scan"]);
-    let jail = KeySet::Guild(Family::JailStatus, 1);
+    let jail = KeySet::Guild(KeyFamily::JailStatus, 1);
     assert_eq!(
         b.remove_set(&jail).await.unwrap_err().kind(),
         ErrorKind::Auth
@@ -260,7 +260,7 @@ async fn what_a_replica_refuses_goes_when_it_is_promoted() {
     })
     .await;
     b.delete("a").await.unwrap_err();
-    b.remove_set(&KeySet::Guild(Family::JailStatus, 1))
+    b.remove_set(&KeySet::Guild(KeyFamily::JailStatus, 1))
         .await
         .unwrap_err();
     replica.command(&["REPLICAOF", "NO", "ONE"]).unwrap();

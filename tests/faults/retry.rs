@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tux_cache::ErrorKind;
-use tux_cache::backend::{Backend, CacheBackend, Family, KeySet, ValkeyBackend};
+use tux_cache::backend::{Backend, CacheBackend, KeyFamily, KeySet, ValkeyBackend};
 use tux_cache_test_support::json;
 use tux_cache_test_support::{Fault, FaultProxy};
 
@@ -26,7 +26,7 @@ async fn t37_a_failed_invalidation_reaches_the_server_before_anybody_reads_again
     for _ in 0..50 {
         assert!(b.delete("a").await.unwrap_err().is_unavailable());
         assert!(b.delete("b").await.unwrap_err().is_unavailable());
-        let jail = KeySet::Guild(Family::JailStatus, 1);
+        let jail = KeySet::Guild(KeyFamily::JailStatus, 1);
         assert!(b.remove_set(&jail).await.unwrap_err().is_unavailable());
     }
     assert_eq!(valkey.stats().retries_pending, 3, "one per key");

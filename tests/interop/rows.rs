@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tux_cache::backend::{
-    Backend, Family, Json, Key, KeyRef, Roles, ValkeyBackend, ValkeySettings, from_wire_text,
+    Backend, Json, Key, KeyFamily, KeyRef, Roles, ValkeyBackend, ValkeySettings, from_wire_text,
     to_wire_text,
 };
 use tux_cache_test_support::json;
@@ -133,7 +133,7 @@ fn texts_and_keys_round_trip() {
         assert_eq!(key.as_key_ref().to_wire(), v.wire_key, "{}", v.row);
         families.extend(key.family());
     }
-    for family in Family::ALL {
+    for family in KeyFamily::ALL {
         assert!(families.contains(&family), "no vector for {family:?}");
     }
 }

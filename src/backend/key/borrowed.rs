@@ -9,7 +9,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::parts::{Family, Head, KeyKind, OtherKey, Roles, TailRef, WIRE_PREFIX, write_tuple};
+use super::parts::{Head, KeyFamily, KeyKind, OtherKey, Roles, TailRef, WIRE_PREFIX, write_tuple};
 
 /// A borrowed key: made on the stack for a look-up, without allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,17 +45,17 @@ pub enum KeyRef<'a> {
 impl<'a> KeyRef<'a> {
     /// The family; `None` for a text of the user's own.
     #[must_use]
-    pub const fn family(&self) -> Option<Family> {
+    pub const fn family(&self) -> Option<KeyFamily> {
         Some(match self {
-            Self::GuildConfig { .. } => Family::GuildConfig,
-            Self::JailStatus { .. } => Family::JailStatus,
-            Self::Prefix { .. } => Family::Prefix,
-            Self::PermissionRanks { .. } => Family::PermissionRanks,
-            Self::PermissionAssignments { .. } => Family::PermissionAssignments,
-            Self::UserPermissionRank { .. } => Family::UserPermissionRank,
-            Self::CommandPermission { .. } => Family::CommandPermission,
-            Self::CommandPermissionFallback { .. } => Family::CommandPermissionFallback,
-            Self::CaseByNumber { .. } => Family::CaseByNumber,
+            Self::GuildConfig { .. } => KeyFamily::GuildConfig,
+            Self::JailStatus { .. } => KeyFamily::JailStatus,
+            Self::Prefix { .. } => KeyFamily::Prefix,
+            Self::PermissionRanks { .. } => KeyFamily::PermissionRanks,
+            Self::PermissionAssignments { .. } => KeyFamily::PermissionAssignments,
+            Self::UserPermissionRank { .. } => KeyFamily::UserPermissionRank,
+            Self::CommandPermission { .. } => KeyFamily::CommandPermission,
+            Self::CommandPermissionFallback { .. } => KeyFamily::CommandPermissionFallback,
+            Self::CaseByNumber { .. } => KeyFamily::CaseByNumber,
             Self::Other(_) => return None,
         })
     }

@@ -10,7 +10,7 @@ pub use borrowed::KeyRef;
 pub use owned::Key;
 pub(super) use owned::{AsKeyRef, Named, Ranked};
 pub(super) use parts::TailRef;
-pub use parts::{Family, OtherKey, Roles, WIRE_PREFIX};
+pub use parts::{KeyFamily, OtherKey, Roles, WIRE_PREFIX};
 pub use set::KeySet;
 pub(crate) use set::Reach;
 pub use text::MAX_KEY_BYTES;

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use papaya::Equivalent;
 
 use super::borrowed::KeyRef;
-use super::parts::{Family, Head, KeyKind, OtherKey, Roles, Tail, TailRef};
+use super::parts::{Head, KeyFamily, KeyKind, OtherKey, Roles, Tail, TailRef};
 
 /// An owned key, as an in-memory entry keeps it. 48 bytes; cloning allocates nothing.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ impl Key {
 
     /// The family; `None` for a text of the user's own.
     #[must_use]
-    pub fn family(&self) -> Option<Family> {
+    pub fn family(&self) -> Option<KeyFamily> {
         self.as_key_ref().family()
     }
 }

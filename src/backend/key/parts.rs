@@ -10,7 +10,7 @@ pub const WIRE_PREFIX: &str = "tux:";
 /// The families of keys shared with the Python side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Family {
+pub enum KeyFamily {
     /// `guild_config:{guild}`
     GuildConfig,
     /// `jail_status:{guild}:{user}`
@@ -31,7 +31,7 @@ pub enum Family {
     CaseByNumber,
 }
 
-impl Family {
+impl KeyFamily {
     /// Every family, in the order of the wire's table.
     pub const ALL: [Self; 9] = [
         Self::GuildConfig,
@@ -129,7 +129,7 @@ pub(crate) struct Head {
     pub(super) kind: KeyKind,
 }
 
-/// [`Family`], and "none of them". A whole word: a byte that is written and then read with its padding would stall
+/// [`KeyFamily`], and "none of them". A whole word: a byte that is written and then read with its padding would stall
 /// the look-up.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]

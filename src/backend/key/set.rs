@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::borrowed::KeyRef;
-use super::parts::Family;
+use super::parts::KeyFamily;
 
 /// Keys that are invalidated at once, by predicate in memory and by prefix in Valkey.
 ///
@@ -13,9 +13,9 @@ use super::parts::Family;
 #[non_exhaustive]
 pub enum KeySet<'a> {
     /// A whole family, over all guilds.
-    Family(Family),
+    Family(KeyFamily),
     /// What one family holds for one guild.
-    Guild(Family, u64),
+    Guild(KeyFamily, u64),
     /// The ranks of one user in one guild, under whatever roles.
     UserRanks {
         /// The guild's id.
@@ -24,11 +24,11 @@ pub enum KeySet<'a> {
         user: u64,
     },
     /// All commands below `parent` (`"a"` reaches `"a b"` and `"a b c"`), not `parent` itself.
-    /// For the families [`CommandPermission`](Family::CommandPermission) and
-    /// [`CommandPermissionFallback`](Family::CommandPermissionFallback).
+    /// For the families [`CommandPermission`](KeyFamily::CommandPermission) and
+    /// [`CommandPermissionFallback`](KeyFamily::CommandPermissionFallback).
     Children {
         /// One of the two command families.
-        family: Family,
+        family: KeyFamily,
         /// The guild's id.
         guild: u64,
         /// The command above.
@@ -72,16 +72,16 @@ impl<'a> KeySet<'a> {
         Reach::Prefix(match *self {
             Self::Family(family) => family.prefix().to_owned(),
             Self::Guild(family, guild) => match family {
-                Family::GuildConfig => return Reach::Key(KeyRef::GuildConfig { guild }),
-                Family::Prefix => return Reach::Key(KeyRef::Prefix { guild }),
-                Family::PermissionRanks => return Reach::Key(KeyRef::PermissionRanks { guild }),
-                Family::PermissionAssignments => {
+                KeyFamily::GuildConfig => return Reach::Key(KeyRef::GuildConfig { guild }),
+                KeyFamily::Prefix => return Reach::Key(KeyRef::Prefix { guild }),
+                KeyFamily::PermissionRanks => return Reach::Key(KeyRef::PermissionRanks { guild }),
+                KeyFamily::PermissionAssignments => {
                     return Reach::Key(KeyRef::PermissionAssignments { guild });
                 }
                 _ => format!("{}{guild}:", family.prefix()),
             },
             Self::UserRanks { guild, user } => {
-                format!("{}{guild}:{user}:", Family::UserPermissionRank.prefix())
+                format!("{}{guild}:{user}:", KeyFamily::UserPermissionRank.prefix())
             }
             Self::Children {
                 family,
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_child_is_below_its_parent_and_not_beside_it() {
         let set = KeySet::Children {
-            family: Family::CommandPermission,
+            family: KeyFamily::CommandPermission,
             guild: 1,
             parent: "ban",
         };
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_guild_is_not_a_prefix_of_another() {
-        let Reach::Prefix(prefix) = KeySet::Guild(Family::JailStatus, 1).reach() else {
+        let Reach::Prefix(prefix) = KeySet::Guild(KeyFamily::JailStatus, 1).reach() else {
             panic!("a prefix was expected")
         };
         assert!(!starts_with(
@@ -174,7 +174,7 @@ mod tests {
             &prefix
         ));
         assert_eq!(
-            KeySet::Guild(Family::Prefix, 1).reach(),
+            KeySet::Guild(KeyFamily::Prefix, 1).reach(),
             Reach::Key(KeyRef::Prefix { guild: 1 })
         );
     }

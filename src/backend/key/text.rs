@@ -2,7 +2,7 @@
 
 use super::borrowed::KeyRef;
 use super::owned::Key;
-use super::parts::{Family, Roles, WIRE_PREFIX};
+use super::parts::{KeyFamily, Roles, WIRE_PREFIX};
 use crate::error::{Error, ErrorKind};
 
 /// The longest key in bytes, without `tux:`. Far above any typed key; below what would let one key
@@ -42,8 +42,8 @@ impl Key {
     /// the same entry, as it does in Valkey.
     ///
     /// ```
-    /// use tux_cache::backend::{Family, Key};
-    /// assert_eq!(Key::parse("jail_status:1:2").family(), Some(Family::JailStatus));
+    /// use tux_cache::backend::{KeyFamily, Key};
+    /// assert_eq!(Key::parse("jail_status:1:2").family(), Some(KeyFamily::JailStatus));
     /// assert_eq!(Key::parse("jail_status:01:2").family(), None); // an entry of its own
     /// assert_eq!(Key::parse("tux:prefix:7"), Key::parse("prefix:7"));
     /// ```
@@ -55,16 +55,16 @@ impl Key {
 }
 
 fn parse_typed(text: &str) -> Option<Key> {
-    let family = Family::ALL
+    let family = KeyFamily::ALL
         .into_iter()
         .find(|family| text.starts_with(family.prefix()))?;
     let rest = &text[family.prefix().len()..];
     if family.is_one_per_guild() {
         let guild = parse_id(rest)?;
         let key = match family {
-            Family::GuildConfig => KeyRef::GuildConfig { guild },
-            Family::Prefix => KeyRef::Prefix { guild },
-            Family::PermissionRanks => KeyRef::PermissionRanks { guild },
+            KeyFamily::GuildConfig => KeyRef::GuildConfig { guild },
+            KeyFamily::Prefix => KeyRef::Prefix { guild },
+            KeyFamily::PermissionRanks => KeyRef::PermissionRanks { guild },
             _ => KeyRef::PermissionAssignments { guild },
         };
         return Some(key.to_key());
@@ -72,21 +72,21 @@ fn parse_typed(text: &str) -> Option<Key> {
     let (guild, rest) = rest.split_once(':')?;
     let guild = parse_id(guild)?;
     Some(match family {
-        Family::JailStatus => {
+        KeyFamily::JailStatus => {
             let user = parse_id(rest)?;
             KeyRef::JailStatus { guild, user }.to_key()
         }
-        Family::CaseByNumber => {
+        KeyFamily::CaseByNumber => {
             let number = parse_id(rest)?;
             KeyRef::CaseByNumber { guild, number }.to_key()
         }
-        Family::UserPermissionRank => {
+        KeyFamily::UserPermissionRank => {
             let (user, roles) = rest.split_once(':')?;
             let (user, roles) = (parse_id(user)?, parse_tuple(roles)?);
             let roles = Roles::new(&roles)?;
             KeyRef::UserPermissionRank { guild, user, roles }.to_key()
         }
-        Family::CommandPermission => KeyRef::CommandPermission {
+        KeyFamily::CommandPermission => KeyRef::CommandPermission {
             guild,
             command: rest,
         }
@@ -254,7 +254,7 @@ mod tests {
     }
 
     fn near_keys() -> impl Strategy<Value = String> {
-        let family = prop::sample::select(Family::ALL.map(Family::prefix).to_vec());
+        let family = prop::sample::select(KeyFamily::ALL.map(KeyFamily::prefix).to_vec());
         let id = prop_oneof!["[0-9]{1,3}", "[0-9]{18,21}", "[+0 ]?[0-9]{0,2}"];
         let tail = prop_oneof![
             "",

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub use value::{ExtraFields, GuildConfig, GuildConfigUpdate, MissingFields};
 
 use super::face::face;
-use crate::backend::{Family as KeyFamily, KeyRef, Value};
+use crate::backend::{KeyFamily, KeyRef, Value};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
 use crate::typed::family::Family;

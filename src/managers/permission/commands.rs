@@ -7,7 +7,7 @@ use std::future::Future;
 use super::keys::{command_of, fallback, lineage, rule};
 use super::rows::{CommandPermission, CommandRule};
 use super::{PermissionCache, uncancelled, warm};
-use crate::backend::{Family as KeyFamily, Key, KeyRef, KeySet};
+use crate::backend::{Key, KeyFamily, KeyRef, KeySet};
 use crate::error::{Error, Result};
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::stale::MaybeStale;

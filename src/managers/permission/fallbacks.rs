@@ -7,7 +7,7 @@ use std::future::Future;
 use super::PermissionCache;
 use super::keys::{command_of, fallback, lineage, rule};
 use super::rows::{CommandPermission, CommandRule};
-use crate::backend::{Family as KeyFamily, KeyRef, KeySet};
+use crate::backend::{KeyFamily, KeyRef, KeySet};
 use crate::error::{Error, Result};
 use crate::typed::fetch::Loader;
 

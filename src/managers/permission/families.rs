@@ -6,7 +6,7 @@ use super::keys::rule;
 use super::limits::{self, Checked};
 use super::row::Row;
 use super::rows::{CommandRule, PermissionAssignment, PermissionRank, PermissionRows, UserRank};
-use crate::backend::{Family as KeyFamily, KeyRef, Roles, Ttl};
+use crate::backend::{KeyFamily, KeyRef, Roles, Ttl};
 use crate::typed::family::Family;
 use crate::typed::options::built_in;
 use crate::typed::settings::Settings;

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use super::rows::{MAX_RANK, PermissionAssignment, PermissionRank, PermissionRows, UserRank};
 use super::{PermissionCache, roles, uncancelled, warm};
-use crate::backend::{Family as KeyFamily, KeyRef, KeySet};
+use crate::backend::{KeyFamily, KeyRef, KeySet};
 use crate::error::{Error, ErrorKind, Result};
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::stale::MaybeStale;
