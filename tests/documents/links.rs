@@ -1,6 +1,6 @@
-//! A link of a document names what is there.
+//! A link of a document names what is there; a path that "finding your way" names exists.
 
-use super::{all_documents, read};
+use super::{all_documents, read, root};
 use std::path::Path;
 
 /// The text without blocks of code.
@@ -18,6 +18,11 @@ fn prose(text: &str) -> String {
 fn targets(text: &str) -> Vec<&str> {
     let rest = text.split("](").skip(1);
     rest.filter_map(|rest| rest.split(')').next()).collect()
+}
+
+/// What stands between each two backquotes.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
 }
 
 /// The name by which a heading can be linked to.
@@ -66,11 +71,25 @@ fn every_link_names_what_is_there() {
     assert!(seen > 50, "{seen} links");
 }
 
+#[test]
+fn whoever_looks_for_the_way_finds_it() {
+    let text = prose(&read(&root().join("CONTRIBUTING.md")));
+    let paths: Vec<&str> = quoted(&text)
+        .into_iter()
+        .filter(|word| word.contains('/') && !word.contains(['=', ' ', '[']))
+        .collect();
+    for path in &paths {
+        assert!(root().join(path).exists(), "{path} is not there");
+    }
+    assert!(paths.len() >= 15, "{paths:?}");
+}
+
 /// The finders themselves.
 #[test]
 fn the_finders_see_links_headings_and_paths() {
     let text = "a [b](c.md#d) ![e](f.svg)\n```\n[g](h)\n```\n`src/i.rs` and `j`";
     assert_eq!(targets(&prose(text)), ["c.md#d", "f.svg"]);
+    assert_eq!(quoted(&prose(text)), ["src/i.rs", "j"]);
     assert_eq!(
         anchor(" Why 16-bit tags, and hints?"),
         "why-16-bit-tags-and-hints"
