@@ -109,7 +109,7 @@ impl JailStatusCache {
     ///
     /// # Errors
     /// As [`get`](Self::get), if nothing young enough is known; always during an outage without
-    /// [`keep_stale`](ManagerOptions::keep_stale).
+    /// [`keep_stale`](crate::managers::ManagerOptions::keep_stale).
     pub async fn get_or_stale(
         &self,
         guild: impl Into<u64>,
