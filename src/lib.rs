@@ -1,4 +1,5 @@
-//! The caching system of a Discord bot, re-made as a lock-free engine.
+//! A lock-free cache: a concurrent map whose entries expire and whose size is bounded exactly; and on it the caching system of a
+//! Discord bot. How to use both: [`guide`].
 //!
 //! - [`TtlCache`]: a concurrent map whose entries expire and whose size is bounded, exactly and at every instant.
 //! - `backend`: the same entries in memory, in Valkey, or in a store of your own.
