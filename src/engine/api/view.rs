@@ -34,6 +34,9 @@ struct ViewExtra<'c, K, V, S> {
     current: Current,
 }
 
+/// The calling thread's part of a cache, and what its view has besides.
+type LocalAndExtra<'c, K, V, S> = (&'c Local<K, V>, Box<ViewExtra<'c, K, V, S>>);
+
 impl<K, V, S> TtlCache<K, V, S>
 where
     K: StdHash + Eq + Clone + Send + Sync + 'static,
@@ -62,7 +65,7 @@ where
                 rare: ViewExtraBox(None),
             };
         }
-        let (local, rare) = self.pin_rarely();
+        let (local, rare) = self.pin_cold();
         View {
             cache: self,
             local,
@@ -75,7 +78,7 @@ where
     /// the view itself: that would come back in memory.)
     #[cold]
     #[inline(never)]
-    fn pin_rarely(&self) -> (&Local<K, V>, Box<ViewExtra<'_, K, V, S>>) {
+    fn pin_cold(&self) -> LocalAndExtra<'_, K, V, S> {
         let current = current();
         let local = self.local(&current);
         let unbounded = self.index.unbounded_guard(&current, local);

@@ -126,7 +126,7 @@ impl<K, V> Bounded<K, V> {
             .admit(insertion.address(), &self.table, retire)
         {
             Admission::Granted => {
-                // Who sees it knows that the capacity's descriptor is resolved.
+                // Who sees it knows that the capacity's descriptor is completed.
                 newcomer.phase.settle();
                 true
             }
