@@ -58,6 +58,7 @@ mod engine;
 pub mod error;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+mod lease;
 #[cfg(feature = "backend")]
 pub mod managers;
 #[cfg(feature = "valkey")]
@@ -74,8 +75,9 @@ pub mod time;
 #[cfg(feature = "backend")]
 mod typed;
 
-pub use engine::{Iter, Lease, Stats, TtlCache, TtlCacheBuilder, View};
+pub use engine::{Iter, Stats, TtlCache, TtlCacheBuilder, View};
 pub use error::{Error, ErrorKind};
+pub use lease::Lease;
 #[cfg(feature = "backend")]
 pub use managers::{
     CaseCache, GuildConfigCacheManager, JailStatusCache, PermissionCache, PrefixCache,

@@ -20,7 +20,7 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule {
-        within: &["engine", "single_flight", "time", "sync"],
+        within: &["engine", "lease", "single_flight", "time", "sync"],
         except: &[],
         never: &[
             "tokio",
@@ -32,10 +32,10 @@ const RULES: &[Rule] = &[
             "async_std",
         ],
         but: &[],
-        why: "engine, single_flight, time and sync know no runtime, no server and no format",
+        why: "engine, lease, single_flight, time and sync know no runtime, no server and no format",
     },
     Rule {
-        within: &["engine", "single_flight"],
+        within: &["engine", "lease", "single_flight"],
         except: &[],
         never: &[
             "std::sync",
@@ -53,7 +53,7 @@ const RULES: &[Rule] = &[
         why: "crate::sync is the only door to atomics, threads and locks, and the Ticker to time",
     },
     Rule {
-        within: &["engine"],
+        within: &["engine", "lease"],
         except: &[],
         never: &[
             "crate::sync::Mutex",
@@ -63,7 +63,7 @@ const RULES: &[Rule] = &[
             "RwLock",
         ],
         but: &[],
-        why: "I7: nothing in the engine waits for another thread",
+        why: "I7: nothing in the engine and its leases waits for another thread",
     },
     Rule {
         within: &["single_flight"],
@@ -73,14 +73,21 @@ const RULES: &[Rule] = &[
         why: "single_flight knows a lease only as a trait",
     },
     Rule {
+        within: &["lease"],
+        except: &[],
+        never: &["crate::engine", "crate::single_flight", "crate::TtlCache"],
+        but: &[],
+        why: "leases stand below the engine and the backends",
+    },
+    Rule {
         within: &["time", "sync"],
         except: &[],
-        never: &["crate::engine", "crate::single_flight"],
+        never: &["crate::engine", "crate::lease", "crate::single_flight"],
         but: &[],
         why: "time and sync stand below everything",
     },
     Rule {
-        within: &["engine", "single_flight", "time", "sync"],
+        within: &["engine", "lease", "single_flight", "time", "sync"],
         except: &[],
         never: &[
             "crate::backend",

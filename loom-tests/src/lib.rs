@@ -27,6 +27,8 @@ mod fault;
 
 #[path = "../../src/engine/mod.rs"]
 mod engine;
+#[path = "../../src/lease/mod.rs"]
+mod lease;
 #[path = "../../src/single_flight/mod.rs"]
 mod single_flight;
 #[path = "../../src/sync/mod.rs"]

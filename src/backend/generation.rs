@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ahash::RandomState;
 
-use crate::engine::{Board, Hash as KeyHash, Reached};
+use crate::engine::Hash as KeyHash;
+use crate::lease::{Board, Reached};
 
 /// Stripes of the first level.
 const STRIPES: usize = 64;

@@ -23,9 +23,9 @@
 //!   to it ends there and puts right what it passed. No step is repeated: a search is one way down and one way up.
 
 use crate::engine::arch::prefetch::prefetch;
-use crate::engine::arch::zeros::{Zeroed, Zeros};
 use crate::engine::table::{SLOTS, Slot};
 use crate::sync::{AtomicU64, CachePadded, Ordering, dekker_fence};
+use crate::sync::{Zeroed, Zeros};
 use crate::time::Deadline;
 
 const BUCKETS: usize = 2;

@@ -7,7 +7,6 @@
 //! | [`arch`] | all that names a processor or an allocator |
 //! | [`entry`] | what an entry is, the states of its life, and where it lies in memory (P: [`entry::slab`], C: [`entry::queue_flags`], U: [`entry::Usage`]) |
 //! | [`table`] | where an entry stands: buckets of seven slots, the words in them, look-ups |
-//! | [`lease`] | whether a load may still publish (B) |
 //! | [`capacity`] | how many permits are in use, exactly (G) |
 //! | [`expiry`] | which deadlines are due (X) |
 //! | [`policy`] | who leaves (Q: [`policy`]'s `queue` and `small_queue`) |
@@ -71,7 +70,6 @@ pub(crate) mod capacity;
 pub(crate) mod entry;
 pub(crate) mod expiry;
 pub(crate) mod index;
-pub(crate) mod lease;
 pub(crate) mod policy;
 pub(crate) mod reclaim;
 pub(crate) mod table;
@@ -80,14 +78,7 @@ pub(crate) mod threads;
 #[cfg(not(tux_loom))]
 mod api;
 
-#[cfg(all(not(tux_loom), feature = "backend"))]
-pub(crate) use self::{
-    api::ValueRef,
-    entry::Hash,
-    lease::{Board, Reached},
-};
 #[cfg(not(tux_loom))]
-pub use self::{
-    api::{Iter, Stats, TtlCache, TtlCacheBuilder, View},
-    lease::Lease,
-};
+pub use self::api::{Iter, Stats, TtlCache, TtlCacheBuilder, View};
+#[cfg(all(not(tux_loom), feature = "backend"))]
+pub(crate) use self::{api::ValueRef, entry::Hash};

@@ -27,3 +27,6 @@ pub(crate) use map_guard::{map_guard, with_number};
 mod loom;
 #[cfg(tux_loom)]
 pub(crate) use self::loom::*;
+
+mod zeros;
+pub(crate) use zeros::{Zeroed, Zeros, prefer_huge_pages};

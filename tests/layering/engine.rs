@@ -13,7 +13,6 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("arch", &[]),
     ("entry", &["arch"]),
     ("table", &["arch", "entry"]),
-    ("lease", &["arch", "entry"]),
     ("capacity", &["entry", "table"]),
     ("expiry", &["arch", "table"]),
     ("policy", &["arch", "entry", "table"]),
@@ -22,13 +21,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "index",
         &[
-            "entry", "table", "lease", "capacity", "expiry", "policy", "reclaim", "threads",
+            "entry", "table", "capacity", "expiry", "policy", "reclaim", "threads",
         ],
     ),
-    (
-        "api",
-        &["entry", "table", "lease", "reclaim", "threads", "index"],
-    ),
+    ("api", &["entry", "table", "reclaim", "threads", "index"]),
 ];
 
 #[test]

@@ -17,8 +17,8 @@ use super::striped::Striped;
 use super::ttl::{InMemory, Ttl};
 use super::value::json::wire::{self, MAX_VALUE_BYTES};
 use super::value::{CacheValue, Value};
-use crate::engine::Reached;
 use crate::error::{Error, Result};
+use crate::lease::Reached;
 use crate::{Stats, TtlCache};
 
 pub use builder::InMemoryBackendBuilder;

@@ -1,7 +1,7 @@
 //! Loading what is missing: single-flight over the cache's own leases.
 
 use super::cache::TtlCache;
-use crate::engine::lease::Lease;
+use crate::lease::Lease;
 use crate::single_flight::{LeaseSource, SyncStore};
 use crate::sync::StdArc as Arc;
 use std::hash::{BuildHasher, Hash};

@@ -1,10 +1,10 @@
 //! Taking entries out, and looking over all of them.
 
 use super::cache::TtlCache;
-use crate::engine::lease::Lease;
-use crate::engine::lease::Reached;
 use crate::engine::threads::current::{Current, DOMAIN, current};
 use crate::engine::threads::local::Local;
+use crate::lease::Lease;
+use crate::lease::Reached;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
 

@@ -15,7 +15,6 @@ mod portable;
 pub(crate) mod prefetch;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
-pub(crate) mod zeros;
 
 #[cfg(not(all(target_arch = "x86_64", not(any(tux_loom, tux_count, miri)))))]
 pub(super) use portable::{equal_bytes, equal_tags, holds};

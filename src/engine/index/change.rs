@@ -3,9 +3,9 @@
 use super::Index;
 use super::bounded::Bounded;
 use crate::engine::entry::Hash;
-use crate::engine::lease::{Lease, Reached};
 use crate::engine::threads::current::Current;
 use crate::engine::threads::local::Local;
+use crate::lease::{Lease, Reached};
 use crate::time::Deadline;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};

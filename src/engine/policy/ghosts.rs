@@ -7,12 +7,12 @@
 
 use crate::engine::arch::matching_words;
 use crate::engine::arch::prefetch::prefetch;
-use crate::engine::arch::zeros::{Zeroed, Zeros};
 use crate::engine::entry::{Hash, Usage};
 use crate::sync::{
     Ordering,
     advice::{AtomicU32, AtomicU64},
 };
+use crate::sync::{Zeroed, Zeros};
 
 const WAYS: usize = 10;
 /// Ghosts are believed for so many times the capacity, in evictions.

@@ -3,8 +3,8 @@
 use super::SLOTS;
 use super::word::Word;
 use crate::engine::arch::prefetch::prefetch;
-use crate::engine::arch::zeros::Zeroed;
 use crate::engine::entry::{Entry, Hash};
+use crate::sync::Zeroed;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
 /// What stands in a slot.

@@ -14,9 +14,9 @@
 //! `capacity`).
 
 use crate::engine::arch::prefetch::prefetch;
-use crate::engine::arch::zeros::Zeros;
 use crate::engine::entry::{Entry, Hash};
 use crate::engine::table::word::{Word, WordKind};
+use crate::sync::Zeros;
 use crate::sync::{AtomicU8, Ordering};
 
 mod bucket;

@@ -23,6 +23,9 @@ mod engine;
 #[path = "../../../src/error.rs"]
 #[allow(dead_code, unreachable_pub, unexpected_cfgs)]
 mod error;
+#[path = "../../../src/lease/mod.rs"]
+#[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
+mod lease;
 #[path = "../../../src/single_flight/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
 mod single_flight;
@@ -38,6 +41,7 @@ pub mod calls;
 pub mod coherence;
 mod watch;
 
-pub use engine::{Iter, Lease, Stats, TtlCache, TtlCacheBuilder, View};
+pub use engine::{Iter, Stats, TtlCache, TtlCacheBuilder, View};
 pub use error::{Error, ErrorKind};
+pub use lease::Lease;
 pub use watch::{Access, Counts, Touch, observed, stop_at_update_in, stop_in};

@@ -1,9 +1,9 @@
-//! The board of leases alone (B1–B7 in `src/engine/lease/mod.rs`): leases on several levels against changes, claims and the
+//! The board of leases alone (B1–B7 in `src/lease/mod.rs`): leases on several levels against changes, claims and the
 //! making of a level.
 
 use super::super::check;
 use crate::engine::entry::Hash;
-use crate::engine::lease::{Board, Lease, Reached};
+use crate::lease::{Board, Lease, Reached};
 use crate::sync::{AtomicU64, Ordering::SeqCst, StdArc, dekker_fence, thread};
 
 /// A board of one stripe on each level.

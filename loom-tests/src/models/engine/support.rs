@@ -2,12 +2,12 @@
 
 use crate::engine::entry::Hash;
 use crate::engine::index::bounded::{Bounded, model::Stop};
-use crate::engine::lease::{Board, Lease, Reached};
 use crate::engine::policy::Instant;
 use crate::engine::reclaim::supply::{Batches, Budget, Supply};
 use crate::engine::reclaim::{Domain, Guard, Participant};
 use crate::engine::table::Near;
 use crate::engine::threads::local::Local;
+use crate::lease::{Board, Lease, Reached};
 use crate::sync::{StdArc, Witness};
 use crate::time::{Deadline, Line};
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};

@@ -18,8 +18,8 @@
 //! - **P3** Nobody waits: who finds no cell, since a stopped thread has all the spares in hand, asks the allocator.
 
 use super::layout::{EntryLayout, assert_fits};
-use crate::engine::arch::zeros::prefer_huge_pages;
 use crate::engine::entry::Entry;
+use crate::sync::prefer_huge_pages;
 use crate::sync::{AtomicPtr, AtomicUsize, CachePadded, Ordering};
 use std::alloc::handle_alloc_error;
 use std::ptr::{NonNull, null_mut};

@@ -31,12 +31,12 @@ use crate::engine::capacity::Capacity;
 use crate::engine::entry::slab::{Memory, Slab};
 use crate::engine::entry::{Entry, Phase};
 use crate::engine::expiry::Expiry;
-use crate::engine::lease::Board;
 use crate::engine::policy::{Instant, Policy, Since};
 use crate::engine::reclaim::bag::Retired;
 use crate::engine::table::word::{Word, WordKind};
 use crate::engine::table::{Slot, Table};
 use crate::engine::threads::local::Local;
+use crate::lease::Board;
 use crate::sync::{AtomicU64, CachePadded, Ordering, StdArc as Arc};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 

@@ -4,13 +4,13 @@ use super::Bounded;
 use crate::engine::capacity::Leaving;
 use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::expiry::Expiry;
-use crate::engine::lease::{Lease, Reached};
 use crate::engine::policy::Era;
 use crate::engine::policy::Instant;
 use crate::engine::reclaim::bag::Retired;
 use crate::engine::table::Slot;
 use crate::engine::table::word::{Word, WordKind};
 use crate::engine::threads::local::Local;
+use crate::lease::{Lease, Reached};
 use crate::sync::{Ordering, dekker_fence};
 use crate::time::Deadline;
 

@@ -3,11 +3,11 @@
 use super::Bounded;
 use super::insert::End;
 use crate::engine::entry::{Hash, Newcomer, Phase, PolicyMeta};
-use crate::engine::lease::Lease;
 use crate::engine::policy::Instant;
 use crate::engine::table::word::Word;
 use crate::engine::table::{Found, Home};
 use crate::engine::threads::local::Local;
+use crate::lease::Lease;
 use crate::time::Deadline;
 
 impl<K: Eq + Clone, V> Bounded<K, V> {

@@ -9,9 +9,9 @@
 //! map is whole, and the child goes on with it.
 
 use crate::engine::entry::{Hash, Phase, PhaseWord, hash_of};
-use crate::engine::lease::{Board, Lease, Reached};
 use crate::engine::threads::current::Current;
 use crate::engine::threads::local::Local;
+use crate::lease::{Board, Lease, Reached};
 use crate::sync::{
     Arc, AtomicU64, CachePadded, Ordering, Renewed, dekker_fence, fence, interruptions,
 };

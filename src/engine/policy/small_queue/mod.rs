@@ -16,8 +16,8 @@
 //!
 //! A position is a lap and the index of a place: the length of the ring need not be a power of two.
 
-use crate::engine::arch::zeros::Zeros;
 use crate::engine::table::Slot;
+use crate::sync::Zeros;
 use crate::sync::{AtomicU32, CachePadded, Ordering, advice, fence_behind_exchange};
 
 mod reserved;

@@ -1,6 +1,6 @@
-//! Plain memory: zeros straight from the allocator, huge pages.
+//! Slices of zeros straight from the allocator, and huge pages for large ones.
 
-use crate::sync::{AtomicU8, AtomicU32, AtomicU64};
+use super::{AtomicU8, AtomicU32, AtomicU64};
 #[cfg(not(tux_loom))]
 use std::alloc::Layout;
 use std::ops::Deref;

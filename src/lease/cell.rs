@@ -1,7 +1,7 @@
 //! One slot of a board: whose leases stand on it, and the generation they hold.
 
-use crate::engine::arch::zeros::Zeroed;
 use crate::engine::entry::Hash;
+use crate::sync::Zeroed;
 use crate::sync::{AtomicU64, Ordering};
 
 /// Set in a slot's generation while a lease on it is on its way to publish (see [`Claim`](super::Claim)).

@@ -1,7 +1,7 @@
 //! Who holds leases where, and the rules of a claim (I8, B1–B7), with one thread.
 
-use super::board::STEPS;
-use super::slot::{Holders, Tag, WAYS};
+use super::cell::{Holders, Tag, WAYS};
+use super::table::STEPS;
 use super::*;
 
 const fn hash(home: u32, low: u32) -> Hash {

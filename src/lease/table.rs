@@ -1,10 +1,10 @@
 //! Where the leases of one cache stand, and how those on a key are found.
 
-use super::groups::{Groups, Reached};
-use super::slot::{CLAIMED, Holders, Slot, Stripe, Tag, WAYS};
+use super::cell::{CLAIMED, Holders, Slot, Stripe, Tag, WAYS};
+use super::group::{Groups, Reached};
 use super::{Late, Lease};
-use crate::engine::arch::zeros::Zeros;
 use crate::engine::entry::Hash;
+use crate::sync::Zeros;
 use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Ordering, StdArc as Arc, dekker_fence};
 
 /// The second and the third level. With 10,000 leases out no two share a slot, with 50,000 some hundred do.

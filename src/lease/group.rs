@@ -1,7 +1,7 @@
 //! Generations of groups of keys, such as all keys of one guild (B7).
 
 use super::Late;
-use crate::engine::arch::zeros::Zeros;
+use crate::sync::Zeros;
 use crate::sync::{AtomicU64, Ordering};
 
 /// Two groups may share one of these; a removal of the one then costs a load of the other.

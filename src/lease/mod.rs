@@ -37,16 +37,16 @@
 use crate::engine::entry::Hash;
 use crate::sync::{Ordering, StdArc as Arc, dekker_fence};
 
-mod board;
-mod groups;
-mod late;
-mod slot;
+mod cell;
+mod group;
+mod made_once;
+mod table;
 
-pub(crate) use board::Board;
-use board::Place;
-pub(crate) use groups::Reached;
-use late::Late;
-use slot::{CLAIMED, STEP, Slot};
+use cell::{CLAIMED, STEP, Slot};
+pub(crate) use group::Reached;
+use made_once::Late;
+pub(crate) use table::Board;
+use table::Place;
 
 /// The right to publish the value of one key, as long as nothing has changed that key since it was taken.
 ///
