@@ -12,8 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ahash::RandomState;
 
-use crate::engine::Hash as KeyHash;
-use crate::lease::{Board, Reached};
+use crate::lease::{LeaseTable, Reached};
 
 /// Stripes of the first level.
 const STRIPES: usize = 64;
@@ -45,7 +44,7 @@ impl<F: Fn()> Drop for Change<F> {
 pub(crate) struct Generations {
     id: u64,
     hasher: RandomState,
-    board: Arc<Board>,
+    board: Arc<LeaseTable>,
 }
 
 /// A lease on such a store.
@@ -60,7 +59,7 @@ const CLEARS: u64 = 0;
 
 impl Generations {
     pub(crate) fn new() -> Self {
-        let board = Board::new(STRIPES).expect("memory for 4 KiB");
+        let board = LeaseTable::new(STRIPES).expect("memory for 4 KiB");
         Self {
             id: next_store_id(),
             hasher: RandomState::new(),
@@ -73,8 +72,8 @@ impl Generations {
         self.id
     }
 
-    fn hash<K: Hash + ?Sized>(&self, key: &K) -> KeyHash {
-        KeyHash::new(self.hasher.hash_one(key))
+    fn hash<K: Hash + ?Sized>(&self, key: &K) -> u64 {
+        self.hasher.hash_one(key)
     }
 
     /// A ticket for `key` as of now; `guild`: whose key it is, if it is any guild's.

@@ -78,7 +78,7 @@ pub(crate) mod threads;
 #[cfg(not(tux_loom))]
 mod api;
 
+#[cfg(all(not(tux_loom), feature = "backend"))]
+pub(crate) use self::api::ValueRef;
 #[cfg(not(tux_loom))]
 pub use self::api::{Iter, Stats, TtlCache, TtlCacheBuilder, View};
-#[cfg(all(not(tux_loom), feature = "backend"))]
-pub(crate) use self::{api::ValueRef, entry::Hash};

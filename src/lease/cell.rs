@@ -1,27 +1,26 @@
-//! One slot of a board: whose leases stand on it, and the generation they hold.
+//! One cell of a table: whose leases stand on it, and the generation they hold.
 
-use crate::engine::entry::Hash;
 use crate::sync::Zeroed;
 use crate::sync::{AtomicU64, Ordering};
 
-/// Set in a slot's generation while a lease on it is on its way to publish (see [`Claim`](super::Claim)).
+/// Set in a cell's generation while a lease on it is on its way to publish (see [`Claim`](super::Claim)).
 pub(super) const CLAIMED: u64 = 1;
 /// What a change of the key adds to the generation.
 pub(super) const STEP: u64 = 2;
 
-/// The part of a hash by which a slot knows its key: the upper bits, the topmost always set, so that no tag is zero.
+/// The part of a hash by which a cell knows its key: the upper bits, the topmost always set, so that no tag is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tag(u64);
 
 impl Tag {
     #[inline(always)]
-    pub(super) fn of(hash: Hash) -> Self {
-        Self((hash.bits() | 1 << 63) & !Holders::COUNT)
+    pub(super) fn of(hash: u64) -> Self {
+        Self((hash | 1 << 63) & !Holders::COUNT)
     }
 }
 
-/// Who holds leases on a slot: how many in the low bits, and above them the tag of their key, or nothing if they are on
-/// several keys. Zero: the slot is free.
+/// Who holds leases on a cell: how many in the low bits, and above them the tag of their key, or nothing if they are on
+/// several keys. Zero: the cell is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Holders(pub(super) u64);
 
@@ -51,7 +50,7 @@ impl Holders {
         self.is_of(tag) || self.is_shared()
     }
 
-    /// One lease more. A count that has reached its end stays there: its slot is then in use for ever.
+    /// One lease more. A count that has reached its end stays there: its cell is then in use for ever.
     pub(super) fn join(self, tag: Tag) -> Self {
         if self.is_free() {
             return Self(tag.0 | 1);
@@ -72,18 +71,18 @@ impl Holders {
 }
 
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct LeaseCell {
     holders: AtomicU64,
     pub(super) generation: AtomicU64,
 }
 
-impl Slot {
+impl LeaseCell {
     #[inline(always)]
     pub(super) fn holders(&self) -> Holders {
         Holders(self.holders.load(Ordering::SeqCst))
     }
 
-    /// One step from what was seen; SeqCst, see [`Board::lease`](super::Board::lease).
+    /// One step from what was seen; SeqCst, see [`LeaseTable::lease`](super::LeaseTable::lease).
     pub(super) fn change(&self, seen: Holders, next: Holders) -> bool {
         self.holders
             .compare_exchange(seen.0, next.0, Ordering::SeqCst, Ordering::Relaxed)
@@ -102,13 +101,13 @@ pub(super) const WAYS: usize = 4;
 /// One cache line.
 #[derive(Debug)]
 #[repr(align(64))]
-pub(super) struct Stripe(pub(super) [Slot; WAYS]);
+pub(super) struct Stripe(pub(super) [LeaseCell; WAYS]);
 
-// SAFETY: free slots, at generation zero; atomics may be zero.
+// SAFETY: free cells, at generation zero; atomics may be zero.
 unsafe impl Zeroed for Stripe {
     #[cfg(tux_loom)]
     fn zero() -> Self {
-        Self(std::array::from_fn(|_| Slot {
+        Self(std::array::from_fn(|_| LeaseCell {
             holders: AtomicU64::new(0),
             generation: AtomicU64::new(0),
         }))

@@ -1,6 +1,6 @@
 //! Generations of groups of keys, such as all keys of one guild (B7).
 
-use super::Late;
+use super::MadeOnce;
 use crate::sync::Zeros;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -21,11 +21,11 @@ pub(crate) enum Reached {
 
 /// Made by the first removal of a group; before it, all generations are zero. The first one is that of keys without a group.
 #[derive(Debug)]
-pub(super) struct Groups(Late<Zeros<AtomicU64>>);
+pub(super) struct Groups(MadeOnce<Zeros<AtomicU64>>);
 
 impl Groups {
     pub(super) fn new() -> Self {
-        Self(Late::new())
+        Self(MadeOnce::new())
     }
 
     /// Which generation a group has.

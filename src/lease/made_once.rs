@@ -6,9 +6,9 @@ use std::ptr::null_mut;
 /// Nothing at first; then what one exchange has put there, for as long as this lives. No lock (I7): who comes second
 /// drops his own.
 #[derive(Debug)]
-pub(super) struct Late<T>(AtomicPtr<T>);
+pub(super) struct MadeOnce<T>(AtomicPtr<T>);
 
-impl<T> Late<T> {
+impl<T> MadeOnce<T> {
     pub(super) fn new() -> Self {
         Self(AtomicPtr::new(null_mut()))
     }
@@ -44,7 +44,7 @@ impl<T> Late<T> {
     }
 }
 
-impl<T> Drop for Late<T> {
+impl<T> Drop for MadeOnce<T> {
     fn drop(&mut self) {
         let there = self.0.load(Ordering::Relaxed);
         if !there.is_null() {
@@ -55,6 +55,6 @@ impl<T> Drop for Late<T> {
 }
 
 // SAFETY: owns a `T` as a box does, and lends it to every thread.
-unsafe impl<T: Send + Sync> Send for Late<T> {}
+unsafe impl<T: Send + Sync> Send for MadeOnce<T> {}
 // SAFETY: as above.
-unsafe impl<T: Send + Sync> Sync for Late<T> {}
+unsafe impl<T: Send + Sync> Sync for MadeOnce<T> {}

@@ -1,40 +1,39 @@
 //! Leases: a load publishes only if nothing changed the key since it began (I8).
 //!
-//! Taking a lease reads the generation of its key's slot and those of everything (see below). Every change of a key steps
-//! the generations of its slots, *before* it takes effect and, if a lease was taken meanwhile, again after it.
+//! Taking a lease reads the generation of its key's cell and those of everything (see below). Every change of a key steps
+//! the generations of its cells, *before* it takes effect and, if a lease was taken meanwhile, again after it.
 //! Publishing puts the entry into the table as PENDING, reads the generations once more, and only then lets it live; an
 //! invalidation steps first and then kills PENDING entries too. So either the publisher sees the step, or the
 //! invalidation sees the entry: a Dekker pair.
 //!
-//! # Slots
+//! # Cells
 //!
-//! A lease that is out stands in a slot, which notes *whose* leases stand there: how many, and the tag of their key. So a
+//! A lease that is out stands in a cell, which notes *whose* leases stand there: how many, and the tag of their key. So a
 //! change of a key voids the leases on that key and leaves the loads of all others alone. A stripe is one cache line of
-//! four slots; there are three levels of stripes. The first (64 stripes) every board has, the others (1,024 and 16,384,
+//! four cells; there are three levels of stripes. The first (64 stripes) every table has, the others (1,024 and 16,384,
 //! together 1.1 MiB) are made by the first lease that finds all stripes of its key on the levels before full, and stay. On
-//! the last level each key may stand in one of two stripes. Only a lease that finds those full too shares a slot: then a
+//! the last level each key may stand in one of two stripes. Only a lease that finds those full too shares a cell: then a
 //! change of one key voids leases on the other, which costs a load. While no lease is out, a writer pays one load of a
 //! shared, read-mostly counter; while some are, a cache line of its stripe on each level that leases on keys *of that stripe*
 //! had to go on to.
 //!
 //! # Invariants
 //!
-//! - **B1** A lease stands in one slot from before it reads its generations until it is dropped. A slot with a tag holds
+//! - **B1** A lease stands in one cell from before it reads its generations until it is dropped. A cell with a tag holds
 //!   leases on keys of that tag alone; one that is shared concerns every key of its stripe.
 //! - **B2** Whoever looks for the leases on a key finds each that was counted before it began to look: a lease is counted in
-//!   its slot, in `passed` of its own level and those before it but the first, and in the board's count, *before* it reads its generations, and
+//!   its cell, in `passed` of its own level and those before it but the first, and in the table's count, *before* it reads its generations, and
 //!   levels are neither replaced nor freed. All of it is SeqCst: who misses a lease at one of these comes, in the one order
 //!   of them all, before that lease reads its generations, which are then as new as that look.
-//! - **B3** A change steps the generation of each slot it finds; no generation comes back. So of the leases on its key none
+//! - **B3** A change steps the generation of each cell it finds; no generation comes back. So of the leases on its key none
 //!   that was taken before is valid.
-//! - **B4** A change of a key steps no slot that has another key's tag: leases on different keys do not void each other
-//!   unless they share a slot, which they do only if both stripes of the last level were full of other keys' leases.
-//! - **B5** Of the leases on one key one publishes at most: a claim marks its own slot and steps every other one of the key,
-//!   on whatever level. Of two claims in two slots at most one sees its own slot unstepped afterwards.
-//! - **B6** A lease that is never dropped keeps its own slot busy, and costs nobody else's lease.
+//! - **B4** A change of a key steps no cell that has another key's tag: leases on different keys do not void each other
+//!   unless they share a cell, which they do only if both stripes of the last level were full of other keys' leases.
+//! - **B5** Of the leases on one key one publishes at most: a claim marks its own cell and steps every other one of the key,
+//!   on whatever level. Of two claims in two cells at most one sees its own cell unstepped afterwards.
+//! - **B6** A lease that is never dropped keeps its own cell busy, and costs nobody else's lease.
 //! - **B7** A group's removal voids the leases of that group and those of none, `void_all` all of them.
 
-use crate::engine::entry::Hash;
 use crate::sync::{Ordering, StdArc as Arc, dekker_fence};
 
 mod cell;
@@ -42,11 +41,11 @@ mod group;
 mod made_once;
 mod table;
 
-use cell::{CLAIMED, STEP, Slot};
+use cell::{CLAIMED, LeaseCell, STEP};
 pub(crate) use group::Reached;
-use made_once::Late;
-pub(crate) use table::Board;
-use table::Place;
+use made_once::MadeOnce;
+use table::CellPlace;
+pub(crate) use table::LeaseTable;
 
 /// The right to publish the value of one key, as long as nothing has changed that key since it was taken.
 ///
@@ -55,9 +54,9 @@ use table::Place;
 /// never dropped keeps a few bytes of the cache busy.
 #[derive(Debug)]
 pub struct Lease {
-    board: Arc<Board>,
-    hash: Hash,
-    place: Place,
+    table: Arc<LeaseTable>,
+    hash: u64,
+    place: CellPlace,
     group: u16,
     generation: u64,
     everything: u64,
@@ -66,9 +65,9 @@ pub struct Lease {
 }
 
 impl Lease {
-    fn slot(&self) -> &Slot {
-        match self.board.slot(self.hash, self.place) {
-            Some(slot) => slot,
+    fn cell(&self) -> &LeaseCell {
+        match self.table.cell(self.hash, self.place) {
+            Some(cell) => cell,
             None => unreachable!("a lease stands on a level that was made"),
         }
     }
@@ -78,9 +77,9 @@ impl Lease {
     pub(crate) fn is_valid(&self, clears: u64) -> bool {
         dekker_fence();
         // No generation of a lease that was born void matches.
-        self.slot().generation.load(Ordering::SeqCst) & !CLAIMED == self.generation
-            && self.board.everything.load(Ordering::SeqCst) == self.everything
-            && self.board.groups.generation(self.group) == self.of_group
+        self.cell().generation.load(Ordering::SeqCst) & !CLAIMED == self.generation
+            && self.table.everything.load(Ordering::SeqCst) == self.everything
+            && self.table.groups.generation(self.group) == self.of_group
             && clears == self.clears
     }
 
@@ -112,7 +111,7 @@ impl Lease {
         if !self.is_valid(clears) {
             return false;
         }
-        let own = self.slot();
+        let own = self.cell();
         let moved = own
             .generation
             .compare_exchange(
@@ -124,12 +123,12 @@ impl Lease {
             .is_ok();
         if moved {
             dekker_fence();
-            // Another lease on the key may have got another slot. If that claims at the same time, both are void.
-            self.board.each(self.hash, |place, _, slot| {
+            // Another lease on the key may have got another cell. If that claims at the same time, both are void.
+            self.table.each(self.hash, |place, _, cell| {
                 let spared =
                     cfg!(tux_fault = "lease-claims-own-level") && place.step != self.place.step;
-                if !std::ptr::eq(slot, own) && !spared {
-                    slot.step();
+                if !std::ptr::eq(cell, own) && !spared {
+                    cell.step();
                 }
             });
             dekker_fence();
@@ -138,8 +137,8 @@ impl Lease {
     }
 
     #[inline]
-    pub(crate) fn is_of(&self, board: &Arc<Board>) -> bool {
-        Arc::ptr_eq(&self.board, board)
+    pub(crate) fn is_of(&self, table: &Arc<LeaseTable>) -> bool {
+        Arc::ptr_eq(&self.table, table)
     }
 }
 
@@ -151,7 +150,7 @@ impl Drop for Claim<'_> {
     fn drop(&mut self) {
         // Takes the mark away and goes on to a new generation.
         self.0
-            .slot()
+            .cell()
             .generation
             .fetch_add(STEP - CLAIMED, Ordering::SeqCst);
     }
@@ -159,15 +158,15 @@ impl Drop for Claim<'_> {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.board.out.fetch_sub(1, Ordering::SeqCst);
+        self.table.out.fetch_sub(1, Ordering::SeqCst);
         for passed in 1..=self.place.passed() {
-            if let Some(level) = self.board.level(passed) {
+            if let Some(level) = self.table.level(passed) {
                 level.passed(self.hash).fetch_sub(1, Ordering::SeqCst);
             }
         }
         loop {
-            let seen = self.slot().holders();
-            if self.slot().change(seen, seen.leave()) {
+            let seen = self.cell().holders();
+            if self.cell().change(seen, seen.leave()) {
                 break;
             }
         }

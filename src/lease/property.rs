@@ -1,4 +1,4 @@
-//! A board against a sequential list of leases.
+//! A table against a sequential list of leases.
 
 use super::tests::nth;
 use super::*;
@@ -29,24 +29,24 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 proptest! {
-    /// Against a list of leases and whether they hold. On a board with a slot for each key the answers are the same; on
+    /// Against a list of leases and whether they hold. On a table with a cell for each key the answers are the same; on
     /// one on which keys must share, no void lease holds.
     #[test]
     fn a_board_is_a_list_of_leases(ops in proptest::collection::vec(op(), 1..200), narrow: bool) {
         let levels = if narrow { [1, 1] } else { [8, 32] };
-        let board = Arc::new(Board::sized(1, levels).unwrap());
+        let table = Arc::new(LeaseTable::sized(1, levels).unwrap());
         let mut out: Vec<(usize, Option<u64>, bool, Lease)> = Vec::new();
         for op in ops {
             let at = |n: usize, out: &Vec<_>| (!out.is_empty()).then(|| n % out.len());
             match op {
                 Op::Lease(key, group) => {
-                    out.push((key, group, true, board.lease_in(nth(key), group, || 0)));
+                    out.push((key, group, true, table.lease_in(nth(key), group, || 0)));
                 }
                 Op::Drop(n) => if let Some(at) = at(n, &out) {
                     drop(out.swap_remove(at));
                 }
                 Op::Void(key) => {
-                    board.void(nth(key));
+                    table.void(nth(key));
                     out.iter_mut().filter(|o| o.0 == key).for_each(|o| o.2 = false);
                 }
                 Op::Claim(n) => if let Some(at) = at(n, &out) {
@@ -67,12 +67,12 @@ proptest! {
                     }
                 }
                 Op::Group(group) => {
-                    board.void_reached(Reached::Group(group));
+                    table.void_reached(Reached::Group(group));
                     let reached = |of: Option<u64>| of.is_none_or(|of| of == group);
                     out.iter_mut().filter(|o| reached(o.1)).for_each(|o| o.2 = false);
                 }
                 Op::All => {
-                    board.void_reached(Reached::Everything);
+                    table.void_reached(Reached::Everything);
                     out.iter_mut().for_each(|o| o.2 = false);
                 }
             }
@@ -83,6 +83,6 @@ proptest! {
         }
         let left = out.len();
         drop(out);
-        prop_assert_eq!(board.out.load(Ordering::SeqCst), 0, "of {}", left);
+        prop_assert_eq!(table.out.load(Ordering::SeqCst), 0, "of {}", left);
     }
 }

@@ -1,13 +1,12 @@
 //! Where the leases of one cache stand, and how those on a key are found.
 
-use super::cell::{CLAIMED, Holders, Slot, Stripe, Tag, WAYS};
+use super::cell::{CLAIMED, Holders, LeaseCell, Stripe, Tag, WAYS};
 use super::group::{Groups, Reached};
-use super::{Late, Lease};
-use crate::engine::entry::Hash;
+use super::{Lease, MadeOnce};
 use crate::sync::Zeros;
 use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Ordering, StdArc as Arc, dekker_fence};
 
-/// The second and the third level. With 10,000 leases out no two share a slot, with 50,000 some hundred do.
+/// The second and the third level. With 10,000 leases out no two share a cell, with 50,000 some hundred do.
 pub(super) const LEVELS: [usize; 2] = [1 << 10, 1 << 14];
 
 /// The most counters of [`Level::passed`].
@@ -33,19 +32,19 @@ impl Level {
     }
 
     #[inline(always)]
-    pub(super) fn passed(&self, hash: Hash) -> &AtomicU64 {
-        at(&self.passed, hash.bits() >> 1)
+    pub(super) fn passed(&self, hash: u64) -> &AtomicU64 {
+        at(&self.passed, hash >> 1)
     }
 
     #[inline(always)]
-    fn stripe(&self, hash: Hash) -> &Stripe {
-        at(&self.stripes, hash.bits() >> 1)
+    fn stripe(&self, hash: u64) -> &Stripe {
+        at(&self.stripes, hash >> 1)
     }
 
     /// Another one, if there are two.
     #[inline(always)]
-    fn second_stripe(&self, hash: Hash) -> &Stripe {
-        at(&self.stripes, hash.bits() >> 1 ^ (hash.bits() >> 24 | 1))
+    fn second_stripe(&self, hash: u64) -> &Stripe {
+        at(&self.stripes, hash >> 1 ^ (hash >> 24 | 1))
     }
 }
 
@@ -55,14 +54,14 @@ fn at<T>(of: &[T], bits: u64) -> &T {
     &of[bits as usize & (of.len() - 1)]
 }
 
-/// Where a lease stands: which of the key's stripes, and which slot of it.
+/// Where a lease stands: which of the key's stripes, and which cell of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct CellPlace {
     pub(super) step: u8,
     pub(super) way: u8,
 }
 
-impl Place {
+impl CellPlace {
     /// How many levels a lease passes to stand here.
     pub(super) fn passed(self) -> usize {
         usize::from(self.step).min(LEVELS.len())
@@ -71,28 +70,28 @@ impl Place {
 
 /// The leases of one cache that are out.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct LeaseTable {
     pub(super) out: CachePadded<AtomicUsize>,
     stripes: Zeros<Stripe>,
     pub(super) everything: AtomicU64,
-    pub(super) levels: [Late<Level>; LEVELS.len()],
+    pub(super) levels: [MadeOnce<Level>; LEVELS.len()],
     sizes: [usize; LEVELS.len()],
     pub(super) groups: Groups,
 }
 
-impl Board {
+impl LeaseTable {
     /// `None` if there is no memory for the stripes of the first level.
     pub(crate) fn new(stripes: usize) -> Option<Self> {
         Self::sized(stripes, LEVELS)
     }
 
-    /// A board with levels of so many stripes (rounded up to powers of two).
+    /// A table with levels of so many stripes (rounded up to powers of two).
     pub(crate) fn sized(stripes: usize, levels: [usize; LEVELS.len()]) -> Option<Self> {
         Some(Self {
             out: CachePadded::new(AtomicUsize::new(0)),
             stripes: Zeros::new(stripes.next_power_of_two())?,
             everything: AtomicU64::new(0),
-            levels: std::array::from_fn(|_| Late::new()),
+            levels: std::array::from_fn(|_| MadeOnce::new()),
             sizes: levels.map(usize::next_power_of_two),
             groups: Groups::new(),
         })
@@ -109,28 +108,28 @@ impl Board {
     }
 
     /// The key's stripe at this step, its level made if need be.
-    fn stripe(&self, hash: Hash, step: u8) -> Option<&Stripe> {
+    fn stripe(&self, hash: u64, step: u8) -> Option<&Stripe> {
         match step {
-            0 => Some(at(&self.stripes, hash.bits() >> 1)),
+            0 => Some(at(&self.stripes, hash >> 1)),
             1 | 2 => Some(self.level(step.into())?.stripe(hash)),
             _ => Some(self.level(LEVELS.len())?.second_stripe(hash)),
         }
     }
 
-    /// Visits the slots on which a lease on the key may stand: all that were counted before (B2).
+    /// Visits the cells on which a lease on the key may stand: all that were counted before (B2).
     #[inline(always)]
-    pub(super) fn each(&self, hash: Hash, mut visit: impl FnMut(Place, Holders, &Slot)) {
+    pub(super) fn each(&self, hash: u64, mut visit: impl FnMut(CellPlace, Holders, &LeaseCell)) {
         let tag = Tag::of(hash);
         let mut look = |step: u8, stripe: &Stripe| {
-            for (way, slot) in (0..).zip(&stripe.0) {
-                let holders = slot.holders();
+            for (way, cell) in (0..).zip(&stripe.0) {
+                let holders = cell.holders();
                 if holders.concern(tag) {
-                    visit(Place { step, way }, holders, slot);
+                    visit(CellPlace { step, way }, holders, cell);
                 }
             }
         };
-        // The lowest bit is the same for all.
-        look(0, at(&self.stripes, hash.bits() >> 1));
+        // The lowest bit is the same for all that come from the engine.
+        look(0, at(&self.stripes, hash >> 1));
         for (step, level) in (1..).zip(&self.levels) {
             let Some(level) = level
                 .get()
@@ -148,8 +147,8 @@ impl Board {
         }
     }
 
-    /// Notes a lease on a slot that is this key's already, else on a free one, else on one that it then shares.
-    fn join(&self, hash: Hash) -> Place {
+    /// Notes a lease on a cell that is this key's already, else on a free one, else on one that it then shares.
+    fn join(&self, hash: u64) -> CellPlace {
         let tag = Tag::of(hash);
         loop {
             let mut own = None;
@@ -163,37 +162,37 @@ impl Board {
                 .unwrap_or_else(|| self.to_share(hash));
             // Fails only if another lease came or went: somebody has moved on.
             if self
-                .slot(hash, place)
-                .is_some_and(|slot| slot.change(seen, seen.join(tag)))
+                .cell(hash, place)
+                .is_some_and(|cell| cell.change(seen, seen.join(tag)))
             {
                 return place;
             }
         }
     }
 
-    /// The first free slot of the key's stripes.
-    fn free(&self, hash: Hash) -> Option<(Place, Holders)> {
+    /// The first free cell of the key's stripes.
+    fn free(&self, hash: u64) -> Option<(CellPlace, Holders)> {
         (0..STEPS as u8).find_map(|step| {
             let stripe = self.stripe(hash, step)?;
-            let way = stripe.0.iter().position(|slot| slot.holders().is_free())?;
+            let way = stripe.0.iter().position(|cell| cell.holders().is_free())?;
             let way = way as u8;
-            Some((Place { step, way }, Holders(0)))
+            Some((CellPlace { step, way }, Holders(0)))
         })
     }
 
-    /// The slot that a key shares when there is no free one: on the last level there is memory for.
+    /// The cell that a key shares when there is no free one: on the last level there is memory for.
     #[cold]
-    fn to_share(&self, hash: Hash) -> (Place, Holders) {
-        let way = hash.share(WAYS) as u8;
-        let place = |step| Place { step, way };
+    fn to_share(&self, hash: u64) -> (CellPlace, Holders) {
+        let way = ((u128::from(hash) * WAYS as u128) >> 64) as u8;
+        let place = |step| CellPlace { step, way };
         let found = (0..STEPS as u8).rev().find_map(|step| {
-            let slot = self.slot(hash, place(step))?;
-            Some((place(step), slot.holders()))
+            let cell = self.cell(hash, place(step))?;
+            Some((place(step), cell.holders()))
         });
         found.unwrap_or((place(0), Holders(0)))
     }
 
-    pub(super) fn slot(&self, hash: Hash, place: Place) -> Option<&Slot> {
+    pub(super) fn cell(&self, hash: u64, place: CellPlace) -> Option<&LeaseCell> {
         let stripe = self.stripe(hash, place.step)?;
         stripe.0.get(usize::from(place.way))
     }
@@ -202,7 +201,7 @@ impl Board {
     /// the lease is counted.
     pub(crate) fn lease_in(
         self: &Arc<Self>,
-        hash: Hash,
+        hash: u64,
         group: Option<u64>,
         clears: impl FnOnce() -> u64,
     ) -> Lease {
@@ -212,8 +211,8 @@ impl Board {
     /// The lease that stands at `place` by now.
     fn take(
         self: &Arc<Self>,
-        hash: Hash,
-        place: Place,
+        hash: u64,
+        place: CellPlace,
         group: Option<u64>,
         clears: impl FnOnce() -> u64,
     ) -> Lease {
@@ -225,20 +224,20 @@ impl Board {
             everything: 0,
             of_group: 0,
             clears: 0,
-            board: Arc::clone(self),
+            table: Arc::clone(self),
         };
         if !cfg!(tux_fault = "lease-counted-late") {
             self.count(&lease);
         }
         dekker_fence();
-        lease.generation = lease.slot().generation.load(Ordering::SeqCst);
+        lease.generation = lease.cell().generation.load(Ordering::SeqCst);
         lease.everything = self.everything.load(Ordering::SeqCst);
         lease.of_group = self.groups.generation(lease.group);
         lease.clears = clears();
         // Somebody is publishing this key: what is loaded now may be older than that, so the lease is born void.
         let mut claimed = 0;
-        self.each(hash, |_, _, slot| {
-            claimed |= slot.generation.load(Ordering::SeqCst) & CLAIMED;
+        self.each(hash, |_, _, cell| {
+            claimed |= cell.generation.load(Ordering::SeqCst) & CLAIMED;
         });
         lease.generation |= claimed;
         if cfg!(tux_fault = "lease-counted-late") {
@@ -249,23 +248,23 @@ impl Board {
 
     /// A lease on a key of no group.
     #[cfg(any(test, tux_loom))]
-    pub(crate) fn lease(self: &Arc<Self>, hash: Hash, clears: impl FnOnce() -> u64) -> Lease {
+    pub(crate) fn lease(self: &Arc<Self>, hash: u64, clears: impl FnOnce() -> u64) -> Lease {
         self.lease_in(hash, None, clears)
     }
 
-    /// A lease in a slot of its own, whatever other leases there are on the key: on this stripe of it, which has a free one.
+    /// A lease in a cell of its own, whatever other leases there are on the key: on this stripe of it, which has a free one.
     #[cfg(any(test, tux_loom))]
-    pub(crate) fn lease_apart(self: &Arc<Self>, hash: Hash, step: u8) -> Lease {
+    pub(crate) fn lease_apart(self: &Arc<Self>, hash: u64, step: u8) -> Lease {
         let stripe = self.stripe(hash, step).expect("memory");
-        let free = stripe.0.iter().position(|slot| slot.holders().is_free());
-        let way = free.expect("a free slot");
+        let free = stripe.0.iter().position(|cell| cell.holders().is_free());
+        let way = free.expect("a free cell");
         let joined = stripe.0[way].change(Holders(0), Holders(0).join(Tag::of(hash)));
         assert!(joined, "nobody else takes it");
         let way = way as u8;
-        self.take(hash, Place { step, way }, None, || 0)
+        self.take(hash, CellPlace { step, way }, None, || 0)
     }
 
-    /// Counts a lease that stands in its slot (B2).
+    /// Counts a lease that stands in its cell (B2).
     fn count(&self, lease: &Lease) {
         for passed in 1..=lease.place.passed() {
             if let Some(level) = self.level(passed) {
@@ -276,23 +275,23 @@ impl Board {
     }
 
     /// Whether the lease was taken on a key of this hash.
-    pub(crate) fn covers(&self, lease: &Lease, hash: Hash) -> bool {
+    pub(crate) fn covers(&self, lease: &Lease, hash: u64) -> bool {
         lease.hash == hash
     }
 
     /// Voids the leases on a key. Call before the change takes effect, and once more after it.
     #[inline(always)]
-    pub(crate) fn void(&self, hash: Hash) {
+    pub(crate) fn void(&self, hash: u64) {
         if self.out.load(Ordering::SeqCst) != 0 {
-            self.void_slots(hash);
+            self.void_cells(hash);
         }
     }
 
-    /// Two leases on one key may have got two slots, when both found none.
+    /// Two leases on one key may have got two cells, when both found none.
     #[cold]
     #[inline(never)]
-    fn void_slots(&self, hash: Hash) {
-        self.each(hash, |_, _, slot| slot.step());
+    fn void_cells(&self, hash: u64) {
+        self.each(hash, |_, _, cell| cell.step());
         dekker_fence();
     }
 

@@ -4,13 +4,13 @@ use super::cell::{Holders, Tag, WAYS};
 use super::table::STEPS;
 use super::*;
 
-const fn hash(home: u32, low: u32) -> Hash {
-    Hash::new((home as u64) << 32 | low as u64)
+const fn hash(home: u32, low: u32) -> u64 {
+    (home as u64) << 32 | low as u64
 }
 
-const A: Hash = hash(0x8000_0001, 0x1230_0000);
-const B: Hash = hash(0x8000_0001, 0x1250_0000);
-const C: Hash = hash(0x4000_0001, 0x1230_0000);
+const A: u64 = hash(0x8000_0001, 0x1230_0000);
+const B: u64 = hash(0x8000_0001, 0x1250_0000);
+const C: u64 = hash(0x4000_0001, 0x1230_0000);
 
 fn tags() -> [Tag; 3] {
     [A, B, C].map(Tag::of)
@@ -66,13 +66,13 @@ fn a_count_at_its_end_stays_there() {
     assert!(shared.is_shared() && shared.concern(c) && !shared.is_free());
 }
 
-fn board() -> Arc<Board> {
-    Arc::new(Board::sized(1, [1, 1]).unwrap())
+fn table() -> Arc<LeaseTable> {
+    Arc::new(LeaseTable::sized(1, [1, 1]).unwrap())
 }
 
 /// The hash of a key that is one of many.
-pub(super) fn nth(n: usize) -> Hash {
-    Hash::new((n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+pub(super) fn nth(n: usize) -> u64 {
+    (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 fn valid(leases: &[Lease]) -> usize {
@@ -81,11 +81,11 @@ fn valid(leases: &[Lease]) -> usize {
 
 #[test]
 fn a_lease_taken_during_a_claim_is_void() {
-    let board = board();
-    let publisher = board.lease(A, || 0);
-    let bystander = board.lease(B, || 0);
+    let table = table();
+    let publisher = table.lease(A, || 0);
+    let bystander = table.lease(B, || 0);
     let claim = publisher.claim(0).expect("nothing voided it");
-    let late = board.lease(A, || 0);
+    let late = table.lease(A, || 0);
     assert!(
         !late.is_valid(0),
         "its load may have begun before the publication"
@@ -94,37 +94,37 @@ fn a_lease_taken_during_a_claim_is_void() {
     assert!(bystander.is_valid(0), "of another key");
     drop(claim);
     assert!(!late.is_valid(0) && !publisher.is_valid(0));
-    assert!(board.lease(A, || 0).is_valid(0), "taken after it");
+    assert!(table.lease(A, || 0).is_valid(0), "taken after it");
 }
 
-/// Two leases on one key may stand in two slots, when both threads found none that was the key's: on one level, or on two.
+/// Two leases on one key may stand in two cells, when both threads found none that was the key's: on one level, or on two.
 #[test]
 fn a_claim_in_another_slot_voids_too() {
     for step in 0..STEPS as u8 {
-        let board = board();
-        let (first, other) = (board.lease(A, || 0), board.lease_apart(A, step));
+        let table = table();
+        let (first, other) = (table.lease(A, || 0), table.lease_apart(A, step));
         assert_ne!(first.place, other.place);
-        let stranger = board.lease_apart(C, step);
+        let stranger = table.lease_apart(C, step);
         let claim = other.claim(0).expect("nothing voided it");
         assert!(!first.is_valid(0) && first.claim(0).is_none(), "{step}");
-        let late = board.lease(A, || 0);
+        let late = table.lease(A, || 0);
         assert_eq!(late.place, first.place);
         assert!(
             !late.is_valid(0),
-            "somebody publishes the key from the other slot"
+            "somebody publishes the key from the other cell"
         );
         drop(claim);
         assert!(!late.is_valid(0) && !other.is_valid(0));
         assert!(stranger.is_valid(0));
         drop((first, other, late));
         // And the other way round.
-        let (first, other) = (board.lease(A, || 0), board.lease_apart(A, step));
+        let (first, other) = (table.lease(A, || 0), table.lease_apart(A, step));
         drop(first.claim(0).expect("nothing voided it"));
         assert!(!other.is_valid(0) && stranger.is_valid(0), "{step}");
         drop((first, other));
         // A change of the key finds both.
-        let both = [board.lease(A, || 0), board.lease_apart(A, step)];
-        board.void(A);
+        let both = [table.lease(A, || 0), table.lease_apart(A, step)];
+        table.void(A);
         assert_eq!(valid(&both), 0);
         assert!(stranger.is_valid(0));
     }
@@ -132,64 +132,64 @@ fn a_claim_in_another_slot_voids_too() {
 
 #[test]
 fn of_two_leases_on_a_key_one_publishes() {
-    let board = board();
-    let (one, two) = (board.lease(A, || 0), board.lease(A, || 0));
+    let table = table();
+    let (one, two) = (table.lease(A, || 0), table.lease(A, || 0));
     drop(one.claim(0).unwrap());
     assert!(two.claim(0).is_none() && one.claim(0).is_none());
-    assert!(one.is_of(&board) && !one.is_of(&self::board()));
+    assert!(one.is_of(&table) && !one.is_of(&self::table()));
 }
 
 #[test]
 fn a_claim_for_long_is_valid_until_somebody_else_changes_the_key() {
-    let board = board();
-    let (mut one, mut two) = (board.lease(A, || 0), board.lease(A, || 0));
+    let table = table();
+    let (mut one, mut two) = (table.lease(A, || 0), table.lease(A, || 0));
     assert!(one.claim_for_long() && !two.claim_for_long());
     assert!(one.is_valid(0));
-    let mut three = board.lease(A, || 0);
+    let mut three = table.lease(A, || 0);
     assert!(one.is_valid(0) && three.is_valid(0));
     assert!(three.claim_for_long());
     assert!(!one.is_valid(0) && three.is_valid(0));
-    board.void(A);
+    table.void(A);
     assert!(!three.is_valid(0) && !three.claim_for_long());
 }
 
-/// B4: keys get slots of their own on the next level when a stripe is full, and share one only at the very end.
+/// B4: keys get cells of their own on the next level when a stripe is full, and share one only at the very end.
 #[test]
 fn keys_share_a_slot_only_when_every_level_is_full() {
-    let board = Arc::new(Board::sized(1, [2, 4]).unwrap());
-    assert!(board.levels.iter().all(|level| level.get().is_none()));
-    let first: Vec<_> = (0..WAYS).map(|n| board.lease(nth(n), || 0)).collect();
+    let table = Arc::new(LeaseTable::sized(1, [2, 4]).unwrap());
+    assert!(table.levels.iter().all(|level| level.get().is_none()));
+    let first: Vec<_> = (0..WAYS).map(|n| table.lease(nth(n), || 0)).collect();
     assert!(
-        board.levels.iter().all(|level| level.get().is_none()),
+        table.levels.iter().all(|level| level.get().is_none()),
         "only who finds a stripe full needs another level"
     );
     let mut leases = first;
-    while let Some(lease) = Some(board.lease(nth(leases.len()), || 0)) {
-        if lease.slot().holders().is_shared() {
+    while let Some(lease) = Some(table.lease(nth(leases.len()), || 0)) {
+        if lease.cell().holders().is_shared() {
             break;
         }
         leases.push(lease);
         let n = leases.len();
         assert_eq!(valid(&leases), n);
         // A change of the newest voids that alone; so does one of a key without a lease.
-        board.void(nth(n - 1));
-        board.void(nth(1_000 + n));
+        table.void(nth(n - 1));
+        table.void(nth(1_000 + n));
         assert_eq!(valid(&leases), n - 1);
         leases.pop();
-        leases.push(board.lease(nth(n - 1), || 0));
+        leases.push(table.lease(nth(n - 1), || 0));
     }
     let n = leases.len();
     assert!(n > WAYS * 4 && n <= WAYS * 7, "{n} keys without sharing");
     // Each still voids itself.
-    (0..n).for_each(|key| board.void(nth(key)));
+    (0..n).for_each(|key| table.void(nth(key)));
     assert_eq!(valid(&leases), 0);
     drop(leases);
-    assert_eq!(board.out.load(Ordering::SeqCst), 0);
-    for level in &board.levels {
+    assert_eq!(table.out.load(Ordering::SeqCst), 0);
+    for level in &table.levels {
         let level = level.get().unwrap();
         assert!(level.passed.iter().all(|n| n.load(Ordering::SeqCst) == 0));
-        let slots = level.stripes.iter().flat_map(|stripe| &stripe.0);
-        assert_eq!(slots.filter(|slot| !slot.holders().is_free()).count(), 0);
+        let cells = level.stripes.iter().flat_map(|stripe| &stripe.0);
+        assert_eq!(cells.filter(|cell| !cell.holders().is_free()).count(), 0);
     }
 }
 
@@ -197,8 +197,8 @@ fn keys_share_a_slot_only_when_every_level_is_full() {
 #[test]
 fn of_fifty_thousand_leases_few_share_a_slot() {
     for (out, at_least) in [(10_000, 10_000), (20_000, 20_000), (50_000, 49_000)] {
-        let board = Arc::new(Board::new(64).unwrap());
-        let leases: Vec<_> = (0..out).map(|n| board.lease(nth(n), || 0)).collect();
+        let table = Arc::new(LeaseTable::new(64).unwrap());
+        let leases: Vec<_> = (0..out).map(|n| table.lease(nth(n), || 0)).collect();
         let mut kept = 0;
         for lease in &leases {
             if lease.claim(0).is_some() {
@@ -211,30 +211,30 @@ fn of_fifty_thousand_leases_few_share_a_slot() {
 
 #[test]
 fn a_forgotten_lease_costs_its_own_slot() {
-    let board = Arc::new(Board::new(64).unwrap());
-    (0..1_000).for_each(|n| std::mem::forget(board.lease(nth(n), || 0)));
-    let leases: Vec<_> = (1_000..11_000).map(|n| board.lease(nth(n), || 0)).collect();
-    (0..1_000).for_each(|n| board.void(nth(n)));
+    let table = Arc::new(LeaseTable::new(64).unwrap());
+    (0..1_000).for_each(|n| std::mem::forget(table.lease(nth(n), || 0)));
+    let leases: Vec<_> = (1_000..11_000).map(|n| table.lease(nth(n), || 0)).collect();
+    (0..1_000).for_each(|n| table.void(nth(n)));
     let kept = leases.iter().filter(|lease| lease.claim(0).is_some());
     assert_eq!(kept.count(), leases.len());
-    // What they lie in goes with the board: the leak sanitizer must not see the board's own count as one.
+    // What they lie in goes with the table: the leak sanitizer must not see the table's own count as one.
     drop(leases);
     // SAFETY: the forgotten leases are never dropped, and each had one count.
-    (0..1_000).for_each(|_| unsafe { Arc::decrement_strong_count(Arc::as_ptr(&board)) });
+    (0..1_000).for_each(|_| unsafe { Arc::decrement_strong_count(Arc::as_ptr(&table)) });
 }
 
 #[test]
 fn a_group_is_voided_without_the_others() {
-    let board = Arc::new(Board::new(64).unwrap());
-    let of = |group, n| board.lease_in(nth(n), group, || 0);
+    let table = Arc::new(LeaseTable::new(64).unwrap());
+    let of = |group, n| table.lease_in(nth(n), group, || 0);
     let leases = [of(Some(1), 1), of(Some(2), 2), of(None, 3)];
-    board.void_reached(Reached::Group(3));
+    table.void_reached(Reached::Group(3));
     let now: Vec<_> = leases.iter().map(|lease| lease.is_valid(0)).collect();
     assert_eq!(now, [true, true, false], "a key without a group may be any");
-    board.void_reached(Reached::Group(1));
+    table.void_reached(Reached::Group(1));
     let now: Vec<_> = leases.iter().map(|lease| lease.is_valid(0)).collect();
     assert_eq!(now, [false, true, false]);
-    board.void_reached(Reached::Everything);
+    table.void_reached(Reached::Everything);
     assert_eq!(valid(&leases), 0);
     assert!(of(Some(1), 1).is_valid(0) && of(None, 3).is_valid(0));
 }

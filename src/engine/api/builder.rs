@@ -8,7 +8,7 @@ use crate::engine::reclaim::supply::{Batches, Budget, Supply};
 use crate::engine::table::MAX_CAPACITY;
 use crate::engine::threads::registry::Locals;
 use crate::error::Error;
-use crate::lease::Board;
+use crate::lease::LeaseTable;
 use crate::single_flight::Group;
 use crate::sync::Arc;
 use crate::time::{CoarseTicker, Ticker, Ticking, TimeSource};
@@ -142,7 +142,7 @@ where
                 self.shards
             )));
         }
-        let Some(board) = Board::new(self.shards).map(Arc::new) else {
+        let Some(leases) = LeaseTable::new(self.shards).map(Arc::new) else {
             return Err(Error::new(
                 crate::ErrorKind::OutOfMemory,
                 format!(
@@ -157,13 +157,13 @@ where
                     "no bound given: call `max_size(entries)` or `unbounded()`",
                 ));
             }
-            Some(Bound::Entries(0)) => Index::Nothing(self.hasher, Arc::clone(&board)),
+            Some(Bound::Entries(0)) => Index::Nothing(self.hasher, Arc::clone(&leases)),
             Some(Bound::Entries(n)) if n > MAX_CAPACITY => {
                 return Err(Error::config(format!(
                     "max_size is {n}; it must be 0 to {MAX_CAPACITY}"
                 )));
             }
-            Some(Bound::Entries(n)) => match Bounded::new(n, Arc::clone(&board)) {
+            Some(Bound::Entries(n)) => match Bounded::new(n, Arc::clone(&leases)) {
                 Some(bounded) => Index::Bounded(self.hasher, bounded),
                 None => {
                     return Err(Error::new(
@@ -173,7 +173,7 @@ where
                 }
             },
             Some(Bound::Unbounded) => {
-                Index::Unbounded(Unbounded::new(self.hasher, Arc::clone(&board)))
+                Index::Unbounded(Unbounded::new(self.hasher, Arc::clone(&leases)))
             }
         };
         let (slab, holders) = index.supplies();
@@ -190,7 +190,7 @@ where
             time: self.time.unwrap_or_else(CoarseTicker::time_source),
             ticking: Ticking::default(),
             ttl: self.ttl.into(),
-            board,
+            leases,
             locals,
             loads: Group::new(),
         })

@@ -10,7 +10,7 @@ use crate::engine::reclaim::PinGuard;
 use crate::engine::threads::current::{Current, current, far, fast};
 use crate::engine::threads::local::Local;
 use crate::engine::threads::registry::Locals;
-use crate::lease::{Board, Lease};
+use crate::lease::{Lease, LeaseTable};
 use crate::single_flight::Group;
 use crate::sync::Arc;
 use crate::time::{Ticking, TimeSource};
@@ -56,7 +56,7 @@ pub struct TtlCache<K, V, S = ahash::RandomState> {
     /// Keeps the process-wide ticker going from the first deadline on.
     pub(in crate::engine) ticking: Ticking,
     pub(in crate::engine) ttl: EntryTtl,
-    pub(in crate::engine) board: Arc<Board>,
+    pub(in crate::engine) leases: Arc<LeaseTable>,
     pub(in crate::engine) loads: Group<K, V, Lease>,
 }
 

@@ -35,7 +35,7 @@ where
         let current = current();
         let local = self.local(&current);
         let hash = self.hash(key);
-        if !lease.is_of(&self.board) || !self.board.covers(lease, hash) {
+        if !lease.is_of(&self.leases) || !self.leases.covers(lease, hash.bits()) {
             return false;
         }
         let Some(_claim) = lease.claim(self.clears()) else {

@@ -78,14 +78,15 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        self.board.lease_in(self.hash(key), group, || self.clears())
+        self.leases
+            .lease_in(self.hash(key).bits(), group, || self.clears())
     }
 
     /// Whether the key has not been set, invalidated or cleared since. The answer may be old at once: it can spare a
     /// load, [`set_leased`](Self::set_leased) decides.
     #[must_use]
     pub fn lease_is_valid(&self, lease: &Lease) -> bool {
-        lease.is_of(&self.board) && lease.is_valid(self.clears())
+        lease.is_of(&self.leases) && lease.is_valid(self.clears())
     }
 
     /// [`set`](Self::set), if nothing has set, invalidated or cleared the key since the lease was taken; check and
@@ -173,7 +174,9 @@ where
         let current = current();
         let local = self.local(&current);
         let hash = self.hash(&key);
-        if lease.is_some_and(|lease| !lease.is_of(&self.board) || !self.board.covers(lease, hash)) {
+        if lease.is_some_and(|lease| {
+            !lease.is_of(&self.leases) || !self.leases.covers(lease, hash.bits())
+        }) {
             return false;
         }
         let Some(_claim) = lease.map_or(Some(None), |lease| lease.claim(self.clears()).map(Some))

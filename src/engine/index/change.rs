@@ -50,11 +50,11 @@ where
             Self::Unbounded(map) => {
                 map.set(current, local, hash, key, value, deadline, tick, lease)
             }
-            Self::Nothing(_, board) => {
+            Self::Nothing(_, leases) => {
                 // Nothing is kept, but loads under way are overtaken all the same: nobody may join them any more.
                 let valid = lease.is_none_or(|lease| lease.is_valid(0));
                 if valid {
-                    board.void(hash);
+                    leases.void(hash.bits());
                 } else {
                     local.counters.voided.add(1);
                 }
@@ -83,8 +83,8 @@ where
                 bounded.invalidate(local, hash, tick, |k| k.borrow() == key)
             }
             Self::Unbounded(map) => map.invalidate(current, local, hash, key, tick),
-            Self::Nothing(_, board) => {
-                board.void(hash);
+            Self::Nothing(_, leases) => {
+                leases.void(hash.bits());
                 false
             }
         }
@@ -135,8 +135,8 @@ where
                 count
             }
             Self::Unbounded(map) => map.invalidate_matching(current, local, tick, reached, matches),
-            Self::Nothing(_, board) => {
-                board.void_reached(reached);
+            Self::Nothing(_, leases) => {
+                leases.void_reached(reached);
                 0
             }
         }
@@ -152,7 +152,7 @@ where
         match self {
             Self::Bounded(_, bounded) => Self::clear_bounded(bounded, current, local, between),
             Self::Unbounded(map) => map.clear(current, local),
-            Self::Nothing(_, board) => board.void_all(),
+            Self::Nothing(_, leases) => leases.void_all(),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::engine::entry::slab::Slab;
 use crate::engine::entry::{Hash, hash_of};
 use crate::engine::threads::current::Current;
 use crate::engine::threads::local::Local;
-use crate::lease::Board;
+use crate::lease::LeaseTable;
 use crate::sync::{Arc, StdArc};
 use papaya::Equivalent;
 use std::borrow::Borrow;
@@ -20,7 +20,7 @@ use std::hash::{BuildHasher, Hash as StdHash};
 )]
 pub(in crate::engine) enum Index<K, V, S> {
     /// Capacity 0.
-    Nothing(S, Arc<Board>),
+    Nothing(S, Arc<LeaseTable>),
     Bounded(S, Bounded<K, V>),
     Unbounded(Unbounded<K, V, S>),
 }

@@ -1,23 +1,22 @@
-//! The board of leases alone (B1–B7 in `src/lease/mod.rs`): leases on several levels against changes, claims and the
+//! The table of leases alone (B1–B7 in `src/lease/mod.rs`): leases on several levels against changes, claims and the
 //! making of a level.
 
 use super::super::check;
-use crate::engine::entry::Hash;
-use crate::lease::{Board, Lease, Reached};
+use crate::lease::{Lease, LeaseTable, Reached};
 use crate::sync::{AtomicU64, Ordering::SeqCst, StdArc, dekker_fence, thread};
 
-/// A board of one stripe on each level.
-fn board() -> StdArc<Board> {
-    StdArc::new(Board::sized(1, [1, 1]).expect("memory"))
+/// A table of one stripe on each level.
+fn table() -> StdArc<LeaseTable> {
+    StdArc::new(LeaseTable::sized(1, [1, 1]).expect("memory"))
 }
 
-fn key(name: u64) -> Hash {
-    Hash::new((2 * name + 1) << 40)
+fn key(name: u64) -> u64 {
+    (2 * name + 1) << 40
 }
 
 /// Leases on other keys that fill the first level.
-fn full(board: &StdArc<Board>) -> Vec<Lease> {
-    let leases: Vec<_> = (10..14).map(|n| board.lease_apart(key(n), 0)).collect();
+fn full(table: &StdArc<LeaseTable>) -> Vec<Lease> {
+    let leases: Vec<_> = (10..14).map(|n| table.lease_apart(key(n), 0)).collect();
     assert!(leases.iter().all(|lease| lease.is_valid(0)));
     leases
 }
@@ -26,17 +25,17 @@ fn full(board: &StdArc<Board>) -> Vec<Lease> {
 struct Source(AtomicU64);
 
 /// Takes a lease and loads: the value seen, and the lease.
-fn load(board: &StdArc<Board>, hash: Hash, source: &Source) -> (u64, Lease) {
-    let lease = board.lease(hash, || 0);
+fn load(table: &StdArc<LeaseTable>, hash: u64, source: &Source) -> (u64, Lease) {
+    let lease = table.lease(hash, || 0);
     (source.0.load(SeqCst), lease)
 }
 
 /// A change, as every writer makes it.
-fn change(board: &Board, hash: Hash, source: &Source) {
-    board.void(hash);
+fn change(table: &LeaseTable, hash: u64, source: &Source) {
+    table.void(hash);
     source.0.store(1, SeqCst);
     dekker_fence();
-    board.void(hash);
+    table.void(hash);
 }
 
 /// A load of an old value must not hold its lease when the change is over.
@@ -54,14 +53,14 @@ fn is_sound((seen, lease): &(u64, Lease)) {
 #[test]
 fn a_lease_behind_a_full_stripe_against_a_change() {
     check("levels/lease, full stripe × void", 3, 100, || {
-        let board = board();
-        let others = full(&board);
+        let table = table();
+        let others = full(&table);
         let source = StdArc::new(Source(AtomicU64::new(0)));
         let loader = thread::spawn({
-            let (board, source) = (StdArc::clone(&board), StdArc::clone(&source));
-            move || load(&board, key(1), &source)
+            let (table, source) = (StdArc::clone(&table), StdArc::clone(&source));
+            move || load(&table, key(1), &source)
         });
-        change(&board, key(1), &source);
+        change(&table, key(1), &source);
         let loaded = loader.join().unwrap();
         is_sound(&loaded);
         assert!(others.iter().all(|lease| lease.is_valid(0)), "B4");
@@ -72,22 +71,22 @@ fn a_lease_behind_a_full_stripe_against_a_change() {
 #[test]
 fn two_leases_make_one_level_against_a_change() {
     check("levels/two leases, full stripe × void", 2, 100, || {
-        let board = board();
-        let others = full(&board);
+        let table = table();
+        let others = full(&table);
         let source = StdArc::new(Source(AtomicU64::new(0)));
         let loader = thread::spawn({
-            let (board, source) = (StdArc::clone(&board), StdArc::clone(&source));
-            move || load(&board, key(1), &source)
+            let (table, source) = (StdArc::clone(&table), StdArc::clone(&source));
+            move || load(&table, key(1), &source)
         });
         let bystander = thread::spawn({
-            let board = StdArc::clone(&board);
-            move || board.lease(key(2), || 0)
+            let table = StdArc::clone(&table);
+            move || table.lease(key(2), || 0)
         });
-        change(&board, key(1), &source);
+        change(&table, key(1), &source);
         is_sound(&loader.join().unwrap());
         let bystander = bystander.join().unwrap();
         assert!(bystander.is_valid(0), "B4: voided by another key");
-        board.void(key(2));
+        table.void(key(2));
         assert!(!bystander.is_valid(0), "B2: not found");
         assert!(others.iter().all(|lease| lease.is_valid(0)), "B4");
     });
@@ -97,18 +96,18 @@ fn two_leases_make_one_level_against_a_change() {
 #[test]
 fn leases_of_one_key_on_two_levels_against_a_change() {
     check("levels/two levels × void", 3, 100, || {
-        let board = board();
-        let first = board.lease_apart(key(1), 0);
+        let table = table();
+        let first = table.lease_apart(key(1), 0);
         let source = StdArc::new(Source(AtomicU64::new(0)));
         let seen = source.0.load(SeqCst);
         let loader = thread::spawn({
-            let (board, source) = (StdArc::clone(&board), StdArc::clone(&source));
+            let (table, source) = (StdArc::clone(&table), StdArc::clone(&source));
             move || {
-                let lease = board.lease_apart(key(1), 1);
+                let lease = table.lease_apart(key(1), 1);
                 (source.0.load(SeqCst), lease)
             }
         });
-        change(&board, key(1), &source);
+        change(&table, key(1), &source);
         is_sound(&loader.join().unwrap());
         is_sound(&(seen, first));
     });
@@ -120,8 +119,8 @@ fn leases_of_one_key_on_two_levels_against_a_change() {
 #[test]
 fn claims_of_one_key_on_three_levels() {
     check("levels/three levels × claims", 2, 100, || {
-        let board = board();
-        let [first, second, third] = [0, 1, 2].map(|step| board.lease_apart(key(1), step));
+        let table = table();
+        let [first, second, third] = [0, 1, 2].map(|step| table.lease_apart(key(1), step));
         let publish = |lease: Lease| {
             let claim = lease.claim(0);
             claim.is_some() && lease.is_valid(0)
@@ -139,8 +138,8 @@ fn claims_of_one_key_on_three_levels() {
 #[test]
 fn long_claims_of_one_key_on_three_levels() {
     check("levels/three levels × long claims", 2, 100, || {
-        let board = board();
-        let [mut first, second, third] = [0, 1, 2].map(|step| board.lease_apart(key(1), step));
+        let table = table();
+        let [mut first, second, third] = [0, 1, 2].map(|step| table.lease_apart(key(1), step));
         let others =
             [second, third].map(|mut lease| thread::spawn(move || (lease.claim_for_long(), lease)));
         let own = first.claim_for_long();
@@ -158,13 +157,13 @@ fn long_claims_of_one_key_on_three_levels() {
 #[test]
 fn a_lease_against_a_claim_on_another_level() {
     check("levels/lease × claim on another level", 3, 100, || {
-        let board = board();
+        let table = table();
         let source = StdArc::new(Source(AtomicU64::new(0)));
-        let first = board.lease_apart(key(1), 1);
+        let first = table.lease_apart(key(1), 1);
         let loader = thread::spawn({
-            let (board, source) = (StdArc::clone(&board), StdArc::clone(&source));
+            let (table, source) = (StdArc::clone(&table), StdArc::clone(&source));
             move || {
-                let lease = board.lease_apart(key(1), 0);
+                let lease = table.lease_apart(key(1), 0);
                 (source.0.load(SeqCst), lease)
             }
         });
@@ -180,23 +179,23 @@ fn a_lease_against_a_claim_on_another_level() {
 #[test]
 fn a_slot_that_changes_hands_against_changes() {
     check("levels/slot changes hands × void", 2, 100, || {
-        let board = board();
-        let mut others = full(&board);
+        let table = table();
+        let mut others = full(&table);
         let leaving = others.swap_remove(0);
         let source = StdArc::new(Source(AtomicU64::new(0)));
         let leaver = thread::spawn(move || drop(leaving));
         let loader = thread::spawn({
-            let (board, source) = (StdArc::clone(&board), StdArc::clone(&source));
-            move || load(&board, key(1), &source)
+            let (table, source) = (StdArc::clone(&table), StdArc::clone(&source));
+            move || load(&table, key(1), &source)
         });
-        change(&board, key(1), &source);
+        change(&table, key(1), &source);
         leaver.join().unwrap();
         is_sound(&loader.join().unwrap());
         assert!(others.iter().all(|lease| lease.is_valid(0)), "B4");
         drop(others);
-        let last = board.lease(key(1), || 0);
+        let last = table.lease(key(1), || 0);
         assert!(last.is_valid(0));
-        board.void(key(1));
+        table.void(key(1));
         assert!(!last.is_valid(0), "B2: the books are even");
     });
 }
@@ -205,20 +204,20 @@ fn a_slot_that_changes_hands_against_changes() {
 #[test]
 fn a_lease_against_the_first_removal_of_its_group() {
     check("levels/lease × group", 3, 100, || {
-        let board = board();
+        let table = table();
         let source = StdArc::new(Source(AtomicU64::new(0)));
         let loader = thread::spawn({
-            let (board, source) = (StdArc::clone(&board), StdArc::clone(&source));
+            let (table, source) = (StdArc::clone(&table), StdArc::clone(&source));
             move || {
-                let lease = board.lease_in(key(1), Some(1), || 0);
+                let lease = table.lease_in(key(1), Some(1), || 0);
                 (source.0.load(SeqCst), lease)
             }
         });
-        let bystander = board.lease_in(key(2), Some(2), || 0);
-        board.void_reached(Reached::Group(1));
+        let bystander = table.lease_in(key(2), Some(2), || 0);
+        table.void_reached(Reached::Group(1));
         source.0.store(1, SeqCst);
         dekker_fence();
-        board.void_reached(Reached::Group(1));
+        table.void_reached(Reached::Group(1));
         is_sound(&loader.join().unwrap());
         assert!(bystander.is_valid(0), "B7: of another group");
     });

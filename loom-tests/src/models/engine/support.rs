@@ -7,7 +7,7 @@ use crate::engine::reclaim::supply::{Batches, Budget, Supply};
 use crate::engine::reclaim::{Domain, Guard, Participant};
 use crate::engine::table::Near;
 use crate::engine::threads::local::Local;
-use crate::lease::{Board, Lease, Reached};
+use crate::lease::{Lease, LeaseTable, Reached};
 use crate::sync::{StdArc, Witness};
 use crate::time::{Deadline, Line};
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
@@ -78,7 +78,7 @@ pub(super) struct World {
     cache: Bounded<Key, Value>,
     locals: Vec<Local<Key, Value>>,
     participants: Vec<*const Participant>,
-    board: StdArc<Board>,
+    leases: StdArc<LeaseTable>,
     domain: Box<Domain>,
     lives: StdArc<Lives>,
 }
@@ -116,9 +116,9 @@ pub(super) fn world_with_holders<const ACTORS: usize>(
 
 /// The same for any number of threads.
 pub(super) fn actors(threads: usize, capacity: usize, batch: usize, holders: usize) -> Vec<Actor> {
-    let board = StdArc::new(Board::sized(1, [1, 1]).expect("memory"));
+    let leases = StdArc::new(LeaseTable::sized(1, [1, 1]).expect("memory"));
     let domain = Box::new(Domain::new(|| false));
-    let cache = Bounded::new(capacity, StdArc::clone(&board)).expect("memory");
+    let cache = Bounded::new(capacity, StdArc::clone(&leases)).expect("memory");
     let supply = Supply::new(
         cache.slab(),
         holders,
@@ -133,7 +133,7 @@ pub(super) fn actors(threads: usize, capacity: usize, batch: usize, holders: usi
         participants: (0..threads)
             .map(|_| std::ptr::from_ref(domain.acquire()))
             .collect(),
-        board,
+        leases,
         domain,
         lives: StdArc::default(),
     });
@@ -272,7 +272,9 @@ impl Actor {
     }
 
     pub(super) fn lease(&self, key: &Key) -> Lease {
-        self.world.board.lease(key.hash, || self.cache().clears())
+        self.world
+            .leases
+            .lease(key.hash.bits(), || self.cache().clears())
     }
 
     /// Reclaims what has expired at `tick`.

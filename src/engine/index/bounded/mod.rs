@@ -36,7 +36,7 @@ use crate::engine::reclaim::bag::Retired;
 use crate::engine::table::word::{Word, WordKind};
 use crate::engine::table::{Slot, Table};
 use crate::engine::threads::local::Local;
-use crate::lease::Board;
+use crate::lease::LeaseTable;
 use crate::sync::{AtomicU64, CachePadded, Ordering, StdArc as Arc};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -64,7 +64,7 @@ pub(crate) struct Bounded<K, V> {
     capacity: Capacity<K, V>,
     policy: Policy,
     expiry: Expiry,
-    board: Arc<Board>,
+    leases: Arc<LeaseTable>,
     slab: Arc<Slab<K, V>>,
     /// Which groups have been swept since the last clear: clear count (low 32 bits) and next group.
     swept: CachePadded<AtomicU64>,
@@ -74,7 +74,7 @@ pub(crate) struct Bounded<K, V> {
 
 impl<K, V> Bounded<K, V> {
     /// `None` if the memory is not to be had.
-    pub(crate) fn new(capacity: usize, board: Arc<Board>) -> Option<Self> {
+    pub(crate) fn new(capacity: usize, leases: Arc<LeaseTable>) -> Option<Self> {
         let table = Table::new(capacity)?;
         let expiry = Expiry::new(table.buckets())?;
         let policy = Policy::new(capacity, table.buckets())?;
@@ -83,7 +83,7 @@ impl<K, V> Bounded<K, V> {
             all_swept: Since::new(policy.era.load()),
             policy,
             table,
-            board,
+            leases,
             slab: Arc::new(Slab::for_capacity(capacity)),
             // No clear yet, and so nothing to sweep.
             swept: CachePadded::new(AtomicU64::new(expiry.groups() as u64)),
@@ -269,7 +269,7 @@ mod tests {
     fn expiry_leaves_short_paths() {
         let domain = Domain::new(|| false);
         let participant = domain.acquire();
-        let cache = Bounded::<u64, u64>::new(4_000, Arc::new(Board::new(1).unwrap())).unwrap();
+        let cache = Bounded::<u64, u64>::new(4_000, Arc::new(LeaseTable::new(1).unwrap())).unwrap();
         let local = Local::new(&supply(&cache), 0);
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
         for n in 0..60_000u64 {
@@ -292,7 +292,7 @@ mod tests {
     fn churn_leaves_exact_path_counts_and_short_paths() {
         let domain = Domain::new(|| false);
         let participant = domain.acquire();
-        let cache = Bounded::<u64, u64>::new(1_000, Arc::new(Board::new(1).unwrap())).unwrap();
+        let cache = Bounded::<u64, u64>::new(1_000, Arc::new(LeaseTable::new(1).unwrap())).unwrap();
         let local = Local::new(&supply(&cache), 0);
         let mut state = 1u64;
         for n in 0..200_000u64 {

@@ -17,7 +17,7 @@ struct World {
 
 impl World {
     fn new(capacity: usize, threads: usize, holders: usize) -> Self {
-        let cache = Bounded::new(capacity, Arc::new(Board::new(1).unwrap())).unwrap();
+        let cache = Bounded::new(capacity, Arc::new(LeaseTable::new(1).unwrap())).unwrap();
         let supply = Supply::new(cache.slab(), holders, Batches::all(64), Budget::new(1_000));
         Self {
             locals: (0..threads)
@@ -172,7 +172,7 @@ impl Eq for Crowded {}
 /// A panic while keys are compared leaves nobody out, neither the victim that was chosen before.
 #[test]
 fn q1_after_panics_in_comparisons() {
-    let cache = Bounded::<Crowded, u64>::new(5, Arc::new(Board::new(1).unwrap())).unwrap();
+    let cache = Bounded::<Crowded, u64>::new(5, Arc::new(LeaseTable::new(1).unwrap())).unwrap();
     let supply = Supply::new(cache.slab(), 1, Batches::all(64), Budget::new(1_000));
     let (local, domain) = (Local::new(&supply, 0), Domain::new(|| false));
     let participant = domain.acquire();

@@ -48,7 +48,7 @@ impl<K, V> Bounded<K, V> {
         is_it: impl Fn(&K) -> bool + Copy,
     ) -> bool {
         if !cfg!(tux_fault = "invalidate-void-late") {
-            self.board.void(hash);
+            self.leases.void(hash.bits());
         }
         let mut went = false;
         loop {
@@ -79,7 +79,7 @@ impl<K, V> Bounded<K, V> {
                 break;
             }
         }
-        self.board.void(hash);
+        self.leases.void(hash.bits());
         self.go_on(local, self.at(tick));
         went
     }
@@ -156,7 +156,7 @@ impl<K, V> Bounded<K, V> {
 
     /// Voids the leases that are reached.
     pub(crate) fn void_reached(&self, reached: Reached) {
-        self.board.void_reached(reached);
+        self.leases.void_reached(reached);
     }
 
     /// Ends every entry there is: O(1), but for one clear in 2^14, before which all [generations end](Self::end_generations) in each

@@ -55,7 +55,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         tick: u64,
     ) {
         let hash = home.hash();
-        self.board.void(hash);
+        self.leases.void(hash.bits());
         // A key that its hint hides is found by the insert when it looks for rivals.
         // SAFETY: inside the guard that every caller of this type is in.
         let end = match unsafe { self.table.find_at_home(home, |k| *k == key) } {
@@ -68,7 +68,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         if let End::Again(key, value) = end {
             self.set_cold(local, hash, key, value, deadline, tick);
         }
-        self.board.void(hash);
+        self.leases.void(hash.bits());
     }
 
     /// The rest of [`set_now`](Self::set_now): for a key that may stand behind its home bucket, or that its hint hides, and
@@ -139,7 +139,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         };
         if stored {
             // A leased set is a set: of two leases on a key, the later one is void (compare-and-set rests on it).
-            self.board.void(hash);
+            self.leases.void(hash.bits());
         } else {
             local.counters.voided.add(1);
         }

@@ -11,7 +11,7 @@
 use crate::engine::entry::{Hash, Phase, PhaseWord, hash_of};
 use crate::engine::threads::current::Current;
 use crate::engine::threads::local::Local;
-use crate::lease::{Board, Lease, Reached};
+use crate::lease::{Lease, LeaseTable, Reached};
 use crate::sync::{
     Arc, AtomicU64, CachePadded, Ordering, Renewed, dekker_fence, fence, interruptions,
 };
@@ -39,7 +39,7 @@ pub(crate) struct Unbounded<K, V, S> {
     later: Renewed<Entries<K, V, S>>,
     /// The maps' own hasher, which papaya does not hand out.
     hasher: SharedHasher<S>,
-    board: Arc<Board>,
+    leases: Arc<LeaseTable>,
     clears: CachePadded<AtomicU64>,
 }
 
@@ -93,7 +93,7 @@ where
     V: Send + Sync + 'static,
     S: BuildHasher + 'static,
 {
-    pub(crate) fn new(hasher: S, board: Arc<Board>) -> Self {
+    pub(crate) fn new(hasher: S, leases: Arc<LeaseTable>) -> Self {
         let hasher = SharedHasher(Arc::new(hasher));
         Self {
             // Before the entries: a fork in between finds nothing that rests on it.
@@ -101,7 +101,7 @@ where
             first: ManuallyDrop::new(Entries::new(&hasher)),
             later: Renewed::new(),
             hasher,
-            board,
+            leases,
             clears: CachePadded::new(AtomicU64::new(0)),
         }
     }
@@ -201,14 +201,14 @@ where
         K: Borrow<Q>,
         Q: StdHash + Eq + ?Sized,
     {
-        self.board.void(hash);
+        self.leases.void(hash.bits());
         fence(Ordering::SeqCst);
         let guard = self.guard(current, local);
         let went = guard.map().remove(key, &guard).is_some_and(|versioned| {
             versioned.phase.decide(Phase::Cancelled);
             versioned.is_current(tick)
         });
-        self.board.void(hash);
+        self.leases.void(hash.bits());
         if went {
             local.counters.invalidations.add(1);
         }
@@ -223,7 +223,7 @@ where
         reached: Reached,
         mut matches: impl FnMut(&K) -> bool,
     ) -> usize {
-        self.board.void_reached(reached);
+        self.leases.void_reached(reached);
         fence(Ordering::SeqCst);
         let guard = self.guard(current, local);
         let begun = guard.entries().begun();
@@ -238,7 +238,7 @@ where
                 }
             }
         }
-        self.board.void_reached(reached);
+        self.leases.void_reached(reached);
         local.counters.invalidations.add(count as u64);
         count
     }

@@ -34,10 +34,10 @@ where
         };
         let stored = match lease {
             None => {
-                self.board.void(hash);
+                self.leases.void(hash.bits());
                 let old = guard.map().insert(key, versioned(Phase::Live), &guard);
                 dekker_fence();
-                self.board.void(hash);
+                self.leases.void(hash.bits());
                 let overwrote = old.is_some_and(|old| old.is_current(tick));
                 let counters = &local.counters;
                 if overwrote {

@@ -61,7 +61,7 @@ pub(super) type Actor = usize;
 
 impl World {
     pub(super) fn new(capacity: usize) -> Rc<Self> {
-        let cache = Bounded::new(capacity, Arc::new(Board::new(1).unwrap())).unwrap();
+        let cache = Bounded::new(capacity, Arc::new(LeaseTable::new(1).unwrap())).unwrap();
         let supply = Supply::new(cache.slab(), 0, Batches::all(1_000), Budget::new(100_000));
         Rc::new(Self {
             locals: std::array::from_fn(|participant| Local::new(&supply, participant)),
