@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::generation::{GenerationTicket, Generations};
 use super::kept::Kept;
 use super::key::{KeyRef, KeySet, Reach};
+use super::lease::{StoreLease, StoreLeases};
 use super::stats::BackendCounters;
 use super::striped::Striped;
 use super::value::{CacheValue, Json, Value};
 use crate::error::Result;
+use crate::lease::LeaseTable;
 
 /// A key-value store with JSON values that the managers can work on.
 ///
@@ -196,7 +197,7 @@ pub struct CustomBackend {
 
 struct CustomState {
     inner: Box<dyn DynBackend>,
-    generations: Generations,
+    leases: StoreLeases,
     /// One writer of a key at a time, so that compare-and-set is exact within the process.
     write_locks: Striped<Mutex<()>, 64>,
     counters: BackendCounters,
@@ -208,7 +209,7 @@ impl CustomBackend {
         Self {
             shared: Arc::new(CustomState {
                 inner: Box::new(inner),
-                generations: Generations::new(),
+                leases: StoreLeases::new(),
                 write_locks: Striped::new(),
                 counters: BackendCounters::default(),
                 kept: Kept::default(),
@@ -242,28 +243,28 @@ impl CustomBackend {
 
     pub(super) async fn set(&self, key: &str, value: Json, ttl: Option<Duration>) -> Result<()> {
         let _lock = self.shared.write_locks.of(key).lock().await;
-        let _change = self.shared.generations.change(key);
+        let _change = self.shared.leases.change(key);
         self.shared.inner.set(key, value, ttl).await
     }
 
     pub(super) async fn set_many(&self, entries: &[(&str, Json, Option<Duration>)]) -> Result<()> {
-        let generations = &self.shared.generations;
+        let leases = &self.shared.leases;
         let _changes: Vec<_> = entries
             .iter()
-            .map(|(key, ..)| generations.change(*key))
+            .map(|(key, ..)| leases.change(*key))
             .collect();
         self.shared.inner.set_many(entries).await
     }
 
     pub(super) async fn delete(&self, key: &str) -> Result<bool> {
         let _lock = self.shared.write_locks.of(key).lock().await;
-        let _change = self.shared.generations.change(key);
+        let _change = self.shared.leases.change(key);
         self.shared.inner.delete(key).await
     }
 
     /// `guild`: whose keys they are, if they are one guild's.
     pub(super) async fn delete_prefix(&self, prefix: &str, guild: Option<u64>) -> Result<usize> {
-        let _change = self.shared.generations.change_all(guild);
+        let _change = self.shared.leases.change_all(guild);
         self.shared.inner.delete_prefix(prefix).await
     }
 
@@ -300,28 +301,28 @@ impl CustomBackend {
         value
     }
 
-    pub(super) fn store_number(&self) -> u64 {
-        self.shared.generations.id()
+    pub(super) fn lease_table(&self) -> &Arc<LeaseTable> {
+        self.shared.leases.table()
     }
 
-    pub(super) fn ticket(&self, key: KeyRef<'_>) -> GenerationTicket {
+    pub(super) fn lease(&self, key: KeyRef<'_>) -> StoreLease {
         let text = key.to_string();
-        self.shared.generations.ticket(text.as_str(), key.guild())
+        self.shared.leases.lease(text.as_str(), key.guild())
     }
 
-    pub(super) fn is_current(&self, ticket: &GenerationTicket) -> bool {
-        self.shared.generations.is_current(ticket)
+    pub(super) fn lease_is_valid(&self, lease: &StoreLease) -> bool {
+        self.shared.leases.is_valid(lease)
     }
 
     pub(super) async fn set_leased(
         &self,
-        ticket: GenerationTicket,
+        lease: StoreLease,
         key: &str,
         value: &Value,
         ttl: Option<Duration>,
     ) -> Result<bool> {
         let _lock = self.shared.write_locks.of(key).lock().await;
-        match self.shared.generations.claim(ticket) {
+        match self.shared.leases.claim(lease) {
             Some(claim) => self.set_claimed(claim, key, value, ttl).await,
             None => Ok(false),
         }
@@ -330,15 +331,18 @@ impl CustomBackend {
     /// [`set_leased`](Self::set_leased) of several values.
     pub(super) async fn set_many_leased(
         &self,
-        mut entries: Vec<(Option<GenerationTicket>, String, Value)>,
+        entries: Vec<(StoreLease, String, Value)>,
         ttl: Option<Duration>,
     ) -> Result<Vec<bool>> {
-        let generations = &self.shared.generations;
-        let claims = generations.claim_all(entries.iter_mut().map(|(ticket, ..)| ticket.take()));
-        let mut published = Vec::with_capacity(entries.len());
-        for (claim, (_, key, value)) in claims.into_iter().zip(entries) {
+        let leases = &self.shared.leases;
+        let claimed: Vec<_> = entries
+            .into_iter()
+            .map(|(lease, key, value)| (leases.claim(lease), key, value))
+            .collect();
+        let mut published = Vec::with_capacity(claimed.len());
+        for (claim, key, value) in claimed {
             let _lock = self.shared.write_locks.of(key.as_str()).lock().await;
-            published.push(match claim.filter(|claim| generations.is_current(claim)) {
+            published.push(match claim.filter(|claim| leases.is_valid(claim)) {
                 Some(claim) => self.set_claimed(claim, &key, &value, ttl).await?,
                 None => false,
             });
@@ -349,14 +353,14 @@ impl CustomBackend {
     /// Writes under a claim, with the key's lock held, and takes the value back if the claim is void by then.
     async fn set_claimed(
         &self,
-        claim: GenerationTicket,
+        claim: StoreLease,
         key: &str,
         value: &Value,
         ttl: Option<Duration>,
     ) -> Result<bool> {
         let json = value.to_json();
         self.shared.inner.set(key, json.clone(), ttl).await?;
-        if self.shared.generations.is_current(&claim) {
+        if self.shared.leases.is_valid(&claim) {
             return Ok(true);
         }
         self.shared.inner.compare_and_delete(key, &json).await?;
@@ -371,7 +375,7 @@ impl CustomBackend {
         ttl: Option<Duration>,
     ) -> Result<bool> {
         let _lock = self.shared.write_locks.of(key).lock().await;
-        let _change = self.shared.generations.change(key);
+        let _change = self.shared.leases.change(key);
         self.shared
             .inner
             .compare_and_set(key, expected, value, ttl)

@@ -13,7 +13,6 @@
 //! An unavailable server is an `Err`, never a miss. A TTL of zero deletes, on every backend.
 
 mod custom;
-mod generation;
 mod kept;
 mod key;
 mod lease;
@@ -33,9 +32,11 @@ pub(crate) mod value;
 use std::any::Any;
 use std::sync::Arc;
 
+use crate::lease::LeaseTable;
+
 pub use custom::{CacheBackend, CustomBackend};
 pub use key::{Key, KeyFamily, KeyRef, KeySet, MAX_KEY_BYTES, OtherKey, Roles, WIRE_PREFIX};
-pub use lease::{Lease, Snapshot};
+pub use lease::{Snapshot, StoreLease};
 pub(crate) use memory::AtHand;
 pub use memory::{InMemoryBackend, InMemoryBackendBuilder};
 pub use stats::BackendStats;
@@ -121,13 +122,13 @@ impl Backend {
         }
     }
 
-    /// The number of the store that serves a call now; no two of this process have the same.
-    pub(crate) fn store_number(&self) -> u64 {
+    /// Where the leases of the store stand that serves a call now.
+    pub(crate) fn lease_table(&self) -> &Arc<LeaseTable> {
         match self.store() {
-            ServingStore::Memory(memory) => memory.store_number(),
+            ServingStore::Memory(memory) => memory.shared.cache.lease_table(),
             #[cfg(feature = "valkey")]
-            ServingStore::Valkey(valkey) => valkey.store_number(),
-            ServingStore::Custom(custom) => custom.store_number(),
+            ServingStore::Valkey(valkey) => valkey.lease_table(),
+            ServingStore::Custom(custom) => custom.lease_table(),
         }
     }
 

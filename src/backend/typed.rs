@@ -1,7 +1,7 @@
 //! The typed face of a [`Backend`]: what the managers are built on.
 
 use super::key::{KeyRef, KeySet, Reach, WIRE_PREFIX};
-use super::lease::{Base, Lease, Snapshot};
+use super::lease::{Base, Snapshot, StoreLease};
 use super::ttl::Ttl;
 use super::value::{CacheValue, Json, Value};
 use super::{AtHand, Backend, ServingStore};
@@ -223,27 +223,23 @@ impl Backend {
     }
 
     /// A lease on `key`, to be taken before its value is loaded.
-    pub fn lease(&self, key: KeyRef<'_>) -> Lease {
+    pub fn lease(&self, key: KeyRef<'_>) -> StoreLease {
         match self.store() {
             ServingStore::Memory(memory) => memory.lease(key),
             #[cfg(feature = "valkey")]
             ServingStore::Valkey(valkey) => valkey.lease(key),
-            ServingStore::Custom(custom) => Lease::ticket(custom.ticket(key)),
+            ServingStore::Custom(custom) => custom.lease(key),
         }
     }
 
     /// Whether nothing has voided the lease yet. It may be void a moment later:
     /// [`put_leased`](Self::put_leased) decides. A lease of another backend is void.
-    pub fn lease_is_valid(&self, lease: &Lease) -> bool {
+    pub fn lease_is_valid(&self, lease: &StoreLease) -> bool {
         match self.store() {
             ServingStore::Memory(memory) => memory.lease_is_valid(lease),
             #[cfg(feature = "valkey")]
-            ServingStore::Valkey(valkey) => lease
-                .as_ticket()
-                .is_some_and(|ticket| valkey.is_current(ticket)),
-            ServingStore::Custom(custom) => lease
-                .as_ticket()
-                .is_some_and(|ticket| custom.is_current(ticket)),
+            ServingStore::Valkey(valkey) => valkey.lease_is_valid(lease),
+            ServingStore::Custom(custom) => custom.lease_is_valid(lease),
         }
     }
 
@@ -259,7 +255,7 @@ impl Backend {
     /// have written. With a user's store run it in a task of its own.
     pub async fn put_leased(
         &self,
-        lease: Lease,
+        lease: StoreLease,
         key: KeyRef<'_>,
         value: Value,
         ttl: impl Into<Ttl>,
@@ -270,14 +266,11 @@ impl Backend {
             ServingStore::Memory(memory) => memory.set_leased(lease, key, value, ttl),
             #[cfg(feature = "valkey")]
             ServingStore::Valkey(valkey) => valkey.put_leased(lease, key, &value, ttl.time()).await,
-            ServingStore::Custom(custom) => match lease.into_ticket() {
-                Some(ticket) => {
-                    custom
-                        .set_leased(ticket, &key.to_string(), &value, ttl.time())
-                        .await
-                }
-                None => Ok(false),
-            },
+            ServingStore::Custom(custom) => {
+                custom
+                    .set_leased(lease, &key.to_string(), &value, ttl.time())
+                    .await
+            }
         }
     }
 
@@ -288,7 +281,7 @@ impl Backend {
     /// As [`Backend::set_many`].
     pub async fn put_many_leased(
         &self,
-        entries: Vec<(Lease, KeyRef<'_>, Value)>,
+        entries: Vec<(StoreLease, KeyRef<'_>, Value)>,
         ttl: impl Into<Ttl>,
     ) -> Result<Vec<bool>> {
         let ttl = ttl.into();
@@ -299,7 +292,7 @@ impl Backend {
         if let ServingStore::Custom(custom) = self.store() {
             let entries = entries
                 .into_iter()
-                .map(|(lease, key, value)| (lease.into_ticket(), key.to_string(), value))
+                .map(|(lease, key, value)| (lease, key.to_string(), value))
                 .collect();
             return custom.set_many_leased(entries, ttl.time()).await;
         }

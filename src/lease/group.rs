@@ -1,8 +1,7 @@
-//! Generations of groups of keys, such as all keys of one guild (B7).
+//! Generations of groups of keys, such as all keys of one guild (B7), and cells for what is no key.
 
 use super::MadeOnce;
-use crate::sync::Zeros;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, Zeros};
 
 /// Two groups may share one of these; a removal of the one then costs a load of the other.
 const GROUPS: usize = 1 << 10;
@@ -17,6 +16,18 @@ pub(crate) enum Reached {
         allow(dead_code, reason = "keys of a backend have groups")
     )]
     Group(u64),
+}
+
+/// The bits of something that is no key but changes as one does, such as all permissions of a guild: leases on them are
+/// taken and voided like those on a key. Two things have two cells, and do not void each other (B4).
+#[cfg(feature = "backend")]
+pub(crate) fn named(kind: &str, number: u64) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |bits: u64| (bits ^ bits >> 32).wrapping_mul(ODD);
+    let kind = kind
+        .bytes()
+        .fold(0, |bits, byte| mix(bits ^ u64::from(byte)));
+    mix(mix(kind ^ number.wrapping_mul(ODD)))
 }
 
 /// Made by the first removal of a group; before it, all generations are zero. The first one is that of keys without a group.

@@ -37,12 +37,18 @@
 use crate::sync::{Ordering, StdArc as Arc, dekker_fence};
 
 mod cell;
+#[cfg(feature = "backend")]
+mod change;
 mod group;
 mod made_once;
 mod table;
 
 use cell::{CLAIMED, LeaseCell, STEP};
+#[cfg(feature = "backend")]
+pub(crate) use change::ChangeGuard;
 pub(crate) use group::Reached;
+#[cfg(feature = "backend")]
+pub(crate) use group::named;
 use made_once::MadeOnce;
 use table::CellPlace;
 pub(crate) use table::LeaseTable;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::{InMemoryBackend, MemoryState};
 use crate::TtlCache;
-use crate::backend::generation::next_store_id;
 use crate::backend::kept::Kept;
 use crate::backend::key::Key;
+use crate::backend::lease::next_store_number;
 use crate::backend::stats::BackendCounters;
 use crate::backend::striped::Striped;
 use crate::backend::value::Value;
@@ -81,7 +81,7 @@ impl InMemoryBackendBuilder {
         }
         Ok(InMemoryBackend {
             shared: Arc::new(MemoryState {
-                id: next_store_id(),
+                number: next_store_number(),
                 cache: builder.build()?,
                 update_locks: Striped::new(),
                 counters: BackendCounters::default(),

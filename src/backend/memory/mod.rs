@@ -11,7 +11,7 @@ use super::kept::Kept;
 use super::key::{
     AsKeyRef, Key, KeyRef, KeySet, Named, Ranked, Reach, TailRef, set, text as key_text,
 };
-use super::lease::{Lease, Snapshot};
+use super::lease::{Snapshot, StoreLease};
 use super::stats::{BackendCounters, BackendStats};
 use super::striped::Striped;
 use super::ttl::{InMemory, Ttl};
@@ -38,7 +38,8 @@ pub struct InMemoryBackend {
 }
 
 pub(super) struct MemoryState {
-    pub(super) id: u64,
+    /// No other store of this process has it.
+    pub(super) number: u64,
     pub(super) cache: TtlCache<Key, Value>,
     /// For read-merge-write; plain reads and writes never touch them.
     pub(super) update_locks: Striped<Mutex<()>, 64>,
@@ -233,11 +234,7 @@ impl InMemoryBackend {
         }
     }
 
-    pub(super) fn store_number(&self) -> u64 {
-        self.shared.id
-    }
-
-    pub(super) fn lease(&self, key: KeyRef<'_>) -> Lease {
+    pub(super) fn lease(&self, key: KeyRef<'_>) -> StoreLease {
         let lease = match key.numeric_head() {
             Some(numeric) => self.shared.cache.lease_in(&numeric, key.guild()),
             None => self
@@ -245,23 +242,23 @@ impl InMemoryBackend {
                 .cache
                 .lease_in(&key as &dyn AsKeyRef, key.guild()),
         };
-        Lease::memory(self.shared.id, lease)
+        StoreLease::new(self.shared.number, lease)
     }
 
-    pub(super) fn lease_is_valid(&self, lease: &Lease) -> bool {
+    pub(super) fn lease_is_valid(&self, lease: &StoreLease) -> bool {
         lease
-            .as_memory(self.shared.id)
+            .as_taken_from(self.shared.number)
             .is_some_and(|lease| self.shared.cache.lease_is_valid(lease))
     }
 
     pub(super) fn set_leased(
         &self,
-        lease: Lease,
+        lease: StoreLease,
         key: KeyRef<'_>,
         value: Value,
         ttl: impl Into<Ttl>,
     ) -> Result<bool> {
-        let Some(lease) = lease.into_memory(self.shared.id) else {
+        let Some(lease) = lease.taken_from(self.shared.number) else {
             return Ok(false);
         };
         self.check_size(&value)?;
@@ -285,7 +282,7 @@ impl InMemoryBackend {
     pub(super) fn commit(
         &self,
         key: KeyRef<'_>,
-        lease: Lease,
+        lease: StoreLease,
         value: Value,
         ttl: impl Into<Ttl>,
     ) -> Result<bool> {

@@ -8,8 +8,8 @@ use super::connection::ValkeyLink;
 use super::retry::Retries;
 use super::settings::ValkeySettings;
 use super::supervisor::Supervisor;
-use crate::backend::generation::Generations;
 use crate::backend::kept::Kept;
+use crate::backend::lease::StoreLeases;
 use crate::backend::striped::Striped;
 use crate::error::Result;
 
@@ -18,7 +18,7 @@ pub(super) struct Core {
     pub(super) link: Arc<ValkeyLink>,
     pub(super) retries: Arc<Retries>,
     pub(super) supervisor: Arc<Supervisor>,
-    pub(super) generations: Generations,
+    pub(super) leases: StoreLeases,
     pub(super) kept: Kept,
     /// One updater of a key at a time, so that many of them do not overtake one another on the server.
     pub(super) update_locks: Striped<tokio::sync::Mutex<()>, 64>,
@@ -42,7 +42,7 @@ impl Core {
             link: Arc::clone(supervisor.link()),
             retries: Arc::clone(supervisor.retries()),
             supervisor,
-            generations: Generations::new(),
+            leases: StoreLeases::new(),
             kept: Kept::default(),
             update_locks: Striped::new(),
         })

@@ -244,7 +244,7 @@ impl CacheBackend for ValkeyBackend {
     async fn compare_and_delete(&self, key: &str, expected: &Json) -> Result<bool> {
         let (key, text) = (wire_key(key)?, self.encode(expected)?);
         let core = self.core();
-        let _change = core.generations.change(key.as_str());
+        let _change = core.leases.change(key.as_str());
         let mut live = core.link.live_to_write()?;
         self.remove_owed(&mut live, &key).await?;
         script::compare_and_delete(&core.link, &mut live, &key, text.as_bytes()).await

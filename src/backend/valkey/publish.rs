@@ -1,5 +1,6 @@
 //! Leased and compared writes: what loads and partial updates end with.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::MutexGuard;
@@ -7,35 +8,35 @@ use tokio::sync::MutexGuard;
 use super::retry::{Condition, RetryGuard, Target};
 use super::store::{seconds, set_command, settle};
 use super::{ValkeyBackend, script};
-use crate::backend::generation::GenerationTicket;
 use crate::backend::kept::Kept;
 use crate::backend::key::KeyRef;
-use crate::backend::lease::{Lease, Snapshot};
+use crate::backend::lease::{Snapshot, StoreLease};
 use crate::backend::value::json::wire::{self, Decoded};
 use crate::backend::value::{Json, Value};
 use crate::error::Result;
+use crate::lease::LeaseTable;
 
 impl ValkeyBackend {
-    pub(in crate::backend) fn store_number(&self) -> u64 {
-        self.core().generations.id()
+    pub(in crate::backend) fn lease_table(&self) -> &Arc<LeaseTable> {
+        self.core().leases.table()
     }
 
     pub(in crate::backend) fn kept(&self) -> &Kept {
         &self.core().kept
     }
 
-    pub(in crate::backend) fn lease(&self, key: KeyRef<'_>) -> Lease {
-        let generations = &self.core().generations;
-        Lease::ticket(generations.ticket(key.to_wire().as_str(), key.guild()))
+    pub(in crate::backend) fn lease(&self, key: KeyRef<'_>) -> StoreLease {
+        let leases = &self.core().leases;
+        leases.lease(key.to_wire().as_str(), key.guild())
     }
 
-    pub(in crate::backend) fn is_current(&self, ticket: &GenerationTicket) -> bool {
-        self.core().generations.is_current(ticket)
+    pub(in crate::backend) fn lease_is_valid(&self, lease: &StoreLease) -> bool {
+        self.core().leases.is_valid(lease)
     }
 
     pub(in crate::backend) async fn put_leased(
         &self,
-        lease: Lease,
+        lease: StoreLease,
         key: KeyRef<'_>,
         value: &Value,
         ttl: Option<Duration>,
@@ -50,7 +51,7 @@ impl ValkeyBackend {
     /// is taken back (T1, T2); also when the outcome is unknown or the future is dropped.
     pub(in crate::backend) async fn put_many_leased(
         &self,
-        entries: Vec<(Lease, KeyRef<'_>, Value)>,
+        entries: Vec<(StoreLease, KeyRef<'_>, Value)>,
         ttl: Option<Duration>,
     ) -> Result<Vec<bool>> {
         let core = self.core();
@@ -58,18 +59,21 @@ impl ValkeyBackend {
             .into_iter()
             .map(|(lease, key, value)| {
                 let text = self.encode(&value.to_json())?;
-                Ok((lease.into_ticket(), (key.to_wire(), text)))
+                Ok((lease, (key.to_wire(), text)))
             })
             .collect::<Result<Vec<_>>>()?;
-        let (tickets, encoded): (Vec<_>, Vec<_>) = encoded.into_iter().unzip();
+        let (leases, encoded): (Vec<_>, Vec<_>) = encoded.into_iter().unzip();
         let mut live = core.link.live_to_write()?;
         // `None`: void already.
-        let claims: Vec<Option<GenerationTicket>> =
-            core.generations
-                .claim_all(tickets.into_iter().zip(&encoded).map(|(ticket, (key, _))| {
-                    // What is owed would take the value along, or be taken for it.
-                    ticket.filter(|_| !core.retries.queue.owes(key))
-                }));
+        let claims: Vec<Option<StoreLease>> = leases
+            .into_iter()
+            .zip(&encoded)
+            .map(|(lease, (key, _))| {
+                // What is owed would take the value along, or be taken for it.
+                let owed = core.retries.queue.owes(key);
+                if owed { None } else { core.leases.claim(lease) }
+            })
+            .collect();
         let mut pipeline = redis::pipe();
         let mut sent = Vec::new();
         for ((key, text), claim) in encoded.iter().zip(&claims) {
@@ -104,7 +108,7 @@ impl ValkeyBackend {
                 first_error.get_or_insert(error);
                 continue;
             }
-            let current = core.generations.is_current(&claim);
+            let current = core.leases.is_valid(&claim);
             if current
                 || script::compare_and_delete(&core.link, &mut live, key, text.as_bytes())
                     .await
@@ -133,7 +137,7 @@ impl ValkeyBackend {
                 Decoded::Bytes => Value::from_json(Json::Null),
             }
         });
-        Ok(Snapshot::text(value, self.core().generations.id(), text))
+        Ok(Snapshot::text(value, self.core().leases.store(), text))
     }
 
     pub(in crate::backend) async fn commit(
@@ -144,7 +148,7 @@ impl ValkeyBackend {
         value: &Value,
         ttl: Option<Duration>,
     ) -> Result<bool> {
-        if store != self.core().generations.id() {
+        if store != self.core().leases.store() {
             return Ok(false);
         }
         self.compare_and_set_text(&key.to_wire(), old, &value.to_json(), ttl)
@@ -160,7 +164,7 @@ impl ValkeyBackend {
     ) -> Result<bool> {
         let text = self.encode(new)?;
         let core = self.core();
-        let _change = core.generations.change(key);
+        let _change = core.leases.change(key);
         let guard = RetryGuard::new(
             &core.retries,
             (Target::Key(key.to_owned()), Condition::Always),

@@ -27,7 +27,7 @@ impl ValkeyBackend {
         let core = self.core();
         let _changes: Vec<_> = keys
             .iter()
-            .map(|key| core.generations.change(key.as_str()))
+            .map(|key| core.leases.change(key.as_str()))
             .collect();
         let guards: Vec<_> = keys
             .iter()
@@ -74,7 +74,7 @@ impl ValkeyBackend {
             return Ok(0);
         }
         let core = self.core();
-        let _change = core.generations.change_all(guild);
+        let _change = core.leases.change_all(guild);
         let guards: Vec<_> = prefixes
             .iter()
             .map(|prefix| {

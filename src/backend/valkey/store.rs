@@ -225,7 +225,7 @@ impl ValkeyBackend {
             return self.remove_wire(key.to_owned()).await.map(drop);
         }
         let core = self.core();
-        let _change = core.generations.change(key);
+        let _change = core.leases.change(key);
         let guard = RetryGuard::new(
             &core.retries,
             (Target::Key(key.to_owned()), Condition::Always),
@@ -282,7 +282,7 @@ impl ValkeyBackend {
         let (mut changes, mut guards) = (Vec::new(), Vec::new());
         let mut pipeline = redis::pipe();
         for (key, text, ttl) in entries {
-            changes.push(core.generations.change(key.as_str()));
+            changes.push(core.leases.change(key.as_str()));
             let target = Target::Key(key.clone());
             guards.push(RetryGuard::new(&core.retries, (target, Condition::Always)));
             pipeline.add_command(set_command(key, text.as_bytes(), *ttl));

@@ -8,6 +8,10 @@ use crate::engine::index::Write;
 use crate::engine::threads::current::{Current, current};
 use crate::engine::threads::local::Local;
 use crate::lease::Lease;
+#[cfg(feature = "backend")]
+use crate::lease::LeaseTable;
+#[cfg(feature = "backend")]
+use crate::sync::Arc;
 use crate::time::{Deadline, Stamp};
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
@@ -80,6 +84,12 @@ where
     {
         self.leases
             .lease_in(self.hash(key).bits(), group, || self.clears())
+    }
+
+    /// Where the leases on its keys stand.
+    #[cfg(feature = "backend")]
+    pub(crate) fn lease_table(&self) -> &Arc<LeaseTable> {
+        &self.leases
     }
 
     /// Whether the key has not been set, invalidated or cleared since. The answer may be old at once: it can spare a
