@@ -37,7 +37,7 @@ use crate::lease::LeaseTable;
 pub use custom::{CacheBackend, CustomBackend};
 pub use key::{Key, KeyFamily, KeyRef, KeySet, MAX_KEY_BYTES, OtherKey, Roles, WIRE_PREFIX};
 pub use lease::{Snapshot, StoreLease};
-pub(crate) use memory::AtHand;
+pub(crate) use memory::TypedRef;
 pub use memory::{InMemoryBackend, InMemoryBackendBuilder};
 pub use stats::BackendStats;
 pub use ttl::Ttl;

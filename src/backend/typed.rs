@@ -4,7 +4,7 @@ use super::key::{KeyRef, KeySet, Reach, WIRE_PREFIX};
 use super::lease::{Base, Snapshot, StoreLease};
 use super::ttl::Ttl;
 use super::value::{CacheValue, Json, Value};
-use super::{AtHand, Backend, ServingStore};
+use super::{Backend, ServingStore, TypedRef};
 use crate::error::{Error, Result};
 
 /// The answer of a look-up that may not wait.
@@ -33,31 +33,31 @@ impl Backend {
     /// [`peek`](Self::peek) that lends the value to `f` instead of cloning it. `f` must not wait.
     #[inline(always)]
     pub fn peek_with<T: CacheValue, R>(&self, key: KeyRef<'_>, f: impl FnOnce(&T) -> R) -> Peek<R> {
-        match self.at_hand::<T>(key) {
+        match self.try_get_ref::<T>(key) {
             Some(lent) => {
                 let read = f(lent.value());
                 lent.count();
                 Peek::Hit(read)
             }
-            None => self.peek_elsewhere(key, f),
+            None => self.peek_slow(key, f),
         }
     }
 
     /// What memory has where it is looked for first; `None` says nothing. Counted by its caller, if it is used.
     #[inline(always)]
-    pub(crate) fn at_hand<T: CacheValue>(&self, key: KeyRef<'_>) -> Option<AtHand<'_, T>> {
-        self.memory()?.at_hand(key)
+    pub(crate) fn try_get_ref<T: CacheValue>(&self, key: KeyRef<'_>) -> Option<TypedRef<'_, T>> {
+        self.memory()?.try_get_ref(key)
     }
 
-    /// [`peek_with`](Self::peek_with) of what is not [at hand](Self::at_hand).
+    /// [`peek_with`](Self::peek_with) of what is not [found at once](Self::try_get_ref).
     #[inline(never)]
-    pub(crate) fn peek_elsewhere<T: CacheValue, R>(
+    pub(crate) fn peek_slow<T: CacheValue, R>(
         &self,
         key: KeyRef<'_>,
         f: impl FnOnce(&T) -> R,
     ) -> Peek<R> {
         match self.memory() {
-            Some(memory) => match memory.read_elsewhere(key, f) {
+            Some(memory) => match memory.read_slow(key, f) {
                 Some(found) => Peek::Hit(found),
                 None => Peek::Miss,
             },

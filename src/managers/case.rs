@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::face::face;
-use crate::backend::value::vtable::one_table;
+use crate::backend::value::vtable::one_vtable;
 use crate::backend::{CacheValue, Json, KeyFamily, KeyRef};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
@@ -42,7 +42,7 @@ impl CacheValue for CaseId {
         }))
     }
 
-    one_table!(CaseId);
+    one_vtable!(CaseId);
 }
 
 /// Cases by their number in a guild.

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::face::face;
-use crate::backend::value::vtable::one_table;
+use crate::backend::value::vtable::one_vtable;
 use crate::backend::{CacheValue, Json, KeyFamily, KeyRef, KeySet};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
@@ -46,7 +46,7 @@ impl CacheValue for Jailed {
         })
     }
 
-    one_table!(Jailed);
+    one_vtable!(Jailed);
 }
 
 /// Jail status by guild and user.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ecow::EcoString;
 
 use super::face::face;
-use crate::backend::value::vtable::one_table;
+use crate::backend::value::vtable::one_vtable;
 use crate::backend::{CacheValue, Json, KeyFamily, KeyRef, Value};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
@@ -143,7 +143,7 @@ impl CacheValue for Prefix {
         self.len().saturating_mul(6).saturating_add(2) > limit && self.to_json().exceeds(limit)
     }
 
-    one_table!(Prefix);
+    one_vtable!(Prefix);
 }
 
 /// Command prefixes by guild.

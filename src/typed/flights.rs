@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use crate::backend::{Backend, Key, Lease};
+use crate::backend::{Backend, Key, StoreLease};
 use crate::single_flight::Group;
 use crate::sync::PerProcess;
 
@@ -13,7 +13,7 @@ const PUBLISHERS: usize = 128;
 
 /// The loads of one type of value on one store.
 pub(crate) struct Flights<T> {
-    pub(crate) group: Group<Key, T, Lease>,
+    pub(crate) group: Group<Key, T, StoreLease>,
     /// Held while a loaded value is being stored, striped by key. A load that begins meanwhile looks into
     /// the store only afterwards, so that it finds the value instead of loading it again.
     pub(crate) publishers: PerProcess<Box<[Mutex<()>]>>,

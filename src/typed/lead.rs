@@ -10,14 +10,14 @@ use super::fetch::{Loader, Loading};
 use super::flights::Flights;
 use super::options::OnOutage;
 use super::stats::Event;
-use crate::backend::{Backend, Key, KeyRef, Lease, Value};
+use crate::backend::{Backend, Key, KeyRef, StoreLease, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::single_flight::LeaderGuard;
 
 /// Leads the load of one key.
-type LoadGuard<F> = LeaderGuard<Key, <F as Family>::Value, Lease>;
+type LoadGuard<F> = LeaderGuard<Key, <F as Family>::Value, StoreLease>;
 /// A key that is being loaded: who leads it, the lease to publish under, and what stood under the key before.
-type OpenLoad<F> = (LoadGuard<F>, Lease, Option<<F as Family>::Value>);
+type OpenLoad<F> = (LoadGuard<F>, StoreLease, Option<<F as Family>::Value>);
 
 impl<F: Family> TypedCache<F> {
     /// The task that leads flights with one call of the loader.
@@ -25,7 +25,7 @@ impl<F: Family> TypedCache<F> {
         let backend = self.backend().clone();
         // The guards' own leases were taken before these and say whether others may join; these are spent on the
         // publication.
-        let leases: Vec<Lease> = guards
+        let leases: Vec<StoreLease> = guards
             .iter()
             .map(|guard| backend.lease(guard.key().as_key_ref()))
             .collect();
@@ -190,7 +190,10 @@ impl<F: Family> TypedCache<F> {
 }
 
 /// Ends flights with an error that all who wait for them get.
-fn fail<T: Clone>(guards: impl IntoIterator<Item = LeaderGuard<Key, T, Lease>>, error: &Error) {
+fn fail<T: Clone>(
+    guards: impl IntoIterator<Item = LeaderGuard<Key, T, StoreLease>>,
+    error: &Error,
+) {
     for guard in guards {
         guard.complete(Err::<T, Error>(error.clone()));
     }

@@ -13,7 +13,7 @@ use super::family::Family;
 use super::shared::is_in_process;
 use super::stale::MaybeStale;
 use super::stats::Event;
-use crate::backend::{AtHand, Backend, KeyRef, Peek};
+use crate::backend::{Backend, KeyRef, Peek, TypedRef};
 use crate::error::Result;
 
 /// `Result<Option<T>>`: what `$cache` has under `$key`.
@@ -97,26 +97,26 @@ impl<F: Family> TypedCache<F> {
     /// A reference to what memory has where it is looked for first, as it does for nearly all hits; `None` says nothing. Once it is
     /// known to be of use it is a [hit](Self::hit).
     #[inline(always)]
-    pub(crate) fn try_get_ref(&self, key: KeyRef<'_>) -> Option<AtHand<'_, F::Value>> {
-        self.backend().at_hand(key)
+    pub(crate) fn try_get_ref(&self, key: KeyRef<'_>) -> Option<TypedRef<'_, F::Value>> {
+        self.backend().try_get_ref(key)
     }
 
     /// The value lent, which answers a look-up. Counted first: nothing may unwind once the copy is made, or it would have
     /// to lie where it can be dropped, and be copied again from there.
     #[inline(always)]
-    pub(crate) fn hit(&self, lent: &AtHand<'_, F::Value>) -> F::Value {
+    pub(crate) fn hit(&self, lent: &TypedRef<'_, F::Value>) -> F::Value {
         lent.count();
         self.count(Event::Hit);
         lent.value().clone()
     }
 
-    /// A look-up of what is not [at hand](Self::try_get_ref): `true` if memory could tell; else
+    /// A look-up of what is not [found at once](Self::try_get_ref): `true` if memory could tell; else
     /// [`get_boxed`](Self::get_boxed) must be asked.
     #[inline(never)]
     pub(crate) fn peek(&self, key: KeyRef<'_>, found: &mut Option<F::Value>) -> bool {
         let peeked = self
             .backend()
-            .peek_elsewhere(key, |value: &F::Value| *found = Some(value.clone()));
+            .peek_slow(key, |value: &F::Value| *found = Some(value.clone()));
         match peeked {
             Peek::Hit(()) => self.count(Event::Hit),
             Peek::Miss => self.missed(),
@@ -125,9 +125,9 @@ impl<F: Family> TypedCache<F> {
         true
     }
 
-    /// A hit in memory that is not [at hand](Self::try_get_ref); whoever finds none looks on, and counts the miss.
-    pub(crate) fn hit_elsewhere(&self, key: KeyRef<'_>) -> Option<F::Value> {
-        match self.backend().peek_elsewhere(key, F::Value::clone) {
+    /// A hit in memory that is not [found at once](Self::try_get_ref); whoever finds none looks on, and counts the miss.
+    pub(crate) fn hit_slow(&self, key: KeyRef<'_>) -> Option<F::Value> {
+        match self.backend().peek_slow(key, F::Value::clone) {
             Peek::Hit(value) => {
                 self.count(Event::Hit);
                 Some(value)

@@ -32,7 +32,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::backend::{Backend, Key, KeyRef, KeySet, Lease, Ttl, Value};
+use crate::backend::{Backend, Key, KeyRef, KeySet, StoreLease, Ttl, Value};
 use crate::error::{Error, Result};
 use crate::single_flight::LeaseSource;
 use family::Family;
@@ -132,13 +132,13 @@ impl<F> Clone for TypedCache<F> {
 }
 
 impl<F: Family> LeaseSource<Key> for TypedCache<F> {
-    type Lease = Lease;
+    type Lease = StoreLease;
 
-    fn lease(&self, key: &Key) -> Lease {
+    fn lease(&self, key: &Key) -> StoreLease {
         self.backend().lease(key.as_key_ref())
     }
 
-    fn is_valid(&self, lease: &Lease) -> bool {
+    fn is_valid(&self, lease: &StoreLease) -> bool {
         self.backend().lease_is_valid(lease)
     }
 }

@@ -22,7 +22,7 @@ use crate::lease::Reached;
 use crate::{Stats, TtlCache};
 
 pub use builder::InMemoryBackendBuilder;
-pub(crate) use value_ref::AtHand;
+pub(crate) use value_ref::TypedRef;
 
 /// Values of one process, with one bound and one eviction for all of them. Clones share the entries.
 ///
@@ -137,7 +137,7 @@ impl InMemoryBackend {
     /// A typed value that stands where it is looked for first, as nearly all hits do; `None` says nothing. All of it is
     /// inlined into its caller, so that the value is copied once, from the entry to where it is wanted.
     #[inline(always)]
-    pub(super) fn at_hand<T: CacheValue>(&self, key: KeyRef<'_>) -> Option<AtHand<'_, T>> {
+    pub(super) fn try_get_ref<T: CacheValue>(&self, key: KeyRef<'_>) -> Option<TypedRef<'_, T>> {
         let (cache, head) = (&self.shared.cache, key.head());
         let lent = match key.tail() {
             TailRef::None => cache.get_at_home(&head),
@@ -145,12 +145,12 @@ impl InMemoryBackend {
             TailRef::Roles(roles) => cache.get_at_home(&Ranked { head, roles }),
         }
         .ok()?;
-        AtHand::of(lent)
+        TypedRef::of(lent)
     }
 
-    /// A typed read of what is not [at hand](Self::at_hand), or not known to be: no allocation, no text, no JSON on a
+    /// A typed read of what is not [found at once](Self::try_get_ref), or not known to be: no allocation, no text, no JSON on a
     /// typed hit.
-    pub(super) fn read_elsewhere<T: CacheValue, R>(
+    pub(super) fn read_slow<T: CacheValue, R>(
         &self,
         key: KeyRef<'_>,
         f: impl FnOnce(&T) -> R,
@@ -175,13 +175,13 @@ impl InMemoryBackend {
         key: KeyRef<'_>,
         f: impl FnOnce(&T) -> R,
     ) -> Option<R> {
-        match self.at_hand::<T>(key) {
+        match self.try_get_ref::<T>(key) {
             Some(lent) => {
                 let read = f(lent.value());
                 lent.count();
                 Some(read)
             }
-            None => self.read_elsewhere(key, f),
+            None => self.read_slow(key, f),
         }
     }
 

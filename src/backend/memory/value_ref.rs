@@ -5,13 +5,13 @@ use crate::backend::value::{CacheValue, Value};
 use crate::engine::ValueRef;
 
 /// A value that is lent from its entry for a moment: it must not live across a wait.
-pub(crate) struct AtHand<'c, T> {
+pub(crate) struct TypedRef<'c, T> {
     /// Only for as long as `lent` lives, whatever its lifetime says.
     value: &'c T,
     lent: ValueRef<'c, Key, Value>,
 }
 
-impl<'c, T: CacheValue> AtHand<'c, T> {
+impl<'c, T: CacheValue> TypedRef<'c, T> {
     /// `None` when the entry holds another type.
     #[inline(always)]
     pub(super) fn of(lent: ValueRef<'c, Key, Value>) -> Option<Self> {

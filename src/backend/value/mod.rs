@@ -7,7 +7,7 @@ pub(crate) mod vtable;
 
 pub use json::Json;
 use json::wire;
-use vtable::{Erased, Internal, Table, one_table};
+use vtable::{Erased, Internal, ValueVtable, one_vtable};
 
 /// A type that a manager keeps in a backend.
 ///
@@ -36,8 +36,8 @@ pub trait CacheValue: Clone + Send + Sync + 'static {
     /// Not for implementors: they cannot name its parameter.
     #[doc(hidden)]
     #[inline]
-    fn table(_: Internal) -> &'static Table {
-        Table::of::<Self>()
+    fn vtable(_: Internal) -> &'static ValueVtable {
+        ValueVtable::of::<Self>()
     }
 }
 
@@ -126,7 +126,7 @@ impl CacheValue for Json {
         wire::exceeds(self, limit)
     }
 
-    one_table!(Json);
+    one_vtable!(Json);
 }
 
 #[cfg(test)]

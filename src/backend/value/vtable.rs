@@ -15,14 +15,14 @@ type Words = MaybeUninit<[usize; 2]>;
 
 /// A [`CacheValue`] of some type.
 pub(super) struct Erased {
-    table: &'static Table,
+    vtable: &'static ValueVtable,
     words: Words,
 }
 
 /// What a type can do. Each function is only ever called with words that hold that type.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Table {
+pub struct ValueVtable {
     type_id: fn() -> TypeId,
     json: unsafe fn(&Words) -> Json,
     exceeds: unsafe fn(&Words, usize) -> bool,
@@ -30,27 +30,27 @@ pub struct Table {
     drop: Option<unsafe fn(&mut Words)>,
 }
 
-/// Only this crate can name it, and so only this crate can say which table a type has: a wrong one would be unsound.
+/// Only this crate can name it, and so only this crate can say which vtable a type has: a wrong one would be unsound.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Internal(());
 
-/// Gives a type the one table it has in the whole program. Without it every part of the program that is compiled by
-/// itself has a table of its own, and a look-up in one of a value made in another has to compare types.
-macro_rules! one_table {
+/// Gives a type the one vtable it has in the whole program. Without it every part of the program that is compiled by
+/// itself has a vtable of its own, and a look-up in one of a value made in another has to compare types.
+macro_rules! one_vtable {
     ($type:ty) => {
         #[inline]
-        fn table(_: $crate::backend::value::vtable::Internal) -> &'static $crate::backend::value::vtable::Table {
-            $crate::backend::value::vtable::one_table!(of $type)
+        fn vtable(_: $crate::backend::value::vtable::Internal) -> &'static $crate::backend::value::vtable::ValueVtable {
+            $crate::backend::value::vtable::one_vtable!(of $type)
         }
     };
     (of $type:ty) => {{
-        static TABLE: $crate::backend::value::vtable::Table =
-            $crate::backend::value::vtable::Table::new::<$type>();
-        &TABLE
+        static VTABLE: $crate::backend::value::vtable::ValueVtable =
+            $crate::backend::value::vtable::ValueVtable::new::<$type>();
+        &VTABLE
     }};
 }
-pub(crate) use one_table;
+pub(crate) use one_vtable;
 
 /// Whether a `T` lies in the words themselves.
 struct Fits<T>(PhantomData<T>);
@@ -60,7 +60,7 @@ impl<T> Fits<T> {
         size_of::<T>() <= size_of::<Words>() && align_of::<T>() <= align_of::<Words>();
 }
 
-impl Table {
+impl ValueVtable {
     pub(crate) const fn new<T: CacheValue>() -> Self {
         Self {
             type_id: TypeId::of::<T>,
@@ -75,14 +75,14 @@ impl Table {
         }
     }
 
-    /// One of the tables of this type. Out of line: then it has one in each crate rather than in each piece of code that
+    /// One of the vtables of this type. Out of line: then it has one in each crate rather than in each piece of code that
     /// is compiled by itself.
     #[inline(never)]
     pub(super) fn of<T: CacheValue>() -> &'static Self {
         const { &Self::new::<T>() }
     }
 
-    /// For tables that are not the same.
+    /// For vtables that are not the same.
     #[inline(never)]
     fn is_of<T: CacheValue>(&self) -> bool {
         (self.type_id)() == TypeId::of::<T>()
@@ -169,7 +169,7 @@ impl Erased {
             }
         };
         Self {
-            table: T::table(Internal(())),
+            vtable: T::vtable(Internal(())),
             words,
         }
     }
@@ -177,10 +177,10 @@ impl Erased {
     /// The value, if it is a `T`.
     #[inline(always)]
     pub(super) fn get<T: CacheValue>(&self) -> Option<&T> {
-        // One table means one type: its `type_id` gives one answer. Two tables may still be of one type, made in
+        // One vtable means one type: its `type_id` gives one answer. Two vtables may still be of one type, made in
         // different parts of the program.
-        if std::ptr::eq(self.table, T::table(Internal(()))) || self.table.is_of::<T>() {
-            // SAFETY: the table says that the words were filled with a `T`.
+        if std::ptr::eq(self.vtable, T::vtable(Internal(()))) || self.vtable.is_of::<T>() {
+            // SAFETY: the vtable says that the words were filled with a `T`.
             Some(unsafe { get::<T>(&self.words) })
         } else {
             None
@@ -188,30 +188,30 @@ impl Erased {
     }
 
     pub(super) fn to_json(&self) -> Json {
-        // SAFETY: the table belongs to the type in the words.
-        unsafe { (self.table.json)(&self.words) }
+        // SAFETY: the vtable belongs to the type in the words.
+        unsafe { (self.vtable.json)(&self.words) }
     }
 
     pub(super) fn exceeds(&self, limit: usize) -> bool {
-        // SAFETY: the table belongs to the type in the words.
-        unsafe { (self.table.exceeds)(&self.words, limit) }
+        // SAFETY: the vtable belongs to the type in the words.
+        unsafe { (self.vtable.exceeds)(&self.words, limit) }
     }
 }
 
 impl Clone for Erased {
     fn clone(&self) -> Self {
         Self {
-            table: self.table,
-            // SAFETY: the table belongs to the type in the words.
-            words: unsafe { (self.table.clone)(&self.words) },
+            vtable: self.vtable,
+            // SAFETY: the vtable belongs to the type in the words.
+            words: unsafe { (self.vtable.clone)(&self.words) },
         }
     }
 }
 
 impl Drop for Erased {
     fn drop(&mut self) {
-        if let Some(drop) = self.table.drop {
-            // SAFETY: the table belongs to the type in the words, which nobody reads again.
+        if let Some(drop) = self.vtable.drop {
+            // SAFETY: the vtable belongs to the type in the words, which nobody reads again.
             unsafe { drop(&mut self.words) };
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::backend::value::vtable::one_table;
+use crate::backend::value::vtable::one_vtable;
 use crate::backend::{CacheValue, Json, JsonObject, Value};
 use crate::typed::decode;
 
@@ -171,7 +171,7 @@ impl CacheValue for GuildConfig {
         !self.unknown.is_empty() && self.to_json().exceeds(limit)
     }
 
-    one_table!(GuildConfig);
+    one_vtable!(GuildConfig);
 }
 
 /// A change to a guild's configuration: each field is left alone, unset, or set.

@@ -63,7 +63,7 @@ impl PermissionCache {
             return Ok(cache.hit(&lent));
         }
         // (A hit stands elsewhere once in a while: no list is made for it.)
-        if let Some(rule) = cache.hit_elsewhere(key) {
+        if let Some(rule) = cache.hit_slow(key) {
             return Ok(rule);
         }
         match self.look_for_fallback(guild, command).await {

@@ -2,7 +2,7 @@
 
 use super::limits::{self, Checked};
 use super::rows::{CommandPermission, PermissionAssignment, PermissionRank, PermissionRows};
-use crate::backend::value::vtable::{Table, one_table};
+use crate::backend::value::vtable::{ValueVtable, one_vtable};
 use crate::backend::{Json, JsonObject};
 
 /// A row with a wire form.
@@ -16,7 +16,7 @@ pub(crate) trait Row: Clone + Send + Sync + 'static {
     fn check(&self) -> Checked;
 
     /// That of `PermissionRows<Self>`.
-    fn rows_table() -> &'static Table;
+    fn rows_vtable() -> &'static ValueVtable;
 }
 
 /// What a field of a row can be.
@@ -88,8 +88,8 @@ macro_rules! row {
             }
 
             #[inline]
-            fn rows_table() -> &'static Table {
-                one_table!(of PermissionRows<$type>)
+            fn rows_vtable() -> &'static ValueVtable {
+                one_vtable!(of PermissionRows<$type>)
             }
         }
     };

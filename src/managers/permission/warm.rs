@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::families::CommandRules;
 use super::rows::{CommandRule, GuildPermissions};
 use super::{PermissionCache, fallbacks, keys};
-use crate::backend::{Backend, Key, KeyRef, Lease, Roles, Value};
+use crate::backend::{Backend, Key, KeyRef, Roles, StoreLease, Value};
 use crate::error::{Error, Result};
 use crate::typed::family::Family;
 use crate::typed::fetch::runtime;
@@ -171,7 +171,7 @@ impl PermissionCache {
         backend: &Backend,
         guild: u64,
         before: Generation,
-        whole_guild: [Lease; 2],
+        whole_guild: [StoreLease; 2],
         loaded: GuildPermissions,
     ) -> Result<WarmedGuild> {
         let (commands, ranks, assignments) = (loaded.commands, loaded.ranks, loaded.assignments);
@@ -208,7 +208,7 @@ impl PermissionCache {
             while at < left.len() || whole_guild.is_some() {
                 let entries = &left[at..left.len().min(at + batch)];
                 at += entries.len();
-                let mut leased: Vec<(Lease, KeyRef<'_>, Value)> = entries
+                let mut leased: Vec<(StoreLease, KeyRef<'_>, Value)> = entries
                     .iter()
                     .map(|entry| {
                         let key = entry.key.as_key_ref();
@@ -298,7 +298,7 @@ impl PermissionCache {
     async fn publish(
         &self,
         backend: &Backend,
-        leased: Vec<(Lease, KeyRef<'_>, Value)>,
+        leased: Vec<(StoreLease, KeyRef<'_>, Value)>,
     ) -> Result<Vec<bool>> {
         let stored = backend.put_many_leased(leased, self.commands.ttl()).await;
         self.commands.published(stored.as_deref());

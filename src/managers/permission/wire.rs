@@ -3,7 +3,7 @@
 use super::row::Row;
 use super::row_text;
 use super::rows::{CommandPermission, CommandRule, MAX_RANK, PermissionRows, UserRank};
-use crate::backend::value::vtable::{Internal, Table, one_table};
+use crate::backend::value::vtable::{Internal, ValueVtable, one_vtable};
 use crate::backend::{CacheValue, Json};
 use crate::typed::decode;
 
@@ -29,7 +29,7 @@ impl CacheValue for CommandRule {
         }
     }
 
-    one_table!(CommandRule);
+    one_vtable!(CommandRule);
 }
 
 impl<R: Row> CacheValue for PermissionRows<R> {
@@ -51,8 +51,8 @@ impl<R: Row> CacheValue for PermissionRows<R> {
     }
 
     #[inline]
-    fn table(_: Internal) -> &'static Table {
-        R::rows_table()
+    fn vtable(_: Internal) -> &'static ValueVtable {
+        R::rows_vtable()
     }
 }
 
@@ -72,7 +72,7 @@ impl CacheValue for UserRank {
         decode::record_mismatch(Self::read(json.as_i64()))
     }
 
-    one_table!(UserRank);
+    one_vtable!(UserRank);
 }
 
 #[cfg(test)]
