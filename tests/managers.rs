@@ -154,6 +154,7 @@ suite! {
         the_argument_of_a_closure_is_inferred,
         keys_of_one_guild_do_not_void_each_other,
         other_stores_do_not_matter,
+        other_guilds_do_not_matter,
         t02_what_changes_during_pre_warming_wins,
         partial_failure_is_reported_per_guild,
         concurrency_is_bounded_and_progress_is_told,

@@ -103,6 +103,22 @@ pub(crate) async fn other_stores_do_not_matter(backend: &Backend) {
     assert_eq!((warmed.loaded, warmed.stored), (62, 62));
 }
 
+/// Whatever happens to another guild leaves a pre-warming alone. (These two shared a counter of changes once.)
+pub(crate) async fn other_guilds_do_not_matter(backend: &Backend) {
+    let permissions = PermissionCache::new(backend.clone());
+    let other = permissions.clone();
+    let load = async move || {
+        let guild = GUILD + 4_096;
+        let load = async || Ok::<_, Infallible>(sixty());
+        let warmed = other.pre_warm_guild_cache(guild, load).await.unwrap();
+        assert_eq!((warmed.loaded, warmed.stored), (62, 62));
+        other.set(guild, "ban", row("ban", 3)).await.unwrap();
+        Ok::<_, Infallible>(sixty())
+    };
+    let warmed = permissions.pre_warm_guild_cache(GUILD, load).await.unwrap();
+    assert_eq!((warmed.loaded, warmed.stored), (62, 62));
+}
+
 /// A change made while the guild is loaded is newer than the load, however it is made.
 pub(crate) async fn t02_what_changes_during_pre_warming_wins(backend: &Backend) {
     for change in [

@@ -138,7 +138,7 @@ impl PermissionCache {
         let (guild, rule_now) = (guild.into(), permission.into());
         let (cache, command) = (self.clone(), command.to_owned());
         uncancelled(self.is_in_process(), async move {
-            let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
+            let _change = warm::change(cache.shared.cell.backend(), guild);
             let written = cache.commands.set((guild, &command), rule_now).await;
             let removed = cache.remove_fallbacks(guild, &command).await;
             written.and(removed)
@@ -159,7 +159,7 @@ impl PermissionCache {
         let guild = guild.into();
         let (cache, command) = (self.clone(), command.to_owned());
         uncancelled(self.is_in_process(), async move {
-            let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
+            let _change = warm::change(cache.shared.cell.backend(), guild);
             cache.shared.counters.add(Event::Invalidation);
             let keys: Vec<KeyRef<'_>> = lineage(&command)
                 .flat_map(|name| [rule(guild, name), fallback(guild, name)])

@@ -105,8 +105,8 @@ impl PermissionCache {
     /// Once begun it is carried out, whether or not its caller stays.
     pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
         let guild = guild.into();
-        let void = warm::Void::guild(self.shared.cell.backend(), guild);
-        self.remove_sets(void, KEYS.map(|family| KeySet::Guild(family, guild)))
+        let change = warm::change(self.shared.cell.backend(), guild);
+        self.remove_sets(change, KEYS.map(|family| KeySet::Guild(family, guild)))
             .await
     }
 
@@ -115,18 +115,18 @@ impl PermissionCache {
     /// # Errors
     /// As [`Backend::delete_prefix`](crate::backend::Backend::delete_prefix); what can be removed is removed all the same.
     pub async fn clear_all(&self) -> Result<usize> {
-        let void = warm::Void::all(self.shared.cell.backend());
-        self.remove_sets(void, KEYS.map(KeySet::Family)).await
+        let change = warm::change_all(self.shared.cell.backend());
+        self.remove_sets(change, KEYS.map(KeySet::Family)).await
     }
 
     async fn remove_sets(
         &self,
-        void: warm::Void,
+        change: impl Drop + Send + 'static,
         sets: [KeySet<'static>; KEYS.len()],
     ) -> Result<usize> {
         let shared = Arc::clone(&self.shared);
         uncancelled(self.is_in_process(), async move {
-            let _void = void;
+            let _change = change;
             shared.remove_sets(&sets).await
         })
         .await

@@ -54,7 +54,7 @@ impl PermissionCache {
     ) -> Result<()> {
         let (cache, guild, ranks) = (self.clone(), guild.into(), ranks.into());
         uncancelled(self.is_in_process(), async move {
-            let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
+            let _change = warm::change(cache.shared.cell.backend(), guild);
             let written = cache.ranks.set(guild, ranks).await;
             let removed = cache.remove_user_ranks(guild).await;
             written.and(removed)
@@ -69,7 +69,7 @@ impl PermissionCache {
     pub async fn invalidate_ranks(&self, guild: impl Into<u64>) -> Result<()> {
         let (cache, guild) = (self.clone(), guild.into());
         uncancelled(self.is_in_process(), async move {
-            let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
+            let _change = warm::change(cache.shared.cell.backend(), guild);
             cache.shared.counters.add_many(Event::Invalidation, 2);
             let keys = [
                 KeyRef::PermissionRanks { guild },
@@ -128,7 +128,7 @@ impl PermissionCache {
     ) -> Result<()> {
         let (cache, guild, assignments) = (self.clone(), guild.into(), assignments.into());
         uncancelled(self.is_in_process(), async move {
-            let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
+            let _change = warm::change(cache.shared.cell.backend(), guild);
             let written = cache.assignments.set(guild, assignments).await;
             let removed = cache.remove_user_ranks(guild).await;
             written.and(removed)
@@ -143,7 +143,7 @@ impl PermissionCache {
     pub async fn invalidate_assignments(&self, guild: impl Into<u64>) -> Result<()> {
         let (cache, guild) = (self.clone(), guild.into());
         uncancelled(self.is_in_process(), async move {
-            let _void = warm::Void::guild(cache.shared.cell.backend(), guild);
+            let _change = warm::change(cache.shared.cell.backend(), guild);
             cache.shared.counters.add(Event::Invalidation);
             let key = KeyRef::PermissionAssignments { guild };
             let users = KeySet::Guild(KeyFamily::UserPermissionRank, guild);

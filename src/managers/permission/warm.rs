@@ -1,57 +1,56 @@
 //! Filling the cache before the first message asks for it.
 //!
 //! Which commands a load brings is not known before it ends, so no lease can be taken on each of their keys
-//! first. Instead a generation per store and guild (striped, for the whole process) is read before the load and again
+//! first. Instead a lease on the guild's permissions as a whole is taken before the load and looked at
 //! after the leases of all keys are taken: whatever changed the guild's permissions through a
-//! [`PermissionCache`] moved it (T2). Guild-wide removals by other ways void the leases on ranks and
+//! [`PermissionCache`] voids it (T2). Guild-wide removals by other ways void the leases on ranks and
 //! assignments, which are taken before the load, and one on a key that pre-warming does not write. A text-face delete of
 //! a single command's key during a load is not seen.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use super::families::CommandRules;
 use super::rows::{CommandRule, GuildPermissions};
 use super::{PermissionCache, fallbacks, keys};
 use crate::backend::{Backend, Key, KeyRef, Roles, StoreLease, Value};
 use crate::error::{Error, Result};
+use crate::lease::{ChangeGuard, Lease, named};
 use crate::typed::family::Family;
 use crate::typed::fetch::runtime;
 use crate::typed::shared::is_in_process;
 use crate::typed::stats::Event;
 
 /// How often an entry that was not published is tried again, while nothing of its guild has changed: with very many
-/// leases out at once some share a slot, and a write of one key voids the other's.
+/// leases out at once some share a cell, and a write of one key voids the other's.
 const ATTEMPTS: usize = 4;
 
-/// Counters of changes, for every store of the process: of a guild, and of all its guilds. Striped; a clash leaves entries
-/// out of a pre-warming. SeqCst throughout: bumps and reads stand beside writes of the backends' own generations.
-static OF_GUILDS: [AtomicU64; 4096] = [const { AtomicU64::new(0) }; 4096];
-static OF_STORES: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
-
-fn of_guild(store: u64, guild: u64) -> &'static AtomicU64 {
-    // Snowflakes: the low 22 bits are a counter, the time stands above.
-    let mixed = (guild ^ (guild >> 22)).wrapping_add(store.wrapping_mul(0x9e37_79b9));
-    &OF_GUILDS[mixed as usize % OF_GUILDS.len()]
+/// What the permissions of a guild have as a whole, and those of all guilds: cells of the store's leases.
+fn cell_of(guild: u64) -> u64 {
+    named("permissions of guild", guild)
 }
 
-fn of_store(store: u64) -> &'static AtomicU64 {
-    &OF_STORES[store as usize % OF_STORES.len()]
+fn cell_of_all() -> u64 {
+    named("permissions of every guild", 0)
 }
 
-/// How often the permissions of a guild have changed, or all permissions of its store.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Generation(u64, u64);
+/// Leases on a guild's permissions as a whole: void as soon as any of them is changed.
+struct WholeGuild([Lease; 2]);
 
-impl Generation {
-    fn now(backend: &Backend, guild: u64) -> Self {
-        let store = backend.store_number();
-        Self(
-            of_store(store).load(Ordering::SeqCst),
-            of_guild(store, guild).load(Ordering::SeqCst),
-        )
+impl WholeGuild {
+    fn lease(backend: &Backend, guild: u64) -> Self {
+        let table = backend.lease_table();
+        Self([cell_of(guild), cell_of_all()].map(|cell| table.lease_in(cell, Some(guild), || 0)))
+    }
+
+    /// Whether nothing was changed since, on the store that serves now.
+    fn holds(&self, backend: &Backend) -> bool {
+        let table = backend.lease_table();
+        self.0
+            .iter()
+            .all(|lease| lease.is_of(table) && lease.is_valid(0))
     }
 }
 
@@ -64,28 +63,19 @@ fn watched(guild: u64) -> KeyRef<'static> {
     }
 }
 
-/// Voids the pre-warming of a guild, or of all guilds of a store, now and once more when dropped.
-pub(super) struct Void(&'static AtomicU64);
-
-impl Void {
-    pub(super) fn guild(backend: &Backend, guild: u64) -> Self {
-        Self::now(of_guild(backend.store_number(), guild))
-    }
-
-    pub(super) fn all(backend: &Backend) -> Self {
-        Self::now(of_store(backend.store_number()))
-    }
-
-    fn now(generation: &'static AtomicU64) -> Self {
-        generation.fetch_add(1, Ordering::SeqCst);
-        Self(generation)
-    }
+/// A change of a guild's permissions: voids the pre-warming of that guild.
+pub(super) fn change(backend: &Backend, guild: u64) -> ChangeGuard<impl Fn() + Send + use<>> {
+    change_of(backend, cell_of(guild))
 }
 
-impl Drop for Void {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
+/// A change of every guild's permissions.
+pub(super) fn change_all(backend: &Backend) -> ChangeGuard<impl Fn() + Send + use<>> {
+    change_of(backend, cell_of_all())
+}
+
+fn change_of(backend: &Backend, cell: u64) -> ChangeGuard<impl Fn() + Send + use<>> {
+    let table = Arc::clone(backend.lease_table());
+    ChangeGuard::new(move || table.void(cell))
 }
 
 /// What pre-warming one guild came to.
@@ -134,7 +124,7 @@ impl PermissionCache {
         let guild = guild.into();
         let runtime = runtime()?;
         let backend = self.shared.cell.backend().clone();
-        let before = Generation::now(&backend, guild);
+        let before = WholeGuild::lease(&backend, guild);
         let whole_guild = [
             KeyRef::PermissionRanks { guild },
             KeyRef::PermissionAssignments { guild },
@@ -170,7 +160,7 @@ impl PermissionCache {
         &self,
         backend: &Backend,
         guild: u64,
-        before: Generation,
+        before: WholeGuild,
         whole_guild: [StoreLease; 2],
         loaded: GuildPermissions,
     ) -> Result<WarmedGuild> {
@@ -215,8 +205,8 @@ impl PermissionCache {
                         (backend.lease(key), key, entry.value.clone())
                     })
                     .collect();
-                // Only now: a change before this moved it, a change after this voids the leases above.
-                let unchanged = Generation::now(backend, guild) == before
+                // Only now: a change before this voided it, a change after this voids the leases above.
+                let unchanged = before.holds(backend)
                     && backend.lease_is_valid(&watch)
                     && whole_guild
                         .iter()
