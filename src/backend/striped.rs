@@ -28,6 +28,17 @@ impl<M: Default, const N: usize> Striped<M, N> {
     pub(crate) fn at(&self, index: usize) -> &M {
         &self.0.get()[index]
     }
+
+    /// Which locks several keys have, each once and in ascending order, so that no two batches wait for each other in a
+    /// circle.
+    pub(crate) fn indices_of<'k, K: Hash + ?Sized + 'k>(
+        keys: impl Iterator<Item = &'k K>,
+    ) -> Vec<usize> {
+        let mut indices: Vec<usize> = keys.map(Self::index_of).collect();
+        indices.sort_unstable();
+        indices.dedup();
+        indices
+    }
 }
 
 #[cfg(test)]
@@ -45,9 +56,8 @@ mod tests {
         assert!(locks.of("a").try_lock().is_err());
         drop(held);
         let keys: Vec<u64> = (0..1_000).map(|key| key << 22).collect();
-        let mut indices: Vec<usize> = keys.iter().map(Locks::index_of).collect();
-        indices.sort_unstable();
-        indices.dedup();
-        assert_eq!(indices, (0..8).collect::<Vec<_>>());
+        assert_eq!(Locks::indices_of(keys.iter()), (0..8).collect::<Vec<_>>());
+        let one = Locks::indices_of([7_u64, 7].iter());
+        assert_eq!(one, [Locks::index_of(&7_u64)]);
     }
 }

@@ -7,7 +7,7 @@ use std::future::Future;
 use super::TypedCache;
 use super::family::Family;
 use super::fetch::{Loader, Loading};
-use super::flights::Flights;
+use super::flights::{Flights, Publishers};
 use super::options::OnOutage;
 use super::stats::Event;
 use crate::backend::{Backend, Key, KeyRef, StoreLease, Value};
@@ -31,8 +31,8 @@ impl<F: Family> TypedCache<F> {
             .collect();
         // Publications of the flights before these may be under way.
         let flights = Flights::<F::Value>::of(&backend);
-        for stripe in flights.stripes(guards.iter().map(LoadGuard::<F>::key)) {
-            drop(flights.publishers.get()[stripe].lock().await);
+        for stripe in Publishers::indices_of(guards.iter().map(LoadGuard::<F>::key)) {
+            drop(flights.publishers.at(stripe).lock().await);
         }
         let (before, keep) = match self.look_again(&backend, &guards).await {
             Ok(before) => (before, true),
@@ -105,8 +105,8 @@ impl<F: Family> TypedCache<F> {
         }
         let key_of = |at: usize| landing[at].0.key();
         let mut publishing = Vec::new();
-        for stripe in flights.stripes(leases.iter().map(|(at, _)| key_of(*at))) {
-            publishing.push(flights.publishers.get()[stripe].lock().await);
+        for stripe in Publishers::indices_of(leases.iter().map(|(at, _)| key_of(*at))) {
+            publishing.push(flights.publishers.at(stripe).lock().await);
         }
         // Only now: who waited for a publisher may have been overtaken meanwhile.
         let mut entries = Vec::with_capacity(leases.len());
