@@ -1,4 +1,4 @@
-//! quick_cache as `Cache::new` makes it: ahash, shards by the number of cores.
+//! quick_cache as `Cache::new` makes it: its own hasher (foldhash), shards by the number of cores.
 
 use std::time::Duration;
 

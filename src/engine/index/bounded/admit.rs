@@ -1,4 +1,4 @@
-//! Finding a room for a published entry: from the capacity, from the dead, from the clock's victim.
+//! Finding a permit for a published entry: from the capacity, from the dead, from the victim of the policy.
 
 use super::Bounded;
 use crate::engine::capacity::Admission;
