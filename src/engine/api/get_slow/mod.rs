@@ -52,8 +52,7 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        // SAFETY: there is nothing to go on with.
-        unsafe { self.get_cold::<_, _, Option<R>>(None, Hash::new(0), key, read) }
+        self.get_unpinned::<_, _, Option<R>>(key, read)
     }
 
     /// [`get_with`](Self::get_with) for what does not stand where it is looked for first, of a thread that is new to this
@@ -85,12 +84,12 @@ where
             };
         };
         guard.keep_pinned();
-        // SAFETY: with a part goes the short guard.
+        // SAFETY: with the part goes the short guard, and the hash is the key's.
         unsafe {
             if is_large {
-                self.get_cold(Some(local), hash, key, read)
+                self.get_pinned(local, hash, key, read)
             } else {
-                self.get_cold::<_, _, Flagged<R>>(Some(local), hash, key, read)
+                self.get_pinned::<_, _, Flagged<R>>(local, hash, key, read)
                     .into_option()
             }
         }
@@ -103,8 +102,7 @@ where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
         let Some((local, guard)) = self.try_pin_far() else {
-            // SAFETY: there is nothing to go on with.
-            return unsafe { self.get_cold(None, Hash::new(0), key, read) };
+            return self.get_unpinned(key, read);
         };
         // SAFETY: only the parts of bounded caches are found (`made_far`).
         let (hasher, bounded) = unsafe { self.index.bounded() };
@@ -118,18 +116,38 @@ where
             return Some(value).into();
         }
         guard.keep_pinned();
-        // SAFETY: with the part goes the short guard.
-        unsafe { self.get_cold(Some(local), hash, key, read) }
+        // SAFETY: with the part goes the short guard, and the hash is the key's.
+        unsafe { self.get_pinned(local, hash, key, read) }
+    }
+
+    /// Whatever the thread is: it may have a place now, and be outside its short guard.
+    #[cold]
+    #[inline(never)]
+    fn get_unpinned<Q, R, A: From<Option<R>>>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> A
+    where
+        Q: Equivalent<K> + StdHash + ?Sized,
+    {
+        let short = self.try_pin().map(|short| (short.local, short.guard));
+        let Some((local, guard)) = short.or_else(|| self.try_pin_far()) else {
+            return self.get_all(key, read).into();
+        };
+        // SAFETY: only the parts of bounded caches are fast or found (`build`, `made_far`).
+        let (hasher, _) = unsafe { self.index.bounded() };
+        // Before the guard is handed over: a hash may panic.
+        let hash = hash_of(hasher, key);
+        guard.keep_pinned();
+        // SAFETY: with the part goes the short guard, and the hash is the key's.
+        unsafe { self.get_pinned(local, hash, key, read) }
     }
 
     /// # Safety
     ///
-    /// With a part of the cache, it is the calling thread's, which hands its short guard over, and the hash is the key's.
+    /// The part is the calling thread's, which hands its short guard over, and the hash is the key's.
     #[cold]
     #[inline(never)]
-    unsafe fn get_cold<Q, R, A: From<Option<R>>>(
+    unsafe fn get_pinned<Q, R, A: From<Option<R>>>(
         &self,
-        local: Option<&Local<K, V>>,
+        local: &Local<K, V>,
         hash: Hash,
         key: &Q,
         read: impl FnOnce(&V) -> R,
@@ -137,41 +155,14 @@ where
     where
         Q: Equivalent<K> + StdHash + ?Sized,
     {
-        let value = if let Some(local) = local {
-            // SAFETY: by the contract. The thread's participant is still the one whose short guard was entered: it changes when
-            // the thread gets one, before, and when it gives it back, which does not come in between.
-            let guard = unsafe { own_pin() };
-            self.get_near(local, guard, hash, key, read)
-        } else if let Some(short) = self.try_pin() {
-            let hash = hash_of(short.hasher, key);
-            self.get_near(short.local, short.guard, hash, key, read)
-        } else if let Some((local, guard)) = self.try_pin_far() {
-            // SAFETY: only the parts of bounded caches are found (`made_far`).
-            let hash = hash_of(unsafe { self.index.bounded() }.0, key);
-            self.get_near(local, guard, hash, key, read)
-        } else {
-            self.get_all(key, read)
-        };
-        value.into()
-    }
-
-    #[inline]
-    fn get_near<Q, R>(
-        &self,
-        local: &Local<K, V>,
-        guard: PinGuard<'static>,
-        hash: Hash,
-        key: &Q,
-        read: impl FnOnce(&V) -> R,
-    ) -> Option<R>
-    where
-        Q: Equivalent<K> + StdHash + ?Sized,
-    {
+        // SAFETY: by the contract. The thread's participant is still the one whose short guard was entered: it changes when
+        // the thread gets one, before, and when it gives it back, which does not come in between.
+        let guard = unsafe { own_pin() };
         // SAFETY: only the parts of bounded caches are fast (see `build`), and only with one is there a short guard to enter.
         let (_, bounded) = unsafe { self.index.bounded() };
         let line = || self.time.line();
         // SAFETY: the guard is open for as long as the entry is used.
-        match unsafe { bounded.probe_home(hash, line, |k| key.equivalent(k)) } {
+        let value = match unsafe { bounded.probe_home(hash, line, |k| key.equivalent(k)) } {
             Near::Found(entry) => {
                 let value = read(&entry.value);
                 local.counters.hits.add(1);
@@ -185,9 +176,10 @@ where
             }
             Near::Unsure => {
                 drop(guard);
-                self.get_all(key, read)
+                return self.get_all(key, read).into();
             }
-        }
+        };
+        value.into()
     }
 
     /// The rest of all look-ups, apart so that misses have no registers to save.

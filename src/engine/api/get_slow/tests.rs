@@ -15,6 +15,7 @@ thread_local! {
     static ON_EQ: Cell<fn(&Cache, u64)> = const { Cell::new(|_, _| ()) };
     static CACHE: Cell<*const Cache> = const { Cell::new(std::ptr::null()) };
     static COMPARED: Cell<u64> = const { Cell::new(0) };
+    static HASH_PANICS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Keys that all have one hash: each look-up of one that does not stand first compares others with it.
@@ -38,6 +39,7 @@ impl PartialEq for Key {
 impl Eq for Key {}
 impl StdHash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        assert!(!HASH_PANICS.get(), "a hash that panics");
         state.write_u64(7);
     }
 }
@@ -147,4 +149,24 @@ fn i9_comparisons_may_call_the_cache() {
     assert!(found.is_none_or(|value| value == KEYS - 1));
     assert!(is_outside());
     assert_eq!((cache.len(), cache.get(&Key(0))), (0, None));
+}
+
+/// I9, whichever way a look-up takes: of a thread that is fast, far, or has its place elsewhere.
+#[test]
+fn i9_a_panic_in_a_hash_leaves_the_pin() {
+    let cache = filled(KEYS);
+    let panics = |look_up: &dyn Fn(&Key)| {
+        HASH_PANICS.set(true);
+        let caught = catch_unwind(AssertUnwindSafe(|| look_up(&Key(1))));
+        HASH_PANICS.set(false);
+        assert!(caught.is_err() && is_outside());
+    };
+    let look_ups: [&dyn Fn(&Key); 3] = [
+        &|key| drop(cache.get(key)),
+        &|key| drop(cache.get_unpinned::<_, _, Option<u64>>(key, Clone::clone)),
+        &|key| drop(cache.get_far::<_, _, Option<u64>>(key, Clone::clone)),
+    ];
+    look_ups.into_iter().for_each(panics);
+    assert_eq!(cache.get(&Key(1)), Some(1));
+    assert_eq!(cache.stats().hits, 1);
 }
