@@ -155,16 +155,17 @@ fn i9_comparisons_may_call_the_cache() {
 #[test]
 fn i9_a_panic_in_a_hash_leaves_the_pin() {
     let cache = filled(KEYS);
-    let panics = |look_up: &dyn Fn(&Key)| {
+    type LookUp<'c> = &'c dyn Fn(&Key) -> Option<u64>;
+    let panics = |look_up: LookUp<'_>| {
         HASH_PANICS.set(true);
         let caught = catch_unwind(AssertUnwindSafe(|| look_up(&Key(1))));
         HASH_PANICS.set(false);
         assert!(caught.is_err() && is_outside());
     };
-    let look_ups: [&dyn Fn(&Key); 3] = [
-        &|key| drop(cache.get(key)),
-        &|key| drop(cache.get_unpinned::<_, _, Option<u64>>(key, Clone::clone)),
-        &|key| drop(cache.get_far::<_, _, Option<u64>>(key, Clone::clone)),
+    let look_ups: [LookUp<'_>; 3] = [
+        &|key| cache.get(key),
+        &|key| cache.get_unpinned(key, Clone::clone),
+        &|key| cache.get_far(key, Clone::clone),
     ];
     look_ups.into_iter().for_each(panics);
     assert_eq!(cache.get(&Key(1)), Some(1));
