@@ -134,8 +134,7 @@ impl Participant {
         ]
     }
 
-    /// Whether the thread may still be in the guards that were seen. Acquire pairs with the Release of who leaves: what the
-    /// reader did inside happens before the free.
+    /// Whether the thread may still be in the guards that were seen. Acquire pairs with who leaves: the reader's accesses come before the free.
     pub(super) fn is_still(&self, then: SeenPin) -> bool {
         let Activity {
             pin,
