@@ -116,6 +116,7 @@ suite! {
     ],
     loads_many: [
         one_loader_call_for_all_misses,
+        a_batch_may_be_very_large,
         flights_under_way_are_joined_not_repeated,
         a_batch_is_joined_by_a_single_caller,
         t22_an_error_reaches_every_key_of_the_batch,

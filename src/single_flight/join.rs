@@ -159,14 +159,26 @@ impl<K: FlightKey, V, L> LeaderGuard<K, V, L> {
     }
 
     /// While the scope lives, this thread counts as running the flight's loader (T25).
-    pub(crate) fn scope(&self) -> LoadScope {
-        LoadScope::enter(&self.membership.flight.node)
+    pub(crate) fn scope(&self) -> LoadScope<'_> {
+        LoadScope::enter(std::slice::from_ref(&self.membership.flight.node))
     }
 
     /// Wraps an asynchronous loader so that each of its polls runs in the flight's scope (T25). A task
     /// that the loader spawns is outside it: if that task joins this flight, only the deadline ends the wait.
     pub(crate) fn drive<F: Future>(&self, load: F) -> Driven<F> {
-        Driven::new(&self.membership.flight.node, load)
+        Self::drive_all([self], load)
+    }
+
+    /// [`drive`](Self::drive) for one loader of several flights.
+    pub(crate) fn drive_all<'g, F: Future>(
+        guards: impl IntoIterator<Item = &'g Self>,
+        load: F,
+    ) -> Driven<F>
+    where
+        Self: 'g,
+    {
+        let node = |guard: &Self| StdArc::clone(&guard.membership.flight.node);
+        Driven::new(guards.into_iter().map(node).collect(), load)
     }
 
     /// The wait of the caller whose loader this guard's holder runs elsewhere. It is never promoted. `None`:

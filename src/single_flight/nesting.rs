@@ -60,23 +60,25 @@ pub(crate) fn depth() -> usize {
     loading_here().len()
 }
 
-/// While it lives, this thread runs the loader of `node`'s flight.
-pub(crate) struct LoadScope(StdArc<WaitNode>);
+/// While it lives, this thread runs the loader of these flights.
+pub(crate) struct LoadScope<'n>(&'n [StdArc<WaitNode>]);
 
-impl LoadScope {
-    pub(crate) fn enter(node: &StdArc<WaitNode>) -> Self {
+impl<'n> LoadScope<'n> {
+    pub(crate) fn enter(nodes: &'n [StdArc<WaitNode>]) -> Self {
         // During thread teardown there is no stack; nesting is then not detected.
-        let _ = LOADING.try_with(|stack| stack.borrow_mut().push(StdArc::clone(node)));
-        Self(StdArc::clone(node))
+        let _ = LOADING.try_with(|stack| stack.borrow_mut().extend_from_slice(nodes));
+        Self(nodes)
     }
 }
 
-impl Drop for LoadScope {
+impl Drop for LoadScope<'_> {
     fn drop(&mut self) {
         let _ = LOADING.try_with(|stack| {
             let mut stack = stack.borrow_mut();
-            if let Some(at) = stack.iter().rposition(|node| StdArc::ptr_eq(node, &self.0)) {
-                stack.remove(at);
+            for own in self.0.iter().rev() {
+                if let Some(at) = stack.iter().rposition(|node| StdArc::ptr_eq(node, own)) {
+                    stack.remove(at);
+                }
             }
         });
     }
@@ -145,16 +147,17 @@ impl Drop for Edges {
     }
 }
 
-/// An asynchronous loader whose polls run inside its flight's [`LoadScope`].
+/// An asynchronous loader whose polls run inside the [`LoadScope`] of the flights that it loads for. One for all of them: a wrapper
+/// for each would be polled inside the others, as deep as there are flights.
 pub(crate) struct Driven<F> {
-    node: StdArc<WaitNode>,
+    nodes: Box<[StdArc<WaitNode>]>,
     load: Pin<Box<F>>,
 }
 
 impl<F> Driven<F> {
-    pub(crate) fn new(node: &StdArc<WaitNode>, load: F) -> Self {
+    pub(crate) fn new(nodes: Box<[StdArc<WaitNode>]>, load: F) -> Self {
         Self {
-            node: StdArc::clone(node),
+            nodes,
             load: Box::pin(load),
         }
     }
@@ -164,7 +167,8 @@ impl<F: Future> Future for Driven<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _scope = LoadScope::enter(&self.node);
-        self.load.as_mut().poll(cx)
+        let Self { nodes, load } = &mut *self;
+        let _scope = LoadScope::enter(nodes);
+        load.as_mut().poll(cx)
     }
 }

@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexmap::IndexSet;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -110,16 +111,18 @@ impl<F: Family> TypedCache<F> {
             return Ok(found.into_iter().flatten().collect());
         }
         let mut known = HashMap::with_capacity(keys.len());
-        let mut missing: Vec<Key> = Vec::new();
+        let mut missing = IndexSet::new();
         for (key, value) in keys.iter().zip(found) {
             match value {
                 Some(value) if F::is_whole(&value) => {
                     known.insert(key.clone(), value);
                 }
-                _ if missing.contains(key) => {}
-                _ => missing.push(key.clone()),
+                _ => {
+                    missing.insert(key.clone());
+                }
             }
         }
+        let missing: Vec<Key> = missing.into_iter().collect();
         let loaded = self.fetch(missing.clone(), load).await?;
         known.extend(missing.into_iter().zip(loaded));
         let value_of = |key: &Key| known.get(key).cloned().ok_or_else(|| nothing_for(key));

@@ -6,7 +6,7 @@ use std::future::Future;
 
 use super::TypedCache;
 use super::family::Family;
-use super::fetch::{Loader, Loading};
+use super::fetch::Loader;
 use super::flights::{Flights, Publishers};
 use super::options::OnOutage;
 use super::stats::Event;
@@ -54,10 +54,8 @@ impl<F: Family> TypedCache<F> {
             return;
         }
         let keys = open.iter().map(|(guard, ..)| guard.key().clone()).collect();
-        let mut loading: Loading<F::Value> = Box::pin(async move { load(keys).await });
-        for (guard, ..) in &open {
-            loading = Box::pin(guard.drive(loading));
-        }
+        let led = open.iter().map(|(guard, ..)| guard);
+        let loading = LoadGuard::<F>::drive_all(led, async move { load(keys).await });
         match self.timed(loading).await {
             Some(Ok(values)) => self.land(&backend, &flights, open, values, keep).await,
             Some(Err(error)) => fail(open.into_iter().map(|(guard, ..)| guard), &error),

@@ -73,6 +73,21 @@ pub(crate) async fn one_loader_call_for_all_misses(backend: &Backend) {
     );
 }
 
+/// One loader drives all flights of a batch, however many: its poll goes no deeper for them.
+pub(crate) async fn a_batch_may_be_very_large(backend: &Backend) {
+    const NAMES: usize = 20_000;
+    let permissions = PermissionCache::new(backend.clone());
+    let names: Vec<String> = (0..NAMES).map(|n| format!("command {n}")).collect();
+    let load = async |names: Vec<String>| {
+        tokio::task::yield_now().await;
+        Ok::<_, Infallible>(names.iter().map(|name| row(name, 3)).collect::<Vec<_>>())
+    };
+    let rules = permissions.get_or_fetch_many(GUILD, &names, load).await;
+    let rules = rules.unwrap();
+    assert_eq!(rules.len(), NAMES);
+    assert!(rules.iter().all(|rule| rule.required_rank() == Some(3)));
+}
+
 pub(crate) async fn flights_under_way_are_joined_not_repeated(backend: &Backend) {
     let permissions = PermissionCache::new(backend.clone());
     let Held { running, end, load } = held();

@@ -99,7 +99,7 @@ fn t25_a_chain_without_a_cycle_waits_as_usual() {
 #[test]
 fn l8_a_wait_leaves_no_edges_and_a_loader_no_scope() {
     let (outer, inner) = (StdArc::new(WaitNode::new()), StdArc::new(WaitNode::new()));
-    let scope = LoadScope::enter(&outer);
+    let scope = LoadScope::enter(std::slice::from_ref(&outer));
     assert_eq!(nesting::depth(), 1);
     let edges = Edges::to(&inner).unwrap_or_else(|Cycle| panic!("no cycle here"));
     assert_eq!(StdArc::strong_count(&inner), 3);
