@@ -2,14 +2,18 @@
 //! were doing, which do not come along.
 #![cfg(unix)]
 
-#[cfg(feature = "valkey")]
-use std::future::Future;
 use std::io::{Read, Write};
 use std::os::fd::FromRawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use tux_cache::TtlCache;
+
+#[cfg(feature = "backend")]
+#[path = "fork/backends.rs"]
+mod backends;
+#[path = "fork/unbounded.rs"]
+mod unbounded;
 
 const TTL: Duration = Duration::from_secs(300);
 /// A child that takes longer hangs.
@@ -231,94 +235,6 @@ fn children_forked_beside_busy_threads_do_not_hang() {
     });
 }
 
-/// Threads that fill an unbounded cache and empty it, so that its map grows again and again, and that walk over it.
-#[test]
-fn an_unbounded_cache_works_in_children_forked_beside_threads_that_write_to_it() {
-    const FORKS: usize = 200;
-    let _turn = in_turn();
-    let stop = AtomicBool::new(false);
-    let (cache, alive) = (TtlCache::unbounded(TTL), Arc::new(AtomicUsize::new(0)));
-    std::thread::scope(|scope| {
-        for thread in 0..2u64 {
-            let (cache, stop, alive) = (&cache, &stop, &alive);
-            scope.spawn(move || {
-                let mut n = thread;
-                while !stop.load(Ordering::Relaxed) {
-                    n += 2;
-                    match n % 1_024 {
-                        0 => cache.clear(),
-                        _ => cache.set(n % 4_096, Counted::new(alive)),
-                    }
-                }
-            });
-        }
-        for round in 0..FORKS {
-            in_child(|| {
-                let (before, begun) = (alive.load(Ordering::Relaxed), Instant::now());
-                for n in 0..800 {
-                    cache.set(n % 200, Counted::new(&alive));
-                }
-                let found = (0..200).filter(|n| cache.get(n).is_some()).count();
-                let gone = (0..100).filter(|n| cache.invalidate(n)).count();
-                let loaded = cache.get_or_fetch(1_000_000, || Counted::new(&alive));
-                cache.sweep();
-                // Four values of each key were written; what was unlinked is freed.
-                let more = alive.load(Ordering::Relaxed).saturating_sub(before);
-                drop(loaded);
-                cache.clear();
-                let (len, took) = (cache.len(), begun.elapsed());
-                match (found, gone, more, len) {
-                    (200, 100, 0..=200, 0) if took < LIMIT / 3 => Ok(()),
-                    _ => Err(format!(
-                        "round {round}: {found}, {gone}, {more} more, {len} left, {took:?}"
-                    )),
-                }
-            });
-        }
-        stop.store(true, Ordering::Relaxed);
-    });
-}
-
-/// Where no other thread was inside a call the map is whole, and warm caches stay warm. In a child's child, too, and a thread
-/// that is inside a call begins with an empty one there.
-#[test]
-fn an_unbounded_cache_keeps_what_it_holds_where_no_call_was_under_way() {
-    let _turn = in_turn();
-    let cache = TtlCache::unbounded(TTL);
-    (0..1_000).for_each(|n| cache.set(n, n));
-    std::thread::scope(|scope| scope.spawn(|| cache.set(1_000, 1_000)).join()).unwrap();
-    let sees = |expected: usize| match (cache.len(), cache.get(&7)) {
-        (len, found) if len == expected && found.is_some() == (expected > 0) => Ok(()),
-        other => Err(format!("{other:?} of {expected}")),
-    };
-    in_child(|| {
-        cache.set(1_001, 1_001);
-        in_child(|| sees(1_002));
-        sees(1_002)
-    });
-    let (open, opened) = mpsc::channel();
-    let (end, ended) = mpsc::channel::<()>();
-    std::thread::scope(|scope| {
-        let cache = &cache;
-        scope.spawn(move || {
-            let view = cache.pin();
-            open.send(()).unwrap();
-            let _ = ended.recv();
-            drop(view);
-        });
-        opened.recv().unwrap();
-        in_child(|| {
-            sees(0)?;
-            cache.set(7, 7);
-            // What the child has made goes on in its own children.
-            in_child(|| sees(1));
-            sees(1)
-        });
-        drop(end);
-    });
-    sees(1_001).unwrap();
-}
-
 /// A load whose leader did not cross is led anew; one whose loader forked goes on in both.
 #[test]
 fn a_load_under_way_is_led_anew() {
@@ -374,82 +290,4 @@ fn a_load_under_way_is_led_anew() {
         libc::close(ends[0]);
     }
     assert_eq!((said, value, cache.get(&8)), ([1], 80, Some(80)));
-}
-
-/// Updates take turns by key: a turn that another thread had does not count in the child.
-#[cfg(feature = "backend")]
-#[test]
-fn the_in_memory_backend_works_in_a_child() {
-    use tux_cache::backend::{Backend, InMemoryBackend, Json, KeyRef, Value};
-    let _turn = in_turn();
-    let backend = Backend::from(InMemoryBackend::new(TTL, Some(1_000)));
-    let stop = AtomicBool::new(false);
-    let one = |guild: u64| {
-        let runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = { runtime }.build().map_err(|e| e.to_string())?;
-        runtime.block_on(async {
-            let key = KeyRef::GuildConfig { guild: guild % 4 };
-            let merge = |_: Option<&Value>| Value::from(Json::from(1));
-            let updated = backend.update(key, None, merge).await;
-            // Beside threads that do nothing else it may be overtaken too often.
-            let read = backend.get_as::<Json>(key).await;
-            match (updated, read) {
-                (_, Ok(_)) => Ok(()),
-                (_, Err(error)) => Err(error.to_string()),
-            }
-        })
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    (0..200).for_each(|guild| drop(one(guild)));
-                }
-            });
-        }
-        for _ in 0..20 {
-            in_child(|| (0..200).try_for_each(one));
-        }
-        stop.store(true, Ordering::Relaxed);
-    });
-}
-
-/// The child has none of the connection's tasks: it is told so at once, and connects again.
-#[cfg(feature = "valkey")]
-#[test]
-fn a_connection_says_unavailable_in_a_child() {
-    use tux_cache::ErrorKind;
-    use tux_cache::backend::{Backend, Json, KeyRef, ValkeyBackend, ValkeySettings};
-    let _turn = in_turn();
-    let server = tux_cache_test_support::ValkeyServer::start().expect("a Valkey server");
-    let connect = || async {
-        let settings = ValkeySettings::from_url(&server.url()).unwrap();
-        Backend::from(ValkeyBackend::connect(settings).await.unwrap())
-    };
-    let key = KeyRef::Prefix { guild: 7 };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let backend = runtime.block_on(connect());
-    in_child(|| {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = runtime.enable_all().build().unwrap();
-        runtime.block_on(async {
-            let told = backend
-                .get_as::<Json>(key)
-                .await
-                .map_err(|error| error.kind());
-            let again = connect().await.get_as::<Json>(key).await;
-            match (told, again) {
-                (Err(ErrorKind::Unavailable), Ok(None)) => Ok(()),
-                other => Err(format!("{other:?}")),
-            }
-        })
-    });
-    assert!(runtime.block_on(backend.get_as::<Json>(key)).is_ok());
-    // Awaited outside tokio.
-    let mut outside = std::pin::pin!(backend.get_as::<Json>(key));
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match outside.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(Err(error)) => assert_eq!(error.kind(), ErrorKind::Config),
-        other => panic!("{other:?}"),
-    }
 }
