@@ -25,7 +25,7 @@ ids! { Guild User Channel }
 #[derive(Clone)]
 struct Database(std::sync::Arc<str>);
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each block of the guide uses some of it")]
 impl Database {
     async fn prefix(&self, _: Guild) -> Result<String, io::Error> {
         Ok(self.0.to_string())
@@ -48,7 +48,7 @@ impl Database {
     }
 }
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "each block of the guide uses some of it")]
 struct Bot {
     setup: tux_cache::CacheSetup,
     caches: Managers,
