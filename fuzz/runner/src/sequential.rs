@@ -244,7 +244,7 @@ impl<S: BuildHasher + Send + Sync + 'static> Run<S> {
             }
         }
         let (resident, expected) = (self.cache.resident(), self.model.resident());
-        assert_eq!(resident, expected, "I1: rooms taken after {op:?}");
+        assert_eq!(resident, expected, "I1: permits in use after {op:?}");
         self.steps += 1;
         if self.steps.is_multiple_of(STEPS_PER_LOOK) {
             self.look("some operations");

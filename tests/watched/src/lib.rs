@@ -18,23 +18,58 @@
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::private_intra_doc_links)]
 
 #[path = "../../../src/engine/mod.rs"]
-#[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    unexpected_cfgs,
+    reason = "the library's file, of which this crate uses a part"
+)]
 mod engine;
 #[path = "../../../src/error.rs"]
-#[allow(dead_code, unreachable_pub, unexpected_cfgs)]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unexpected_cfgs,
+    reason = "the library's file, of which this crate uses a part"
+)]
 mod error;
 #[path = "../../../src/lease/mod.rs"]
-#[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    unexpected_cfgs,
+    reason = "the library's file, of which this crate uses a part"
+)]
 mod lease;
 #[path = "../../../src/single_flight/mod.rs"]
-#[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    unexpected_cfgs,
+    reason = "the library's file, of which this crate uses a part"
+)]
 mod single_flight;
 #[path = "../../../src/sync/mod.rs"]
-#[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    unexpected_cfgs,
+    reason = "the library's file, of which this crate uses a part"
+)]
 mod sync;
 /// As in the library.
 #[path = "../../../src/time/mod.rs"]
-#[allow(dead_code, unused_imports, unreachable_pub, unexpected_cfgs)]
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    unexpected_cfgs,
+    reason = "the library's file, of which this crate uses a part"
+)]
 pub mod time;
 
 pub mod calls;
