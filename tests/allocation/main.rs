@@ -29,7 +29,13 @@ fn alone(test: &str, body: impl FnOnce()) {
     let this = std::env::current_exe().expect("the path of this program");
     let output = std::process::Command::new(this)
         // With one thread for tests that thread is the first one.
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            test,
+            "--include-ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env(ALONE, "1")
         .output()
         .expect("it runs once more");
