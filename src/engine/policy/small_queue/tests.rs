@@ -214,14 +214,14 @@ fn positions_come_round() {
     assert!(ring.tail.load(Ordering::Relaxed) < 64);
 }
 
-/// Q2: what all threads may have taken and not read yet fits into what stays free, if there are not very many for the capacity; and
+/// Q2: what all threads may have taken and not read yet fits into what stays free, if there are few or not very many for the capacity; and
 /// whatever stays free, there are places for all entries and for some that are given up.
 #[test]
 fn what_threads_are_about_to_read_stays_free() {
     for capacity in [1, 64, 1_000, 2_048, 5_000, 10_000, 100_000, 1_000_000] {
         for threads in [1, 2, 3, 12, 16, 64]
             .into_iter()
-            .filter(|t| capacity / t >= 64)
+            .filter(|&t| t <= MARGIN || capacity / t >= 64)
         {
             let ring = SmallQueue::for_capacity(capacity).unwrap();
             let all = (0..threads)
