@@ -28,5 +28,10 @@ mod loom;
 #[cfg(tux_loom)]
 pub(crate) use self::loom::*;
 
+#[cfg(any(feature = "backend", tux_loom))]
+mod append;
+#[cfg(any(feature = "backend", tux_loom))]
+pub(crate) use append::{AppendOnly, Appended};
+
 mod zeros;
 pub(crate) use zeros::{Zeroed, Zeros, prefer_huge_pages};
