@@ -3,7 +3,8 @@
 //!
 //! - [`TtlCache`]: a concurrent map whose entries expire and whose size is bounded, exactly and at every instant.
 //! - `backend`: the same entries in memory, in Valkey, or in a store of your own.
-//! - `managers`: typed, async caches for what a bot looks up on every message.
+//! - `typed`: async caches of values of your own, in ten lines each.
+//! - `managers`: such caches for what a bot looks up on every message.
 //! - `service`: connects to Valkey, keeps the connection, and hands the managers out.
 //!
 //! ```
@@ -73,7 +74,7 @@ mod single_flight;
 mod sync;
 pub mod time;
 #[cfg(feature = "backend")]
-mod typed;
+pub mod typed;
 
 pub use engine::{Iter, Stats, TtlCache, TtlCacheBuilder, View};
 pub use error::{Error, ErrorKind};
@@ -84,3 +85,5 @@ pub use managers::{
 };
 #[cfg(feature = "valkey")]
 pub use service::{CacheService, CacheSetup, get_cache_backend};
+#[cfg(feature = "backend")]
+pub use typed::{Family, TypedCache};

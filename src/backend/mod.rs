@@ -35,10 +35,14 @@ use std::sync::Arc;
 use crate::lease::LeaseTable;
 
 pub use custom::{CacheBackend, CustomBackend};
-pub use key::{Key, KeyFamily, KeyRef, KeySet, MAX_KEY_BYTES, OtherKey, Roles, WIRE_PREFIX};
+pub(crate) use key::TailRef;
+pub use key::{
+    CustomFamily, CustomKey, Key, KeyFamily, KeyForm, KeyParts, KeyRef, KeySet, MAX_KEY_BYTES,
+    OtherKey, Roles, WIRE_PREFIX,
+};
 pub use lease::{Snapshot, StoreLease};
-pub(crate) use memory::TypedRef;
 pub use memory::{InMemoryBackend, InMemoryBackendBuilder};
+pub(crate) use memory::{TypedRef, last_read_was_wrong};
 pub use stats::BackendStats;
 pub use ttl::Ttl;
 pub use typed::Peek;
@@ -48,6 +52,8 @@ pub use until_connected::MemoryUntilConnected;
 pub use valkey::{Undecodable, ValkeyBackend, ValkeySettings};
 pub(crate) use value::json::leading_string;
 pub use value::json::{JsonNumber, JsonObject, MAX_DEPTH, from_wire_text, to_wire_text};
+#[doc(hidden)]
+pub use value::plain::{from_text, to_json_or_null};
 pub use value::{CacheValue, Json, Value};
 
 /// Where values are kept. Cheap to clone; clones share the entries.
@@ -141,6 +147,16 @@ impl Backend {
             ServingStore::Custom(custom) => custom.kept(),
         };
         kept.of(make)
+    }
+
+    /// Memory that holds something of a family's keys by their texts, from before it was declared, loses it.
+    pub(crate) fn forget_texts_of(&self, family: CustomFamily) {
+        match self {
+            Self::Memory(memory) => memory.forget_texts_of(family),
+            #[cfg(feature = "valkey")]
+            Self::UntilConnected(both) => both.memory().forget_texts_of(family),
+            _ => {}
+        }
     }
 
     /// Counts a value that its reader could not use; [`get_as`](Self::get_as) and the other typed reads

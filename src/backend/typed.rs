@@ -370,7 +370,19 @@ impl Backend {
     where
         F: FnMut(Option<&Value>) -> Value + Send,
     {
-        let ttl = ttl.into();
+        self.try_update(key, ttl.into(), |old| Ok(merge(old))).await
+    }
+
+    /// [`update`](Self::update) whose merge may fail: nothing is written then.
+    pub(crate) async fn try_update<F>(
+        &self,
+        key: KeyRef<'_>,
+        ttl: Ttl,
+        mut merge: F,
+    ) -> Result<Value>
+    where
+        F: FnMut(Option<&Value>) -> Result<Value> + Send,
+    {
         #[cfg(feature = "valkey")]
         let _lock = match self.store() {
             ServingStore::Valkey(valkey) => Some(valkey.update_lock(key).await),
@@ -378,7 +390,7 @@ impl Backend {
         };
         for attempt in 0..MAX_UPDATE_ATTEMPTS {
             let snapshot = self.snapshot(key).await?;
-            let value = merge(snapshot.value());
+            let value = merge(snapshot.value())?;
             if self.commit(key, snapshot, value.clone(), ttl).await? {
                 return Ok(value);
             }

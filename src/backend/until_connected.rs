@@ -54,6 +54,10 @@ impl MemoryUntilConnected {
         &self.valkey
     }
 
+    pub(super) fn memory(&self) -> &InMemoryBackend {
+        &self.memory
+    }
+
     #[inline]
     pub(super) fn store(&self) -> ServingStore<'_> {
         if self.has_moved() {

@@ -4,13 +4,13 @@ use std::error::Error as StdError;
 use std::future::Future;
 use std::time::Duration;
 
+use super::GuildId;
 use super::face::face;
 use crate::backend::value::vtable::one_vtable;
 use crate::backend::{CacheValue, Json, KeyFamily, KeyRef};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
-use crate::typed::decode;
-use crate::typed::family::Family;
+use crate::typed::family::{BuiltIn, Declared, Family};
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::options::built_in;
 use crate::typed::stale::MaybeStale;
@@ -36,10 +36,10 @@ impl CacheValue for CaseId {
             Some(object) => object.get("_v").map(|row| row.get("id").unwrap_or(row)),
             None => Some(json),
         };
-        decode::record_mismatch(json.and_then(|id| match id {
+        json.and_then(|id| match id {
             Json::Null => Some(Self(None)),
             id => id.as_u64().map(|id| Self(Some(id))),
-        }))
+        })
     }
 
     one_vtable!(CaseId);
@@ -49,16 +49,17 @@ impl CacheValue for CaseId {
 pub(crate) struct Cases;
 
 impl Family for Cases {
-    type Key<'k> = (u64, u64);
+    type Key<'k> = (GuildId, u64);
     type Value = CaseId;
 
     const NAME: &'static str = "cases";
     const TTL: Option<Duration> = built_in::CASES.ttl;
     const OWN_SIZE: usize = built_in::CASES.own_size;
-    const KEYS: KeyFamily = KeyFamily::CaseByNumber;
+    const PREFIX: &'static str = "case:by_number";
+    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::CaseByNumber));
 
     #[inline(always)]
-    fn key((guild, number): Self::Key<'_>) -> KeyRef<'_> {
+    fn key_ref((GuildId(guild), number): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
         KeyRef::CaseByNumber { guild, number }
     }
 }
@@ -101,7 +102,7 @@ impl CaseCache {
     /// # Errors
     /// As [`Backend::get`](crate::backend::Backend::get); an unavailable store is an error.
     #[inline(always)]
-    pub async fn get(&self, guild: impl Into<u64>, number: u64) -> Result<Option<Option<u64>>> {
+    pub async fn get(&self, guild: impl Into<GuildId>, number: u64) -> Result<Option<Option<u64>>> {
         let found = lookup!(self.cache, (guild.into(), number))?;
         Ok(found.map(|CaseId(id)| id))
     }
@@ -112,7 +113,7 @@ impl CaseCache {
     /// As [`get`](Self::get), if nothing young enough is known.
     pub async fn get_or_stale(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         number: u64,
     ) -> Result<Option<MaybeStale<Option<u64>>>> {
         let found = self.cache.get_or_stale((guild.into(), number)).await?;
@@ -127,7 +128,7 @@ impl CaseCache {
     #[inline(always)]
     pub async fn get_or_fetch<F, Fut, E>(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         number: u64,
         load: F,
     ) -> Result<Option<u64>>
@@ -145,7 +146,7 @@ impl CaseCache {
     ///
     /// # Errors
     /// As [`Backend::set`](crate::backend::Backend::set).
-    pub async fn set(&self, guild: impl Into<u64>, number: u64, id: Option<u64>) -> Result<()> {
+    pub async fn set(&self, guild: impl Into<GuildId>, number: u64, id: Option<u64>) -> Result<()> {
         self.cache.set((guild.into(), number), CaseId(id)).await
     }
 
@@ -153,7 +154,7 @@ impl CaseCache {
     ///
     /// # Errors
     /// As [`Backend::delete`](crate::backend::Backend::delete); in Valkey it is then also retried by itself.
-    pub async fn invalidate(&self, guild: impl Into<u64>, number: u64) -> Result<bool> {
+    pub async fn invalidate(&self, guild: impl Into<GuildId>, number: u64) -> Result<bool> {
         self.cache.invalidate((guild.into(), number)).await
     }
 
@@ -162,7 +163,7 @@ impl CaseCache {
     ///
     /// # Errors
     /// As [`Backend::delete_prefix`](crate::backend::Backend::delete_prefix).
-    pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
-        self.cache.invalidate_guild(guild.into()).await
+    pub async fn invalidate_guild(&self, guild: impl Into<GuildId>) -> Result<usize> {
+        self.cache.invalidate_group(guild).await
     }
 }

@@ -6,7 +6,8 @@ macro_rules! face {
     ($manager:ident: $family:ty) => {
         impl $manager {
             fn on(shared: std::sync::Arc<$crate::typed::shared::SharedState>) -> Self {
-                let cache = $crate::typed::TypedCache::on(shared);
+                let cache =
+                    $crate::typed::TypedCache::on(shared, $crate::backend::CustomFamily::NONE);
                 Self { cache }
             }
 

@@ -5,12 +5,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::face::face;
+use super::{GuildId, UserId};
 use crate::backend::value::vtable::one_vtable;
 use crate::backend::{CacheValue, Json, KeyFamily, KeyRef, KeySet};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
-use crate::typed::decode;
-use crate::typed::family::Family;
+use crate::typed::family::{BuiltIn, Declared, Family};
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::options::built_in;
 use crate::typed::stale::MaybeStale;
@@ -33,7 +33,7 @@ impl CacheValue for Jailed {
     /// JSON booleans, numbers (true unless zero) and the six texts that Python programs write for them. Here we deviate
     /// from the original on purpose, which reads every other text as "not jailed": it says nothing about the user.
     fn from_json(json: &Json) -> Option<Self> {
-        decode::record_mismatch(match json {
+        match json {
             Json::Bool(jailed) => Some(Self(*jailed)),
             Json::String(text) => match text.as_str() {
                 "1" | "true" | "True" => Some(Self(true)),
@@ -43,7 +43,7 @@ impl CacheValue for Jailed {
             // By the digits: a number too large, or too small, for a float is not zero.
             Json::Number(number) => Some(Self(!number.is_zero())),
             Json::Null | Json::Array(_) | Json::Object(_) => None,
-        })
+        }
     }
 
     one_vtable!(Jailed);
@@ -53,16 +53,18 @@ impl CacheValue for Jailed {
 pub(crate) struct JailStatus;
 
 impl Family for JailStatus {
-    type Key<'k> = (u64, u64);
+    type Key<'k> = (GuildId, UserId);
     type Value = Jailed;
 
     const NAME: &'static str = "jail status";
     const TTL: Option<Duration> = built_in::JAIL_STATUS.ttl;
     const OWN_SIZE: usize = built_in::JAIL_STATUS.own_size;
-    const KEYS: KeyFamily = KeyFamily::JailStatus;
+    const PREFIX: &'static str = "jail_status";
+    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::JailStatus));
 
     #[inline(always)]
-    fn key((guild, user): Self::Key<'_>) -> KeyRef<'_> {
+    fn key_ref((guild, user): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
+        let (GuildId(guild), UserId(user)) = (guild, user);
         KeyRef::JailStatus { guild, user }
     }
 }
@@ -100,7 +102,11 @@ impl JailStatusCache {
     /// # Errors
     /// As [`Backend::get`](crate::backend::Backend::get); an unavailable store is an error.
     #[inline(always)]
-    pub async fn get(&self, guild: impl Into<u64>, user: impl Into<u64>) -> Result<Option<bool>> {
+    pub async fn get(
+        &self,
+        guild: impl Into<GuildId>,
+        user: impl Into<UserId>,
+    ) -> Result<Option<bool>> {
         let found = lookup!(self.cache, (guild.into(), user.into()))?;
         Ok(found.map(|Jailed(jailed)| jailed))
     }
@@ -112,8 +118,8 @@ impl JailStatusCache {
     /// [`keep_stale`](crate::managers::ManagerOptions::keep_stale).
     pub async fn get_or_stale(
         &self,
-        guild: impl Into<u64>,
-        user: impl Into<u64>,
+        guild: impl Into<GuildId>,
+        user: impl Into<UserId>,
     ) -> Result<Option<MaybeStale<bool>>> {
         let key = (guild.into(), user.into());
         let found = self.cache.get_or_stale(key).await?;
@@ -135,8 +141,8 @@ impl JailStatusCache {
     #[inline(always)]
     pub async fn get_or_fetch<F, Fut, E>(
         &self,
-        guild: impl Into<u64>,
-        user: impl Into<u64>,
+        guild: impl Into<GuildId>,
+        user: impl Into<UserId>,
         load: F,
     ) -> Result<bool>
     where
@@ -155,8 +161,8 @@ impl JailStatusCache {
     /// As [`Backend::set`](crate::backend::Backend::set).
     pub async fn set(
         &self,
-        guild: impl Into<u64>,
-        user: impl Into<u64>,
+        guild: impl Into<GuildId>,
+        user: impl Into<UserId>,
         jailed: bool,
     ) -> Result<()> {
         let key = (guild.into(), user.into());
@@ -169,8 +175,8 @@ impl JailStatusCache {
     /// As [`set`](Self::set).
     pub async fn async_set(
         &self,
-        guild: impl Into<u64>,
-        user: impl Into<u64>,
+        guild: impl Into<GuildId>,
+        user: impl Into<UserId>,
         jailed: bool,
     ) -> Result<()> {
         self.set(guild, user, jailed).await
@@ -180,7 +186,11 @@ impl JailStatusCache {
     ///
     /// # Errors
     /// As [`Backend::delete`](crate::backend::Backend::delete); in Valkey it is then also retried by itself.
-    pub async fn invalidate(&self, guild: impl Into<u64>, user: impl Into<u64>) -> Result<bool> {
+    pub async fn invalidate(
+        &self,
+        guild: impl Into<GuildId>,
+        user: impl Into<UserId>,
+    ) -> Result<bool> {
         self.cache.invalidate((guild.into(), user.into())).await
     }
 
@@ -189,8 +199,8 @@ impl JailStatusCache {
     ///
     /// # Errors
     /// As [`Backend::delete_prefix`](crate::backend::Backend::delete_prefix).
-    pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
-        self.cache.invalidate_guild(guild.into()).await
+    pub async fn invalidate_guild(&self, guild: impl Into<GuildId>) -> Result<usize> {
+        self.cache.invalidate_group(guild).await
     }
 
     /// Removes keys of another family from the same store, as far as the scope reaches.

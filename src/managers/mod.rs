@@ -14,7 +14,6 @@ mod case;
 mod each;
 mod face;
 mod guild_config;
-mod ids;
 mod jail_status;
 mod permission;
 mod prefix;
@@ -25,7 +24,6 @@ pub(crate) use each::EachOptions;
 pub use guild_config::{
     ExtraFields, GuildConfig, GuildConfigCacheManager, GuildConfigUpdate, MissingFields,
 };
-pub use ids::{ChannelId, GuildId, RoleId, UserId};
 pub use jail_status::JailStatusCache;
 pub use permission::{
     CommandPermission, CommandRule, GuildPermissions, MAX_RANK, PermissionAssignment,
@@ -34,6 +32,7 @@ pub use permission::{
 };
 pub use prefix::{Prefix, PrefixCache};
 
+pub use crate::typed::ids::{ChannelId, GuildId, RoleId, UserId};
 pub use crate::typed::options::{ManagerOptions, OnOutage, Scope};
 pub use crate::typed::stale::MaybeStale;
 pub use crate::typed::stats::ManagerStats;
@@ -100,8 +99,8 @@ impl Managers {
     /// # Errors
     /// When one fails the others are still asked; the first error is returned. In Valkey what failed is
     /// retried later by itself.
-    pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
-        let guild = guild.into();
+    pub async fn invalidate_guild(&self, guild: impl Into<GuildId>) -> Result<usize> {
+        let GuildId(guild) = guild.into();
         // At the same time: in Valkey they then share a pass over the server's keys.
         let (config, prefix, jails, permissions, cases) = tokio::join!(
             self.guild_config.invalidate(guild),

@@ -10,17 +10,16 @@ use std::time::Duration;
 
 use ecow::EcoString;
 
+use super::GuildId;
 use super::face::face;
 use crate::backend::value::vtable::one_vtable;
-use crate::backend::{CacheValue, Json, KeyFamily, KeyRef, Value};
+use crate::backend::{CacheValue, Json, KeyFamily, KeyRef};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
-use crate::typed::decode;
-use crate::typed::family::Family;
+use crate::typed::family::{BuiltIn, Declared, Family};
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::options::built_in;
 use crate::typed::stale::MaybeStale;
-use crate::typed::stats::Event;
 
 /// A command prefix: a text that is cheap to clone. Up to 15 bytes it lies in the value itself, so that a hit touches
 /// no counter that other threads touch.
@@ -135,7 +134,7 @@ impl CacheValue for Prefix {
 
     /// Anything but a string is a miss.
     fn from_json(json: &Json) -> Option<Self> {
-        decode::record_mismatch(json.as_str().map(Self::from))
+        json.as_str().map(Self::from)
     }
 
     fn exceeds(&self, limit: usize) -> bool {
@@ -150,16 +149,17 @@ impl CacheValue for Prefix {
 pub(crate) struct Prefixes;
 
 impl Family for Prefixes {
-    type Key<'k> = u64;
+    type Key<'k> = GuildId;
     type Value = Prefix;
 
     const NAME: &'static str = "prefixes";
     const TTL: Option<Duration> = built_in::PREFIX.ttl;
     const OWN_SIZE: usize = built_in::PREFIX.own_size;
-    const KEYS: KeyFamily = KeyFamily::Prefix;
+    const PREFIX: &'static str = "prefix";
+    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::Prefix));
 
     #[inline(always)]
-    fn key(guild: Self::Key<'_>) -> KeyRef<'_> {
+    fn key_ref(GuildId(guild): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
         KeyRef::Prefix { guild }
     }
 }
@@ -190,7 +190,7 @@ impl PrefixCache {
     /// # Errors
     /// As [`Backend::get`](crate::backend::Backend::get); an unavailable store is an error, never a miss.
     #[inline(always)]
-    pub async fn get(&self, guild: impl Into<u64>) -> Result<Option<Prefix>> {
+    pub async fn get(&self, guild: impl Into<GuildId>) -> Result<Option<Prefix>> {
         lookup!(self.cache, guild.into())
     }
 
@@ -198,7 +198,10 @@ impl PrefixCache {
     ///
     /// # Errors
     /// As [`get`](Self::get), if nothing young enough is known.
-    pub async fn get_or_stale(&self, guild: impl Into<u64>) -> Result<Option<MaybeStale<Prefix>>> {
+    pub async fn get_or_stale(
+        &self,
+        guild: impl Into<GuildId>,
+    ) -> Result<Option<MaybeStale<Prefix>>> {
         self.cache.get_or_stale(guild.into()).await
     }
 
@@ -207,7 +210,11 @@ impl PrefixCache {
     /// # Errors, panics, cancel safety
     /// As [`JailStatusCache::get_or_fetch`](super::JailStatusCache::get_or_fetch).
     #[inline(always)]
-    pub async fn get_or_fetch<F, Fut, P, E>(&self, guild: impl Into<u64>, load: F) -> Result<Prefix>
+    pub async fn get_or_fetch<F, Fut, P, E>(
+        &self,
+        guild: impl Into<GuildId>,
+        load: F,
+    ) -> Result<Prefix>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<P, E>> + Send + 'static,
@@ -221,7 +228,7 @@ impl PrefixCache {
     ///
     /// # Errors
     /// As [`Backend::set`](crate::backend::Backend::set).
-    pub async fn set(&self, guild: impl Into<u64>, prefix: impl Into<Prefix>) -> Result<()> {
+    pub async fn set(&self, guild: impl Into<GuildId>, prefix: impl Into<Prefix>) -> Result<()> {
         self.cache.set(guild.into(), prefix.into()).await
     }
 
@@ -229,7 +236,7 @@ impl PrefixCache {
     ///
     /// # Errors
     /// As [`Backend::delete`](crate::backend::Backend::delete); in Valkey it is then also retried by itself.
-    pub async fn invalidate(&self, guild: impl Into<u64>) -> Result<bool> {
+    pub async fn invalidate(&self, guild: impl Into<GuildId>) -> Result<bool> {
         self.cache.invalidate(guild.into()).await
     }
 
@@ -247,29 +254,15 @@ impl PrefixCache {
     /// As [`Backend::set_many`](crate::backend::Backend::set_many); some may have been written.
     pub async fn preload<G, P>(&self, prefixes: impl IntoIterator<Item = (G, P)>) -> Result<usize>
     where
-        G: Into<u64>,
+        G: Into<GuildId>,
         P: Into<Prefix>,
     {
-        const BATCH: usize = 1_000;
-        let entries: Vec<(u64, Prefix)> = prefixes
+        let entries: Vec<(GuildId, Prefix)> = prefixes
             .into_iter()
             .map(|(guild, prefix)| (guild.into(), prefix.into()))
             .collect();
-        for batch in entries.chunks(BATCH) {
-            let values = batch
-                .iter()
-                .map(|(guild, prefix)| (self.cache.key(*guild), Value::new(prefix.clone())))
-                .collect();
-            for (guild, _) in batch {
-                self.cache.shared.forget(self.cache.key(*guild));
-            }
-            self.cache
-                .backend()
-                .put_many(values, self.cache.ttl())
-                .await?;
-        }
-        let counters = &self.cache.shared.counters;
-        counters.add_many(Event::Set, entries.len() as u64);
-        Ok(entries.len())
+        let many = entries.len();
+        self.cache.set_many(entries).await?;
+        Ok(many)
     }
 }

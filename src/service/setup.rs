@@ -6,7 +6,7 @@ use std::pin::Pin;
 use super::{CacheService, env, shared_memory};
 use crate::backend::{Backend, InMemoryBackend, ValkeySettings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::managers::{CaseCache, EachOptions, ManagerOptions, Managers};
+use crate::managers::{CaseCache, EachOptions, GuildId, ManagerOptions, Managers};
 use crate::time::Ticker;
 
 /// A bot's caches: the service, the one backend that every consumer gets, and the managers on it. The
@@ -99,7 +99,7 @@ impl CacheSetup {
     /// # Errors
     /// When one manager fails the others are still asked; the first error is returned. In Valkey what failed
     /// is retried later by itself.
-    pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
+    pub async fn invalidate_guild(&self, guild: impl Into<GuildId>) -> Result<usize> {
         self.cases.forget();
         let removed = self.managers.invalidate_guild(guild).await;
         self.cases.forget();

@@ -1,35 +1,18 @@
 //! Counting, per manager, the values whose shape is wrong.
 //!
-//! A read through a backend tells a wrong shape from an absent key only in the backend's own counter. In
-//! memory the decoding runs inside the look-up, so a flag of the thread says it; behind a socket the read
+//! A read through a backend tells a wrong shape from an absent key only in the backend's own counter. In memory, which
+//! answers on the spot, the thread knows whether its last read was one ([`last_read_was_wrong`]); behind a socket the read
 //! runs inside a scope of the task that knows the manager's counters.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::sync::Arc;
 
 use super::stats::{Event, EventCounters};
+pub(crate) use crate::backend::last_read_was_wrong;
 use crate::backend::{CacheValue, Json};
-
-thread_local! {
-    static WRONG: Cell<bool> = const { Cell::new(false) };
-}
 
 tokio::task_local! {
     static READING: Arc<EventCounters>;
-}
-
-/// What a `from_json` of this layer and of the managers ends with: notes that the shape was wrong.
-pub(crate) fn record_mismatch<T>(decoded: Option<T>) -> Option<T> {
-    if decoded.is_none() {
-        WRONG.set(true);
-    }
-    decoded
-}
-
-/// Whether a shape was wrong since the last call, on this thread.
-pub(crate) fn take_mismatch() -> bool {
-    WRONG.replace(false)
 }
 
 /// A `T` read from a store that answers later.
@@ -44,7 +27,6 @@ impl<T: CacheValue> CacheValue for CountedRead<T> {
     fn from_json(json: &Json) -> Option<Self> {
         let value = T::from_json(json);
         if value.is_none() {
-            take_mismatch();
             // Outside a scope nobody asked for the count.
             let _ = READING.try_with(|counters| counters.add(Event::Undecodable));
         }

@@ -24,11 +24,15 @@ use crate::backend::{Key, KeyRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::single_flight::FlightError;
 
+/// After this many flights of others that brought nothing for a caller's key it loads by itself, so that callers do not
+/// queue (T22).
+const USELESS_FLIGHTS: usize = 2;
+
 /// Waiters end a flight this much later than its own task does: they act only when the task is stuck.
 const STUCK_LEADER_MARGIN: Duration = Duration::from_secs(1);
 
-pub(super) type Loading<T> = Pin<Box<dyn Future<Output = Result<Vec<T>>> + Send>>;
-/// Loads the values of these keys, in their order.
+pub(super) type Loading<T> = Pin<Box<dyn Future<Output = Result<Vec<Option<T>>>> + Send>>;
+/// Loads the values of these keys, in their order; `None` where there is none, which is not kept.
 pub(crate) type Loader<T> = Box<dyn FnOnce(Vec<Key>) -> Loading<T> + Send>;
 
 /// The runtime that loads are spawned on.
@@ -56,7 +60,7 @@ impl<F: Family> TypedCache<F> {
     {
         // Called inside the future, in its task: a panic in it unwinds there.
         let load: Loader<F::Value> = Box::new(move |_| {
-            Box::pin(async move { Ok(vec![load().await.map_err(map_error)?.into()]) })
+            Box::pin(async move { Ok(vec![Some(load().await.map_err(map_error)?.into())]) })
         });
         Box::pin(async move { Box::new(self.get_or_load(key, missing, load).await) })
     }
@@ -77,19 +81,32 @@ impl<F: Family> TypedCache<F> {
             }
         }
         let key = key.to_key();
-        let loaded = self.fetch(vec![key.clone()], load).await?.pop();
-        loaded.ok_or_else(|| nothing_for(&key))
+        let mut load = Some(load);
+        for _ in 0..USELESS_FLIGHTS {
+            let loaded = self.fetch(vec![key.clone()], &mut load).await?.pop();
+            match loaded.flatten() {
+                Some(value) => return Ok(value),
+                // A batch of somebody else has found nothing; this caller's loader was not asked.
+                None if load.is_some() => {}
+                None => break,
+            }
+        }
+        let loaded = match load {
+            Some(load) => self.load_apart(vec![key.clone()], load).await?.pop(),
+            None => None,
+        };
+        loaded.flatten().ok_or_else(|| nothing_for(&key))
     }
 
     /// The values of `keys` in their order; a key may come twice. One round trip when all are cached;
     /// else the missing ones that nobody loads yet are loaded by one call of `load`.
-    pub(crate) async fn get_or_fetch_many(
+    pub(crate) async fn get_or_load_many(
         &self,
         keys: Vec<Key>,
         load: Loader<F::Value>,
-    ) -> Result<Vec<F::Value>> {
+    ) -> Result<Vec<Option<F::Value>>> {
         let refs: Vec<KeyRef<'_>> = keys.iter().map(Key::as_key_ref).collect();
-        let found = match self.get_many(&refs).await {
+        let found = match self.get_many_at(&refs).await {
             Ok(found) => found,
             Err(error) => {
                 self.load_despite(error)?;
@@ -105,10 +122,10 @@ impl<F: Family> TypedCache<F> {
         keys: Vec<Key>,
         found: Vec<Option<F::Value>>,
         load: Loader<F::Value>,
-    ) -> Result<Vec<F::Value>> {
+    ) -> Result<Vec<Option<F::Value>>> {
         let is_whole = |found: &Option<F::Value>| found.as_ref().is_some_and(F::is_whole);
         if found.iter().all(is_whole) {
-            return Ok(found.into_iter().flatten().collect());
+            return Ok(found);
         }
         let mut known = HashMap::with_capacity(keys.len());
         let mut missing = IndexSet::new();
@@ -123,16 +140,31 @@ impl<F: Family> TypedCache<F> {
             }
         }
         let missing: Vec<Key> = missing.into_iter().collect();
-        let loaded = self.fetch(missing.clone(), load).await?;
-        known.extend(missing.into_iter().zip(loaded));
-        let value_of = |key: &Key| known.get(key).cloned().ok_or_else(|| nothing_for(key));
-        keys.iter().map(value_of).collect()
+        let loaded = self.fetch(missing.clone(), &mut Some(load)).await?;
+        let loaded = missing.into_iter().zip(loaded);
+        known.extend(loaded.filter_map(|(key, value)| Some((key, value?))));
+        Ok(keys.iter().map(|key| known.get(key).cloned()).collect())
+    }
+
+    /// [`fill_in`](Self::fill_in) where `load` has something for every key.
+    pub(crate) fn all_of(keys: &[Key], values: Vec<Option<F::Value>>) -> Result<Vec<F::Value>> {
+        let values = values.into_iter().zip(keys);
+        values
+            .map(|(value, key)| value.ok_or_else(|| nothing_for(key)))
+            .collect()
     }
 
     /// Loads `keys`, each of which comes once, or waits for whoever loads them. The values are in the order of the keys.
-    async fn fetch(&self, keys: Vec<Key>, load: Loader<F::Value>) -> Result<Vec<F::Value>> {
+    /// `load` is taken if it was needed.
+    async fn fetch(
+        &self,
+        keys: Vec<Key>,
+        load: &mut Option<Loader<F::Value>>,
+    ) -> Result<Vec<Option<F::Value>>> {
         let runtime = runtime()?;
-        let mut load = Some(load);
+        for key in &keys {
+            key.as_key_ref().check_length()?;
+        }
         let mut task = None;
         let start = |guards| {
             let load = load.take().expect("a loader is started once");
@@ -144,11 +176,9 @@ impl<F: Family> TypedCache<F> {
             .share_many(self, &keys, start, || self.wait_limit())
             .await;
         let Some(ended) = ended else {
-            // Asked for from inside a loader of one of these keys (T25): loaded here, kept nowhere.
-            self.count(Event::Load);
+            // Asked for from inside a loader of one of these keys (T25).
             let load = load.take().expect("a nested loader was not started");
-            let loaded = load(keys).await;
-            return loaded.inspect_err(|_| self.count(Event::LoadError));
+            return self.load_apart(keys, load).await;
         };
         let mut values = Vec::with_capacity(keys.len());
         let mut first_error = None;
@@ -171,6 +201,17 @@ impl<F: Family> TypedCache<F> {
             Some(error) => Err(error),
             None => Ok(values),
         }
+    }
+
+    /// Loads here and keeps nothing.
+    async fn load_apart(
+        &self,
+        keys: Vec<Key>,
+        load: Loader<F::Value>,
+    ) -> Result<Vec<Option<F::Value>>> {
+        self.count(Event::Load);
+        let loaded = load(keys).await;
+        loaded.inspect_err(|_| self.count(Event::LoadError))
     }
 
     /// A waiter's own limit for one load.

@@ -11,9 +11,9 @@ use crate::single_flight::Group;
 /// Locks of publications: so many can be under way without waiting for one another.
 pub(crate) type Publishers = Striped<Mutex<()>, 128>;
 
-/// The loads of one type of value on one store.
+/// The loads of one type of value on one store. They may bring nothing for a key.
 pub(crate) struct Flights<T> {
-    pub(crate) group: Group<Key, T, StoreLease>,
+    pub(crate) group: Group<Key, Option<T>, StoreLease>,
     /// Held while a loaded value is being stored, striped by key. A load that begins meanwhile looks into
     /// the store only afterwards, so that it finds the value instead of loading it again.
     pub(crate) publishers: Publishers,

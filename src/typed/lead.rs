@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::single_flight::LeaderGuard;
 
 /// Leads the load of one key.
-type LoadGuard<F> = LeaderGuard<Key, <F as Family>::Value, StoreLease>;
+type LoadGuard<F> = LeaderGuard<Key, Option<<F as Family>::Value>, StoreLease>;
 /// A key that is being loaded: who leads it, the lease to publish under, and what stood under the key before.
 type OpenLoad<F> = (LoadGuard<F>, StoreLease, Option<<F as Family>::Value>);
 
@@ -45,7 +45,7 @@ impl<F: Family> TypedCache<F> {
         for ((guard, lease), before) in guards.into_iter().zip(leases).zip(before) {
             match before {
                 Some(value) if F::is_whole(&value) => {
-                    guard.complete(Ok::<_, Error>(value));
+                    guard.complete(Ok::<_, Error>(Some(value)));
                 }
                 before => open.push((guard, lease, before)),
             }
@@ -90,11 +90,15 @@ impl<F: Family> TypedCache<F> {
         backend: &Backend,
         flights: &Flights<F::Value>,
         open: Vec<OpenLoad<F>>,
-        values: Vec<F::Value>,
+        values: Vec<Option<F::Value>>,
         keep: bool,
     ) {
         let (mut landing, mut leases) = (Vec::with_capacity(open.len()), Vec::new());
         for ((guard, lease, before), value) in open.into_iter().zip(values) {
+            let Some(value) = value else {
+                guard.complete(Ok::<_, Error>(None));
+                continue;
+            };
             let value = F::merge_previous(value, before.as_ref());
             if keep && self.may_store(guard.key().as_key_ref(), &value) {
                 leases.push((landing.len(), lease));
@@ -122,7 +126,7 @@ impl<F: Family> TypedCache<F> {
         }
         drop(publishing);
         for (guard, value) in landing {
-            guard.complete(Ok::<_, Error>(value));
+            guard.complete(Ok::<_, Error>(Some(value)));
         }
     }
 

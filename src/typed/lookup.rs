@@ -72,7 +72,7 @@ impl<F: Family> TypedCache<F> {
     /// The store's key; a method, so that the macros need not name the family.
     #[inline(always)]
     pub(crate) fn key<'k>(&self, key: F::Key<'k>) -> KeyRef<'k> {
-        F::key(key)
+        F::key_ref(key, self.declared)
     }
 
     /// The same for [`Family::is_whole`].
@@ -141,7 +141,7 @@ impl<F: Family> TypedCache<F> {
     #[inline(never)]
     fn missed(&self) {
         self.count(Event::Miss);
-        if decode::take_mismatch() {
+        if decode::last_read_was_wrong() {
             self.count(Event::Undecodable);
         }
     }
@@ -186,7 +186,7 @@ impl<F: Family> TypedCache<F> {
     }
 
     /// Several values, in order; one round trip in Valkey.
-    pub(crate) async fn get_many(&self, keys: &[KeyRef<'_>]) -> Result<Vec<Option<F::Value>>> {
+    pub(crate) async fn get_many_at(&self, keys: &[KeyRef<'_>]) -> Result<Vec<Option<F::Value>>> {
         let found = self.ask_many(self.backend(), keys).await;
         self.count_found(&found, |found| found.iter().flatten().count(), keys.len());
         found
@@ -202,7 +202,7 @@ impl<F: Family> TypedCache<F> {
             let peek = |key: &KeyRef<'_>| match backend.peek::<F::Value>(*key) {
                 Peek::Hit(value) => Some(Some(value)),
                 Peek::Miss => {
-                    if decode::take_mismatch() {
+                    if decode::last_read_was_wrong() {
                         self.count(Event::Undecodable);
                     }
                     Some(None)
@@ -234,14 +234,6 @@ impl<F: Family> TypedCache<F> {
     }
 
     /// The value of a key, or what was remembered if the store is unavailable (T36).
-    pub(crate) async fn get_or_stale(
-        &self,
-        key: F::Key<'_>,
-    ) -> Result<Option<MaybeStale<F::Value>>> {
-        self.get_or_stale_at(F::key(key)).await
-    }
-
-    /// The same by the store's key.
     pub(crate) async fn get_or_stale_at(
         &self,
         key: KeyRef<'_>,

@@ -1,24 +1,31 @@
-//! A cache of one kind of values on a backend: what every manager is made of.
+//! A cache of one kind of values on a backend: of a kind of your own, and what every manager is made of.
 //!
-//! A [`Family`] says what is special about a kind; everything else stands here once:
+//! A [`Family`] says what is special about a kind; everything else stands here once, in [`TypedCache`].
+//!
+//! Three outcomes are told apart throughout: a value, absent, and unavailable (an error).
+//!
+//! # Where what stands
 //!
 //! | file | what |
 //! |---|---|
-//! | `family` | what a kind of values says about itself |
+//! | `family`, `key`, `ids` | what a kind of values says about itself; what its keys can be made of |
+//! | `cache`, `batch` | what callers ask of a cache: of one key, of several |
 //! | `lookup` | look-ups, at once where memory can tell |
 //! | `fetch`, `lead`, `flights` | loads, one per key, for one key or many: the caller's part, the task's, and where they meet |
 //! | `stale` | what is remembered for outages |
 //! | `decode` | counting values of a wrong shape |
 //! | `options`, `settings` | what may be set, the built-in settings, and what both come to |
 //! | `shared`, `backend_cell`, `stats` | what the caches of one manager have in common |
-//!
-//! Three outcomes are told apart throughout (T36): a value, absent, and unavailable (an error).
 
 mod backend_cell;
+mod batch;
+mod cache;
 pub(crate) mod decode;
 pub(crate) mod family;
 pub(crate) mod fetch;
 mod flights;
+pub(crate) mod ids;
+mod key;
 mod lead;
 pub(crate) mod lookup;
 pub(crate) mod options;
@@ -32,30 +39,47 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::backend::{Backend, Key, KeyRef, KeySet, StoreLease, Ttl, Value};
+use crate::backend::{Backend, CustomFamily, Key, KeyRef, KeySet, StoreLease, Ttl, Value};
 use crate::error::{Error, Result};
 use crate::single_flight::LeaseSource;
-use family::Family;
+use family::Declared;
 use flights::Flights;
 use shared::SharedState;
 use stats::Event;
 
-/// The values of one family on a backend. Clones share everything, and so do the caches of several families that are
-/// made [`on`](Self::on) the same state. Loads under way belong to the store ([`Flights`]).
-pub(crate) struct TypedCache<F> {
+pub use family::Family;
+pub use key::{FamilyKey, KeyGroup, NoGroup, OwnedFamilyKey};
+
+/// The values of one [`Family`] on a backend. Clones share everything.
+///
+/// It behaves the same on every backend. `get` tells a hit from "not cached" (`Ok(None)`) from an unavailable store
+/// (`Err`). Loads run once per key and store, however many tasks and caches of the family ask, and a load begun before a
+/// set or an invalidation never overwrites it: in this process exactly. Two processes that share a Valkey do not wait for
+/// each other's loads; one that is under way elsewhere may put back an old value, which lives for at most one TTL.
+///
+/// By its text, an entry is the same one: what is set here under `(GuildId(1), UserId(2))` stands under `warn:1:2` for
+/// [`Backend::get`] and for other programs on the same Valkey.
+// Several families that are made `on` the same state share it. Loads under way belong to the store (`Flights`).
+pub struct TypedCache<F> {
     pub(crate) shared: Arc<SharedState>,
+    declared: Declared,
     family: PhantomData<fn() -> F>,
 }
 
 impl<F: Family> TypedCache<F> {
-    /// With this backend, these settings and these counters.
-    pub(crate) fn on(shared: Arc<SharedState>) -> Self {
-        let family = PhantomData;
-        Self { shared, family }
+    /// With this backend, these settings and these counters; with the keys of `declared`, unless they are this library's.
+    pub(crate) fn on(shared: Arc<SharedState>, declared: CustomFamily) -> Self {
+        Self {
+            shared,
+            declared: Declared(declared),
+            family: PhantomData,
+        }
     }
 
+    /// The backend that it works with now. It stays usable when it is [replaced](Self::set_backend).
     #[inline(always)]
-    pub(crate) fn backend(&self) -> &Backend {
+    #[must_use]
+    pub fn backend(&self) -> &Backend {
         self.shared.cell.backend()
     }
 
@@ -74,17 +98,12 @@ impl<F: Family> TypedCache<F> {
         self.shared.counters.add(event);
     }
 
-    /// Writes a value and voids the loads of its key.
+    /// Writes a value by the store's key, and voids the loads of it.
     ///
     /// # Errors
     /// Kind `Config` for a value that not every reader takes; nothing is written then.
-    pub(crate) async fn set(&self, key: F::Key<'_>, value: F::Value) -> Result<()> {
-        self.put(F::key(key), value).await
-    }
-
-    /// The same by the store's key.
     pub(crate) async fn put(&self, key: KeyRef<'_>, value: F::Value) -> Result<()> {
-        F::check(&value).map_err(|wrong| Error::config(format!("{key}: {wrong}")))?;
+        check::<F>(key, &value)?;
         self.count(Event::Set);
         self.shared.forget(key);
         self.backend().put(key, value, self.ttl()).await?;
@@ -93,39 +112,47 @@ impl<F: Family> TypedCache<F> {
     }
 
     /// Read, merge, write, as often as it takes. `merge` sees whatever stands there, of any shape.
-    pub(crate) async fn update(
+    pub(crate) async fn update_value(
         &self,
         key: F::Key<'_>,
-        merge: impl FnMut(Option<&Value>) -> Value + Send,
-    ) -> Result<()> {
-        let key = F::key(key);
+        merge: impl FnMut(Option<&Value>) -> Result<Value> + Send,
+    ) -> Result<Value> {
+        let key = self.key(key);
         self.count(Event::Set);
         self.shared.forget(key);
-        self.backend().update(key, self.ttl(), merge).await?;
+        let written = self.backend().try_update(key, self.ttl(), merge).await?;
         self.shared.forget(key);
-        Ok(())
+        Ok(written)
     }
 
-    /// Removes one value, for every process; `true` if it was there.
-    pub(crate) async fn invalidate(&self, key: F::Key<'_>) -> Result<bool> {
-        self.shared.remove(F::key(key)).await
+    /// All keys of the family.
+    fn all(&self) -> KeySet<'static> {
+        match F::BUILT_IN.0 {
+            Some(family) => KeySet::Family(family),
+            None => KeySet::Custom(self.declared.0),
+        }
     }
 
-    /// Removes every value of a guild, as far as the scope reaches; says how many went.
-    pub(crate) async fn invalidate_guild(&self, guild: u64) -> Result<usize> {
-        self.shared.remove_set(KeySet::Guild(F::KEYS, guild)).await
+    /// Its keys that begin with this number.
+    pub(crate) fn group(&self, number: u64) -> KeySet<'static> {
+        match F::BUILT_IN.0 {
+            Some(family) => KeySet::Guild(family, number),
+            None => KeySet::CustomGroup(self.declared.0, number),
+        }
     }
+}
 
-    /// Removes every value, as far as the scope reaches; says how many went.
-    pub(crate) async fn clear_all(&self) -> Result<usize> {
-        self.shared.remove_set(KeySet::Family(F::KEYS)).await
-    }
+/// Whether a value may be written under a key.
+fn check<F: Family>(key: KeyRef<'_>, value: &F::Value) -> Result<()> {
+    key.check_length()?;
+    F::check(value).map_err(|wrong| Error::config(format!("{key}: {wrong}")))
 }
 
 impl<F> Clone for TypedCache<F> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
+            declared: self.declared,
             family: PhantomData,
         }
     }

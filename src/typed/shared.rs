@@ -20,7 +20,13 @@ impl SharedState {
     /// # Panics
     /// When the options ask to remember absurdly many stale values.
     pub(crate) fn new(backend: Backend, options: &ManagerOptions) -> Arc<Self> {
-        Self::make(backend, false, options)
+        Self::try_new(backend, options).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// # Errors
+    /// Kind `Config` when the options ask to remember absurdly many stale values.
+    pub(crate) fn try_new(backend: Backend, options: &ManagerOptions) -> Result<Arc<Self>> {
+        Ok(Self::make(backend, false, Settings::try_new(options)?))
     }
 
     /// On memory of its own, where entries live as long as the manager says.
@@ -30,14 +36,14 @@ impl SharedState {
             .per_entry_ttl(true)
             .build();
         match memory {
-            Ok(memory) => Self::make(memory.into(), true, &ManagerOptions::new()),
+            Ok(memory) => Self::make(memory.into(), true, Settings::new(&ManagerOptions::new())),
             Err(error) => unreachable!("{entries} entries are a sound size: {error}"),
         }
     }
 
-    fn make(backend: Backend, owned: bool, options: &ManagerOptions) -> Arc<Self> {
+    fn make(backend: Backend, owned: bool, settings: Settings) -> Arc<Self> {
         Arc::new(Self {
-            cell: BackendCell::new(backend, Settings::new(options), owned),
+            cell: BackendCell::new(backend, settings, owned),
             counters: Arc::new(EventCounters::default()),
         })
     }

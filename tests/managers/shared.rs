@@ -193,7 +193,7 @@ async fn a_local_scope_leaves_the_server_alone_and_clears_memory() {
 async fn plain_numbers_and_ids_name_the_same_entries() {
     let jails = JailStatusCache::in_memory();
     jails.set(GuildId(1), UserId(2), true).await.unwrap();
-    assert_eq!(jails.get(1_u64, 2_u32).await.unwrap(), Some(true));
+    assert_eq!(jails.get(1_u64, 2_u64).await.unwrap(), Some(true));
     let prefixes = PrefixCache::in_memory();
     prefixes.set(GuildId(1), String::from("?")).await.unwrap();
     let prefix = prefixes.get(1_u64).await.unwrap().expect("set");

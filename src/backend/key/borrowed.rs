@@ -4,11 +4,12 @@
 //! [`Key::parse`](super::Key::parse) maps exactly the canonical text of a typed key to the typed key, and every other
 //! text (`jail_status:01:2`, `jail_status:1:2:3`, …) to an entry of its own. Both directions are
 //! inverse to each other, so the string interface and the typed one meet on the same entries and
-//! never confuse two.
+//! never confuse two. Which texts are those of an application's own families: `custom`.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use super::custom::CustomKey;
 use super::parts::{Head, KeyFamily, KeyKind, OtherKey, Roles, TailRef, WIRE_PREFIX, write_tuple};
 
 /// A borrowed key: made on the stack for a look-up, without allocation.
@@ -38,12 +39,14 @@ pub enum KeyRef<'a> {
     CommandPermissionFallback { guild: u64, command: &'a str },
     /// `case:by_number:{guild}:{number}`
     CaseByNumber { guild: u64, number: u64 },
+    /// A key of a family that the application has declared: `{prefix}:…`
+    Custom(CustomKey<'a>),
     /// Any other text.
     Other(OtherKey<'a>),
 }
 
 impl<'a> KeyRef<'a> {
-    /// The family; `None` for a text of the user's own.
+    /// The family of this library; `None` for those of an application, and for a text of its own.
     #[must_use]
     pub const fn family(&self) -> Option<KeyFamily> {
         Some(match self {
@@ -56,11 +59,12 @@ impl<'a> KeyRef<'a> {
             Self::CommandPermission { .. } => KeyFamily::CommandPermission,
             Self::CommandPermissionFallback { .. } => KeyFamily::CommandPermissionFallback,
             Self::CaseByNumber { .. } => KeyFamily::CaseByNumber,
-            Self::Other(_) => return None,
+            Self::Custom(_) | Self::Other(_) => return None,
         })
     }
 
-    /// The guild of a typed key.
+    /// The guild of a typed key. Of a key of an application's family the number that it begins with, by which it is
+    /// grouped, whatever that is.
     #[must_use]
     pub const fn guild(&self) -> Option<u64> {
         match self {
@@ -73,6 +77,7 @@ impl<'a> KeyRef<'a> {
             | Self::CommandPermission { guild, .. }
             | Self::CommandPermissionFallback { guild, .. }
             | Self::CaseByNumber { guild, .. } => Some(*guild),
+            Self::Custom(key) => key.group(),
             Self::Other(_) => None,
         }
     }
@@ -109,6 +114,7 @@ impl<'a> KeyRef<'a> {
             | Self::CommandPermission { .. }
             | Self::CommandPermissionFallback { .. }
             | Self::Other(_) => None,
+            Self::Custom(key) if key.parts.tail != TailRef::None => None,
             _ => Some(self.head()),
         }
     }
@@ -129,6 +135,7 @@ impl<'a> KeyRef<'a> {
                 (KeyKind::CommandPermissionFallback, guild, 0)
             }
             Self::CaseByNumber { guild, number } => (KeyKind::CaseByNumber, guild, number),
+            Self::Custom(key) => (key.family.kind(), key.parts.first, key.parts.second),
             Self::Other(_) => (KeyKind::Other, 0, 0),
         };
         Head { guild, user, kind }
@@ -141,6 +148,7 @@ impl<'a> KeyRef<'a> {
             Self::UserPermissionRank { roles, .. } => TailRef::Roles(roles.as_slice()),
             Self::CommandPermission { command, .. }
             | Self::CommandPermissionFallback { command, .. } => TailRef::Text(command),
+            Self::Custom(key) => key.parts.tail,
             Self::Other(other) => TailRef::Text(other.as_str()),
             _ => TailRef::None,
         }
@@ -174,10 +182,11 @@ impl fmt::Display for KeyRef<'_> {
     /// The canonical text, without `tux:`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(family) = self.family() else {
-            let Self::Other(other) = self else {
-                return Ok(());
+            return match self {
+                Self::Custom(key) => key.fmt(f),
+                Self::Other(other) => f.write_str(other.as_str()),
+                _ => Ok(()),
             };
-            return f.write_str(other.as_str());
         };
         f.write_str(family.prefix())?;
         match self {
@@ -196,7 +205,7 @@ impl fmt::Display for KeyRef<'_> {
             }
             Self::CommandPermission { guild, command }
             | Self::CommandPermissionFallback { guild, command } => write!(f, "{guild}:{command}"),
-            Self::Other(_) => Ok(()),
+            Self::Custom(_) | Self::Other(_) => Ok(()),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 use papaya::Equivalent;
 
 use super::borrowed::KeyRef;
+use super::custom::{CustomFamily, CustomKey, KeyParts};
 use super::parts::{Head, KeyFamily, KeyKind, OtherKey, Roles, Tail, TailRef};
 
 /// An owned key, as an in-memory entry keeps it. 48 bytes; cloning allocates nothing.
@@ -58,10 +59,14 @@ impl Key {
                 number: user,
             },
             KeyKind::Other => KeyRef::Other(OtherKey::of(text)),
+            custom => {
+                let parts = KeyParts::new(guild, user, self.tail.as_ref());
+                KeyRef::Custom(CustomKey::new(CustomFamily::of_kind(custom), parts))
+            }
         }
     }
 
-    /// The family; `None` for a text of the user's own.
+    /// The family of this library; `None` for those of an application, and for a text of its own.
     #[must_use]
     pub fn family(&self) -> Option<KeyFamily> {
         self.as_key_ref().family()

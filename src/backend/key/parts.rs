@@ -121,7 +121,7 @@ impl<'a> OtherKey<'a> {
 }
 
 /// The kind and the numbers of a key: for most families the whole of it. Missing numbers are 0, a case's number stands
-/// where a user would.
+/// where a user would, and so does the second number of a declared family.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(super) guild: u64,
@@ -129,21 +129,41 @@ pub(crate) struct Head {
     pub(super) kind: KeyKind,
 }
 
-/// [`KeyFamily`], and "none of them". A whole word: a byte that is written and then read with its padding would stall
-/// the look-up.
+/// [`KeyFamily`], one of the declared families, or "none of them". A whole word: a byte that is written and then read with
+/// its padding would stall the look-up.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u64)]
-pub(super) enum KeyKind {
-    GuildConfig = 1,
-    JailStatus,
-    Prefix,
-    PermissionRanks,
-    PermissionAssignments,
-    UserPermissionRank,
-    CommandPermission,
-    CommandPermissionFallback,
-    CaseByNumber,
-    Other,
+#[repr(transparent)]
+pub(super) struct KeyKind(u64);
+
+#[allow(
+    non_upper_case_globals,
+    reason = "they are matched on as the families are"
+)]
+impl KeyKind {
+    pub(super) const GuildConfig: Self = Self(1);
+    pub(super) const JailStatus: Self = Self(2);
+    pub(super) const Prefix: Self = Self(3);
+    pub(super) const PermissionRanks: Self = Self(4);
+    pub(super) const PermissionAssignments: Self = Self(5);
+    pub(super) const UserPermissionRank: Self = Self(6);
+    pub(super) const CommandPermission: Self = Self(7);
+    pub(super) const CommandPermissionFallback: Self = Self(8);
+    pub(super) const CaseByNumber: Self = Self(9);
+    pub(super) const Other: Self = Self(10);
+    /// Declared families have this and more.
+    const FIRST_CUSTOM: u64 = 16;
+
+    /// That of a declared family.
+    #[inline(always)]
+    pub(super) const fn custom(bits: u64) -> Self {
+        Self(bits + Self::FIRST_CUSTOM)
+    }
+
+    /// What [`custom`](Self::custom) was given; of other kinds nothing that makes sense.
+    #[inline(always)]
+    pub(super) const fn custom_bits(self) -> u64 {
+        self.0.wrapping_sub(Self::FIRST_CUSTOM)
+    }
 }
 
 /// What does not fit in the head.
@@ -190,7 +210,7 @@ impl Hash for Head {
     /// bits nearly constant; the kind goes there. Two keys that fall together are told apart by `Eq`.
     #[inline(always)]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let high = self.guild ^ ((self.kind as u64) << 59);
+        let high = self.guild ^ self.kind.0.rotate_right(5);
         state.write_u128(u128::from(high) << 64 | u128::from(self.user));
     }
 }
@@ -205,4 +225,32 @@ pub(super) fn write_tuple(f: &mut fmt::Formatter<'_>, ids: &[u64]) -> fmt::Resul
         write!(f, "{id}")?;
     }
     f.write_str(if ids.len() == 1 { ",)" } else { ")" })
+}
+
+/// Decimal digits without sign or leading zero.
+pub(super) fn parse_id(text: &str) -> Option<u64> {
+    let bytes = text.as_bytes();
+    if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    if bytes[0] == b'0' && bytes.len() > 1 {
+        return None;
+    }
+    text.parse().ok()
+}
+
+/// The inverse of [`write_tuple`]; the ids in whatever order they have.
+pub(super) fn parse_tuple(text: &str) -> Option<Vec<u64>> {
+    let inner = text.strip_prefix('(')?.strip_suffix(')')?;
+    if inner.is_empty() {
+        return Some(Vec::new());
+    }
+    if let Some(one) = inner.strip_suffix(',') {
+        return Some(vec![parse_id(one)?]);
+    }
+    let ids = inner
+        .split(", ")
+        .map(parse_id)
+        .collect::<Option<Vec<_>>>()?;
+    (ids.len() > 1).then_some(ids)
 }

@@ -3,7 +3,8 @@
 use std::fmt::{self, Write};
 
 use super::borrowed::KeyRef;
-use super::parts::KeyFamily;
+use super::custom::{CustomFamily, CustomKey, KeyForm, KeyParts};
+use super::parts::{KeyFamily, TailRef};
 
 /// Keys that are invalidated at once, by predicate in memory and by prefix in Valkey.
 ///
@@ -34,6 +35,10 @@ pub enum KeySet<'a> {
         /// The command above.
         parent: &'a str,
     },
+    /// All keys of a family that the application has declared.
+    Custom(CustomFamily),
+    /// Those of its keys that begin with this number.
+    CustomGroup(CustomFamily, u64),
     /// Every key whose text (without `tux:`) starts with this.
     Prefix(&'a str),
 }
@@ -48,13 +53,14 @@ pub(crate) enum Reach<'a> {
 }
 
 impl<'a> KeySet<'a> {
-    /// Whose keys they are, if they are one guild's.
+    /// Whose keys they are, if they are one guild's, or have another number in common by which they are grouped.
     pub(crate) fn guild(&self) -> Option<u64> {
         match *self {
             Self::Guild(_, guild)
             | Self::UserRanks { guild, .. }
-            | Self::Children { guild, .. } => Some(guild),
-            Self::Family(_) | Self::Prefix(_) => None,
+            | Self::Children { guild, .. }
+            | Self::CustomGroup(_, guild) => Some(guild),
+            Self::Family(_) | Self::Custom(_) | Self::Prefix(_) => None,
         }
     }
 
@@ -88,6 +94,12 @@ impl<'a> KeySet<'a> {
                 guild,
                 parent,
             } => format!("{}{guild}:{parent} ", family.prefix()),
+            Self::Custom(family) => family.prefix().to_owned(),
+            Self::CustomGroup(family, first) if family.form() == KeyForm::Number => {
+                let parts = KeyParts::new(first, 0, TailRef::None);
+                return Reach::Key(KeyRef::Custom(CustomKey::new(family, parts)));
+            }
+            Self::CustomGroup(family, first) => format!("{}{first}:", family.prefix()),
             Self::Prefix(prefix) => prefix.to_owned(),
         })
     }
@@ -99,8 +111,11 @@ pub(crate) fn starts_with(key: KeyRef<'_>, prefix: &str) -> bool {
         return other.as_str().starts_with(prefix);
     }
     // Most keys of other families are told apart by the family's text alone.
-    if let Some(family) = key.family() {
-        let head = family.prefix();
+    let head = match key {
+        KeyRef::Custom(key) => Some(key.family().prefix()),
+        _ => key.family().map(KeyFamily::prefix),
+    };
+    if let Some(head) = head {
         let shared = head.len().min(prefix.len());
         if head.as_bytes()[..shared] != prefix.as_bytes()[..shared] {
             return false;

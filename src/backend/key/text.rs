@@ -1,8 +1,9 @@
 //! The text of keys: strict reading, the inverse of `Display`.
 
 use super::borrowed::KeyRef;
+use super::custom;
 use super::owned::Key;
-use super::parts::{KeyFamily, Roles, WIRE_PREFIX};
+use super::parts::{KeyFamily, Roles, TailRef, WIRE_PREFIX, parse_id, parse_tuple};
 use crate::error::{Error, ErrorKind};
 
 /// The longest key in bytes, without `tux:`. Far above any typed key; below what would let one key
@@ -22,6 +23,20 @@ pub(crate) fn check_length(key: &str) -> Result<(), Error> {
             key.len()
         ),
     ))
+}
+
+impl KeyRef<'_> {
+    /// [`check_length`] of its text, which is made only if it can be too long.
+    pub(crate) fn check_length(&self) -> Result<(), Error> {
+        /// Prefix and numbers.
+        const ELSE: usize = 256;
+        match self.tail() {
+            TailRef::Text(text) if text.len() > MAX_KEY_BYTES - ELSE => {
+                check_length(&self.to_string())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A text without one leading `tux:`, which names the same entry.
@@ -47,10 +62,16 @@ impl Key {
     /// assert_eq!(Key::parse("jail_status:01:2").family(), None); // an entry of its own
     /// assert_eq!(Key::parse("tux:prefix:7"), Key::parse("prefix:7"));
     /// ```
+    ///
+    /// A text that begins with the prefix of a [`Family`](crate::Family) is that family's key once a cache of the family
+    /// was made. Do not keep a key from before that.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let text = strip_wire_prefix(text);
-        parse_typed(text).unwrap_or_else(|| Self::other(text))
+        if let Some(key) = parse_typed(text) {
+            return key;
+        }
+        custom::parse(text, |key| KeyRef::Custom(key).to_key()).unwrap_or_else(|| Self::other(text))
     }
 }
 
@@ -97,33 +118,6 @@ fn parse_typed(text: &str) -> Option<Key> {
         }
         .to_key(),
     })
-}
-
-/// Decimal digits without sign or leading zero.
-fn parse_id(text: &str) -> Option<u64> {
-    let bytes = text.as_bytes();
-    if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    if bytes[0] == b'0' && bytes.len() > 1 {
-        return None;
-    }
-    text.parse().ok()
-}
-
-fn parse_tuple(text: &str) -> Option<Vec<u64>> {
-    let inner = text.strip_prefix('(')?.strip_suffix(')')?;
-    if inner.is_empty() {
-        return Some(Vec::new());
-    }
-    if let Some(one) = inner.strip_suffix(',') {
-        return Some(vec![parse_id(one)?]);
-    }
-    let ids = inner
-        .split(", ")
-        .map(parse_id)
-        .collect::<Option<Vec<_>>>()?;
-    (ids.len() > 1).then_some(ids)
 }
 
 #[cfg(test)]

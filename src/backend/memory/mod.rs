@@ -4,6 +4,7 @@ mod builder;
 mod text;
 mod value_ref;
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -46,6 +47,15 @@ pub(super) struct MemoryState {
     pub(super) counters: BackendCounters,
     pub(super) kept: Kept,
     pub(super) max_value_bytes: Option<usize>,
+}
+
+thread_local! {
+    static READ_WRONG: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the last typed read in memory on this thread that found no value found one of a wrong shape.
+pub(crate) fn last_read_was_wrong() -> bool {
+    READ_WRONG.get()
 }
 
 impl InMemoryBackend {
@@ -161,11 +171,13 @@ impl InMemoryBackend {
             TailRef::None => cache.get_anew(&head, f),
             TailRef::Text(text) => cache.get_anew(&Named { head, text }, f),
             TailRef::Roles(roles) => cache.get_anew(&Ranked { head, roles }, f),
-        }?;
-        if found.is_none() {
+        };
+        let is_wrong = matches!(found, Some(None));
+        READ_WRONG.set(is_wrong);
+        if is_wrong {
             self.shared.counters.undecodable();
         }
-        found
+        found.flatten()
     }
 
     /// A typed read.

@@ -3,11 +3,41 @@
 use std::time::Duration;
 
 use super::InMemoryBackend;
-use crate::backend::key::{KeySet, text};
+use crate::backend::key::{CustomFamily, Key, KeyRef, KeySet, MAX_FAMILIES, text};
 use crate::backend::value::json::wire;
 use crate::backend::value::{Json, Value};
 use crate::backend::{Backend, CacheBackend};
 use crate::error::Result;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The families for which a memory was looked through.
+struct LookedThrough([AtomicBool; MAX_FAMILIES]);
+
+impl InMemoryBackend {
+    /// Removes what was written by its text before that text was known to be a key of `family` (K3). Once for each family
+    /// and memory; O(entries).
+    pub(in crate::backend) fn forget_texts_of(&self, family: CustomFamily) {
+        let none = || LookedThrough([const { AtomicBool::new(false) }; MAX_FAMILIES]);
+        let looked = self.shared.kept.of(none);
+        // Relaxed: it guards nothing. Who comes second may go on while the first one still looks.
+        match looked.0.get(family.number()) {
+            Some(looked) if !looked.swap(true, Ordering::Relaxed) => {}
+            _ => return,
+        }
+        let mut old = Vec::new();
+        self.shared.cache.for_each(|key, _| {
+            if let KeyRef::Other(text) = key.as_key_ref()
+                && text.as_str().starts_with(family.prefix())
+                && matches!(Key::parse(text.as_str()).as_key_ref(), KeyRef::Custom(_))
+            {
+                old.push(key.clone());
+            }
+        });
+        for key in old {
+            self.shared.cache.invalidate(&key);
+        }
+    }
+}
 
 impl CacheBackend for InMemoryBackend {
     async fn get(&self, key: &str) -> Result<Option<Json>> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 pub(super) mod json;
+pub(super) mod plain;
 pub(crate) mod vtable;
 
 pub use json::Json;
@@ -10,6 +11,18 @@ use json::wire;
 use vtable::{Erased, Internal, ValueVtable, one_vtable};
 
 /// A type that a manager keeps in a backend.
+///
+/// Numbers, booleans, texts, options and lists of such are values. So is any type with serde's traits, by one line
+/// ([`cache_value!`](crate::cache_value)):
+///
+/// ```
+/// #[derive(Clone, serde::Serialize, serde::Deserialize)]
+/// struct Profile {
+///     name: String,
+///     level: u32,
+/// }
+/// tux_cache::cache_value!(Profile);
+/// ```
 ///
 /// In memory the value is kept as it is (in the entry itself if it fits in two words) and a hit clones it (or borrows it, see
 /// [`Backend::peek_with`](super::Backend::peek_with)); elsewhere it travels as JSON.

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 pub use value::{ExtraFields, GuildConfig, GuildConfigUpdate, MissingFields};
 
+use super::GuildId;
 use super::face::face;
 use crate::backend::{KeyFamily, KeyRef, Value};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
-use crate::typed::family::Family;
+use crate::typed::family::{BuiltIn, Declared, Family};
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::options::built_in;
 use crate::typed::stale::MaybeStale;
@@ -22,16 +23,17 @@ use crate::typed::stats::Event;
 pub(crate) struct GuildConfigs;
 
 impl Family for GuildConfigs {
-    type Key<'k> = u64;
+    type Key<'k> = GuildId;
     type Value = GuildConfig;
 
     const NAME: &'static str = "guild configurations";
     const TTL: Option<Duration> = built_in::GUILD_CONFIG.ttl;
     const OWN_SIZE: usize = built_in::GUILD_CONFIG.own_size;
-    const KEYS: KeyFamily = KeyFamily::GuildConfig;
+    const PREFIX: &'static str = "guild_config";
+    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::GuildConfig));
 
     #[inline(always)]
-    fn key(guild: Self::Key<'_>) -> KeyRef<'_> {
+    fn key_ref(GuildId(guild): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
         KeyRef::GuildConfig { guild }
     }
 
@@ -84,7 +86,7 @@ impl GuildConfigCacheManager {
     /// # Errors
     /// As [`Backend::get`](crate::backend::Backend::get); an unavailable store is an error, never a miss.
     #[inline(always)]
-    pub async fn get(&self, guild: impl Into<u64>) -> Result<Option<GuildConfig>> {
+    pub async fn get(&self, guild: impl Into<GuildId>) -> Result<Option<GuildConfig>> {
         lookup!(self.cache, guild.into())
     }
 
@@ -94,7 +96,7 @@ impl GuildConfigCacheManager {
     /// As [`get`](Self::get), if nothing young enough is known.
     pub async fn get_or_stale(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
     ) -> Result<Option<MaybeStale<GuildConfig>>> {
         self.cache.get_or_stale(guild.into()).await
     }
@@ -107,7 +109,7 @@ impl GuildConfigCacheManager {
     #[inline(always)]
     pub async fn get_or_fetch<F, Fut, E>(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         load: F,
     ) -> Result<GuildConfig>
     where
@@ -126,7 +128,7 @@ impl GuildConfigCacheManager {
     ///
     /// # Cancel safety
     /// A caller that is dropped leaves the change either made or not made, never in part.
-    pub async fn set(&self, guild: impl Into<u64>, update: GuildConfigUpdate) -> Result<()> {
+    pub async fn set(&self, guild: impl Into<GuildId>, update: GuildConfigUpdate) -> Result<()> {
         if update.is_empty() {
             return Ok(());
         }
@@ -134,9 +136,9 @@ impl GuildConfigCacheManager {
         let merge = |before: Option<&Value>| {
             let merged = update.merge(before);
             right = merged.1;
-            Value::new(merged.0)
+            Ok(Value::new(merged.0))
         };
-        self.cache.update(guild.into(), merge).await?;
+        self.cache.update_value(guild.into(), merge).await?;
         if !right {
             self.cache.count(Event::Undecodable);
             self.cache.backend().count_undecodable();
@@ -148,7 +150,11 @@ impl GuildConfigCacheManager {
     ///
     /// # Errors
     /// As [`set`](Self::set).
-    pub async fn async_set(&self, guild: impl Into<u64>, update: GuildConfigUpdate) -> Result<()> {
+    pub async fn async_set(
+        &self,
+        guild: impl Into<GuildId>,
+        update: GuildConfigUpdate,
+    ) -> Result<()> {
         self.set(guild, update).await
     }
 
@@ -156,7 +162,7 @@ impl GuildConfigCacheManager {
     ///
     /// # Errors
     /// As [`Backend::delete`](crate::backend::Backend::delete); in Valkey it is then also retried by itself.
-    pub async fn invalidate(&self, guild: impl Into<u64>) -> Result<bool> {
+    pub async fn invalidate(&self, guild: impl Into<GuildId>) -> Result<bool> {
         self.cache.invalidate(guild.into()).await
     }
 }

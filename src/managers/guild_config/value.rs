@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::backend::value::vtable::one_vtable;
 use crate::backend::{CacheValue, Json, JsonObject, Value};
-use crate::typed::decode;
 
 /// The four fields that are understood, in the order of the wire.
 const NAMES: [&str; 4] = [
@@ -161,10 +160,10 @@ impl CacheValue for GuildConfig {
     }
 
     fn from_json(json: &Json) -> Option<Self> {
-        decode::record_mismatch(match Self::read(json) {
+        match Self::read(json) {
             Some((config, true)) => Some(config),
             _ => None,
-        })
+        }
     }
 
     fn exceeds(&self, limit: usize) -> bool {

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::future::Future;
 
+use super::families::CommandRules;
 use super::keys::{command_of, fallback, lineage, rule};
 use super::rows::{CommandPermission, CommandRule};
 use super::{PermissionCache, uncancelled, warm};
 use crate::backend::{Key, KeyFamily, KeyRef, KeySet};
 use crate::error::{Error, Result};
+use crate::managers::GuildId;
+use crate::typed::TypedCache;
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::stale::MaybeStale;
 use crate::typed::stats::Event;
@@ -19,7 +22,11 @@ impl PermissionCache {
     /// # Errors
     /// As [`Backend::get`](crate::backend::Backend::get); an unavailable store is an error, never "unset".
     #[inline(always)]
-    pub async fn get(&self, guild: impl Into<u64>, command: &str) -> Result<Option<CommandRule>> {
+    pub async fn get(
+        &self,
+        guild: impl Into<GuildId>,
+        command: &str,
+    ) -> Result<Option<CommandRule>> {
         lookup!(self.commands, (guild.into(), command))
     }
 
@@ -29,7 +36,7 @@ impl PermissionCache {
     /// As [`get`](Self::get), if nothing young enough is known.
     pub async fn get_or_stale(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         command: &str,
     ) -> Result<Option<MaybeStale<CommandRule>>> {
         self.commands.get_or_stale((guild.into(), command)).await
@@ -41,12 +48,12 @@ impl PermissionCache {
     /// As [`get`](Self::get).
     pub async fn get_many<C: AsRef<str> + Sync>(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         commands: &[C],
     ) -> Result<Vec<Option<CommandRule>>> {
-        let guild = guild.into();
+        let GuildId(guild) = guild.into();
         let keys: Vec<KeyRef<'_>> = commands.iter().map(|c| rule(guild, c.as_ref())).collect();
-        self.commands.get_many(&keys).await
+        self.commands.get_many_at(&keys).await
     }
 
     /// The cached rule of a command, or what `load` returns (`Option<CommandPermission>` will do): one load
@@ -57,7 +64,7 @@ impl PermissionCache {
     #[inline(always)]
     pub async fn get_or_fetch<F, Fut, P, E>(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         command: &str,
         load: F,
     ) -> Result<CommandRule>
@@ -83,7 +90,7 @@ impl PermissionCache {
     /// As [`get_or_fetch`](Self::get_or_fetch).
     pub async fn get_or_fetch_many<C, F, Fut, R, E>(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         commands: &[C],
         load: F,
     ) -> Result<Vec<CommandRule>>
@@ -94,8 +101,8 @@ impl PermissionCache {
         R: IntoIterator<Item = CommandPermission>,
         E: StdError + Send + Sync + 'static,
     {
-        let guild = guild.into();
-        let keys = commands
+        let GuildId(guild) = guild.into();
+        let keys: Vec<Key> = commands
             .iter()
             .map(|command| rule(guild, command.as_ref()).to_key())
             .collect();
@@ -110,12 +117,13 @@ impl PermissionCache {
                     .collect();
                 let rules = names
                     .iter()
-                    .map(|name| rows.remove(name).unwrap_or(CommandRule::Unset));
+                    .map(|name| Some(rows.remove(name).unwrap_or(CommandRule::Unset)));
                 Ok(rules.collect::<Vec<_>>())
             });
             future
         });
-        self.commands.get_or_fetch_many(keys, load).await
+        let rules = self.commands.get_or_load_many(keys.clone(), load).await?;
+        TypedCache::<CommandRules>::all_of(&keys, rules)
     }
 
     /// Writes a command's rule, and removes what depends on it: the fallbacks of the command and of its
@@ -131,15 +139,15 @@ impl PermissionCache {
     /// Once begun it is carried out, whether or not its caller stays.
     pub async fn set(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         command: &str,
         permission: impl Into<CommandRule>,
     ) -> Result<()> {
-        let (guild, rule_now) = (guild.into(), permission.into());
+        let (GuildId(guild), rule_now) = (guild.into(), permission.into());
         let (cache, command) = (self.clone(), command.to_owned());
         uncancelled(self.is_in_process(), async move {
             let _change = warm::change(cache.shared.cell.backend(), guild);
-            let written = cache.commands.set((guild, &command), rule_now).await;
+            let written = cache.commands.put(rule(guild, &command), rule_now).await;
             let removed = cache.remove_fallbacks(guild, &command).await;
             written.and(removed)
         })
@@ -155,8 +163,8 @@ impl PermissionCache {
     ///
     /// # Cancel safety
     /// Once begun it is carried out, whether or not its caller stays.
-    pub async fn invalidate(&self, guild: impl Into<u64>, command: &str) -> Result<()> {
-        let guild = guild.into();
+    pub async fn invalidate(&self, guild: impl Into<GuildId>, command: &str) -> Result<()> {
+        let GuildId(guild) = guild.into();
         let (cache, command) = (self.clone(), command.to_owned());
         uncancelled(self.is_in_process(), async move {
             let _change = warm::change(cache.shared.cell.backend(), guild);

@@ -5,10 +5,13 @@ use std::error::Error as StdError;
 use std::future::Future;
 
 use super::PermissionCache;
+use super::families::CommandRules;
 use super::keys::{command_of, fallback, lineage, rule};
 use super::rows::{CommandPermission, CommandRule};
-use crate::backend::{KeyFamily, KeyRef, KeySet};
+use crate::backend::{Key, KeyFamily, KeyRef, KeySet};
 use crate::error::{Error, Result};
+use crate::managers::GuildId;
+use crate::typed::TypedCache;
 use crate::typed::fetch::Loader;
 
 impl PermissionCache {
@@ -19,10 +22,10 @@ impl PermissionCache {
     /// As [`get`](Self::get).
     pub async fn get_fallback(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         command: &str,
     ) -> Result<Option<CommandRule>> {
-        self.look_for_fallback(guild.into(), command).await
+        self.look_for_fallback(guild.into().0, command).await
     }
 
     async fn look_for_fallback(&self, guild: u64, command: &str) -> Result<Option<CommandRule>> {
@@ -47,7 +50,7 @@ impl PermissionCache {
     /// As [`get_or_fetch`](Self::get_or_fetch).
     pub async fn get_or_fetch_fallback<F, Fut, P, E>(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         command: &str,
         load: F,
     ) -> Result<CommandRule>
@@ -57,7 +60,7 @@ impl PermissionCache {
         P: Into<CommandRule>,
         E: StdError + Send + Sync + 'static,
     {
-        let guild = guild.into();
+        let GuildId(guild) = guild.into();
         let (cache, key) = (&self.commands, fallback(guild, command));
         if let Some(lent) = cache.try_get_ref(key) {
             return Ok(cache.hit(&lent));
@@ -106,7 +109,7 @@ impl PermissionCache {
     /// As [`get_or_fetch_many`](Self::get_or_fetch_many).
     pub async fn get_or_fetch_fallback_many<C, F, Fut, R, E>(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         commands: &[C],
         load: F,
     ) -> Result<Vec<CommandRule>>
@@ -117,7 +120,7 @@ impl PermissionCache {
         R: IntoIterator<Item = CommandPermission>,
         E: StdError + Send + Sync + 'static,
     {
-        let (guild, cache) = (guild.into(), &self.commands);
+        let (GuildId(guild), cache) = (guild.into(), &self.commands);
         let commands: Vec<&str> = commands.iter().map(AsRef::as_ref).collect();
         let found = match self.look_for_fallbacks(guild, &commands).await {
             Ok(found) => found,
@@ -126,12 +129,14 @@ impl PermissionCache {
                 vec![None; commands.len()]
             }
         };
-        let keys = commands
+        let keys: Vec<Key> = commands
             .iter()
-            .map(|command| fallback(guild, command).to_key());
-        cache
-            .fill_in(keys.collect(), found, with_parents(load))
-            .await
+            .map(|command| fallback(guild, command).to_key())
+            .collect();
+        let rules = cache
+            .fill_in(keys.clone(), found, with_parents(load))
+            .await?;
+        TypedCache::<CommandRules>::all_of(&keys, rules)
     }
 
     async fn look_for_fallbacks(
@@ -168,11 +173,11 @@ impl PermissionCache {
     /// As [`Backend::set`](crate::backend::Backend::set).
     pub async fn set_fallback(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         command: &str,
         permission: impl Into<CommandRule>,
     ) -> Result<()> {
-        let key = fallback(guild.into(), command);
+        let key = fallback(guild.into().0, command);
         self.commands.put(key, permission.into()).await
     }
 
@@ -212,7 +217,7 @@ where
                 .iter()
                 .map(|key| {
                     let mut line = lineage(command_of(key));
-                    line.find_map(rule).unwrap_or(CommandRule::Unset)
+                    Some(line.find_map(rule).unwrap_or(CommandRule::Unset))
                 })
                 .collect())
         })

@@ -7,7 +7,8 @@ use super::limits::{self, Checked};
 use super::row::Row;
 use super::rows::{CommandRule, PermissionAssignment, PermissionRank, PermissionRows, UserRank};
 use crate::backend::{KeyFamily, KeyRef, Roles, Ttl};
-use crate::typed::family::Family;
+use crate::managers::{GuildId, UserId};
+use crate::typed::family::{BuiltIn, Declared, Family};
 use crate::typed::options::built_in;
 use crate::typed::settings::Settings;
 
@@ -24,16 +25,17 @@ pub(crate) const KEYS: [KeyFamily; 5] = [
 pub(crate) struct CommandRules;
 
 impl Family for CommandRules {
-    type Key<'k> = (u64, &'k str);
+    type Key<'k> = (GuildId, &'k str);
     type Value = CommandRule;
 
     const NAME: &'static str = "command permissions";
     const TTL: Option<Duration> = built_in::PERMISSIONS.ttl;
     const OWN_SIZE: usize = built_in::PERMISSIONS.own_size;
-    const KEYS: KeyFamily = KeyFamily::CommandPermission;
+    const PREFIX: &'static str = "perm:command_permission";
+    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::CommandPermission));
 
     #[inline(always)]
-    fn key((guild, command): Self::Key<'_>) -> KeyRef<'_> {
+    fn key_ref((GuildId(guild), command): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
         rule(guild, command)
     }
 
@@ -46,16 +48,17 @@ impl Family for CommandRules {
 pub(crate) struct PermissionRanks;
 
 impl Family for PermissionRanks {
-    type Key<'k> = u64;
+    type Key<'k> = GuildId;
     type Value = PermissionRows<PermissionRank>;
 
     const NAME: &'static str = "permission ranks";
     const TTL: Option<Duration> = built_in::PERMISSIONS.ttl;
     const OWN_SIZE: usize = built_in::PERMISSIONS.own_size;
-    const KEYS: KeyFamily = KeyFamily::PermissionRanks;
+    const PREFIX: &'static str = "perm:permission_ranks";
+    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::PermissionRanks));
 
     #[inline(always)]
-    fn key(guild: Self::Key<'_>) -> KeyRef<'_> {
+    fn key_ref(GuildId(guild): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
         KeyRef::PermissionRanks { guild }
     }
 
@@ -68,16 +71,17 @@ impl Family for PermissionRanks {
 pub(crate) struct PermissionAssignments;
 
 impl Family for PermissionAssignments {
-    type Key<'k> = u64;
+    type Key<'k> = GuildId;
     type Value = PermissionRows<PermissionAssignment>;
 
     const NAME: &'static str = "permission assignments";
     const TTL: Option<Duration> = built_in::PERMISSIONS.ttl;
     const OWN_SIZE: usize = built_in::PERMISSIONS.own_size;
-    const KEYS: KeyFamily = KeyFamily::PermissionAssignments;
+    const PREFIX: &'static str = "perm:permission_assignments";
+    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::PermissionAssignments));
 
     #[inline(always)]
-    fn key(guild: Self::Key<'_>) -> KeyRef<'_> {
+    fn key_ref(GuildId(guild): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
         KeyRef::PermissionAssignments { guild }
     }
 
@@ -90,16 +94,18 @@ impl Family for PermissionAssignments {
 pub(crate) struct UserRanks;
 
 impl Family for UserRanks {
-    type Key<'k> = (u64, u64, Roles<'k>);
+    type Key<'k> = (GuildId, UserId, Roles<'k>);
     type Value = UserRank;
 
     const NAME: &'static str = "ranks of users";
     const TTL: Option<Duration> = built_in::USER_RANKS.ttl;
     const OWN_SIZE: usize = built_in::USER_RANKS.own_size;
-    const KEYS: KeyFamily = KeyFamily::UserPermissionRank;
+    const PREFIX: &'static str = "perm:user_permission_rank";
+    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::UserPermissionRank));
 
     #[inline(always)]
-    fn key((guild, user, roles): Self::Key<'_>) -> KeyRef<'_> {
+    fn key_ref((guild, user, roles): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
+        let (GuildId(guild), UserId(user)) = (guild, user);
         KeyRef::UserPermissionRank { guild, user, roles }
     }
 

@@ -38,8 +38,9 @@ pub use warm::WarmedGuild;
 pub use warm_all::{PreWarm, WarmFailure, WarmProgress, WarmReport};
 
 use super::face::face;
-use crate::backend::KeySet;
+use crate::backend::{CustomFamily, KeySet};
 use crate::error::Result;
+use crate::managers::GuildId;
 use crate::typed::options::built_in;
 use crate::typed::shared::{SharedState, is_in_process};
 use crate::typed::{TypedCache, uncancelled};
@@ -84,10 +85,10 @@ face!(PermissionCache, built_in::PERMISSIONS.own_size);
 impl PermissionCache {
     fn on(shared: Arc<SharedState>) -> Self {
         Self {
-            commands: TypedCache::on(Arc::clone(&shared)),
-            ranks: TypedCache::on(Arc::clone(&shared)),
-            assignments: TypedCache::on(Arc::clone(&shared)),
-            user_ranks: TypedCache::on(Arc::clone(&shared)),
+            commands: TypedCache::on(Arc::clone(&shared), CustomFamily::NONE),
+            ranks: TypedCache::on(Arc::clone(&shared), CustomFamily::NONE),
+            assignments: TypedCache::on(Arc::clone(&shared), CustomFamily::NONE),
+            user_ranks: TypedCache::on(Arc::clone(&shared), CustomFamily::NONE),
             shared,
         }
     }
@@ -103,8 +104,8 @@ impl PermissionCache {
     ///
     /// # Cancel safety
     /// Once begun it is carried out, whether or not its caller stays.
-    pub async fn invalidate_guild(&self, guild: impl Into<u64>) -> Result<usize> {
-        let guild = guild.into();
+    pub async fn invalidate_guild(&self, guild: impl Into<GuildId>) -> Result<usize> {
+        let GuildId(guild) = guild.into();
         let change = warm::change(self.shared.cell.backend(), guild);
         self.remove_sets(change, KEYS.map(|family| KeySet::Guild(family, guild)))
             .await

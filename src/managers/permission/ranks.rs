@@ -7,6 +7,7 @@ use super::rows::{MAX_RANK, PermissionAssignment, PermissionRank, PermissionRows
 use super::{PermissionCache, roles, uncancelled, warm};
 use crate::backend::{KeyFamily, KeyRef, KeySet};
 use crate::error::{Error, ErrorKind, Result};
+use crate::managers::{GuildId, RoleId, UserId};
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::stale::MaybeStale;
 use crate::typed::stats::Event;
@@ -19,7 +20,7 @@ impl PermissionCache {
     #[inline(always)]
     pub async fn get_ranks(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
     ) -> Result<Option<PermissionRows<PermissionRank>>> {
         lookup!(self.ranks, guild.into())
     }
@@ -31,7 +32,7 @@ impl PermissionCache {
     #[inline(always)]
     pub async fn get_or_fetch_ranks<F, Fut, R, E>(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         load: F,
     ) -> Result<PermissionRows<PermissionRank>>
     where
@@ -49,13 +50,13 @@ impl PermissionCache {
     /// As [`set`](Self::set).
     pub async fn set_ranks(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         ranks: impl Into<PermissionRows<PermissionRank>>,
     ) -> Result<()> {
-        let (cache, guild, ranks) = (self.clone(), guild.into(), ranks.into());
+        let (cache, GuildId(guild), ranks) = (self.clone(), guild.into(), ranks.into());
         uncancelled(self.is_in_process(), async move {
             let _change = warm::change(cache.shared.cell.backend(), guild);
-            let written = cache.ranks.set(guild, ranks).await;
+            let written = cache.ranks.set(GuildId(guild), ranks).await;
             let removed = cache.remove_user_ranks(guild).await;
             written.and(removed)
         })
@@ -66,8 +67,8 @@ impl PermissionCache {
     ///
     /// # Errors, cancel safety
     /// As [`invalidate`](Self::invalidate).
-    pub async fn invalidate_ranks(&self, guild: impl Into<u64>) -> Result<()> {
-        let (cache, guild) = (self.clone(), guild.into());
+    pub async fn invalidate_ranks(&self, guild: impl Into<GuildId>) -> Result<()> {
+        let (cache, GuildId(guild)) = (self.clone(), guild.into());
         uncancelled(self.is_in_process(), async move {
             let _change = warm::change(cache.shared.cell.backend(), guild);
             cache.shared.counters.add_many(Event::Invalidation, 2);
@@ -92,7 +93,7 @@ impl PermissionCache {
     #[inline(always)]
     pub async fn get_assignments(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
     ) -> Result<Option<PermissionRows<PermissionAssignment>>> {
         lookup!(self.assignments, guild.into())
     }
@@ -104,7 +105,7 @@ impl PermissionCache {
     #[inline(always)]
     pub async fn get_or_fetch_assignments<F, Fut, R, E>(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         load: F,
     ) -> Result<PermissionRows<PermissionAssignment>>
     where
@@ -123,13 +124,13 @@ impl PermissionCache {
     /// As [`set`](Self::set).
     pub async fn set_assignments(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         assignments: impl Into<PermissionRows<PermissionAssignment>>,
     ) -> Result<()> {
-        let (cache, guild, assignments) = (self.clone(), guild.into(), assignments.into());
+        let (cache, GuildId(guild), assignments) = (self.clone(), guild.into(), assignments.into());
         uncancelled(self.is_in_process(), async move {
             let _change = warm::change(cache.shared.cell.backend(), guild);
-            let written = cache.assignments.set(guild, assignments).await;
+            let written = cache.assignments.set(GuildId(guild), assignments).await;
             let removed = cache.remove_user_ranks(guild).await;
             written.and(removed)
         })
@@ -140,8 +141,8 @@ impl PermissionCache {
     ///
     /// # Errors, cancel safety
     /// As [`invalidate`](Self::invalidate).
-    pub async fn invalidate_assignments(&self, guild: impl Into<u64>) -> Result<()> {
-        let (cache, guild) = (self.clone(), guild.into());
+    pub async fn invalidate_assignments(&self, guild: impl Into<GuildId>) -> Result<()> {
+        let (cache, GuildId(guild)) = (self.clone(), guild.into());
         uncancelled(self.is_in_process(), async move {
             let _change = warm::change(cache.shared.cell.backend(), guild);
             cache.shared.counters.add(Event::Invalidation);
@@ -162,10 +163,10 @@ impl PermissionCache {
     /// # Errors
     /// As [`get`](Self::get).
     #[inline(always)]
-    pub async fn get_user_rank<R: Copy + Into<u64>>(
+    pub async fn get_user_rank<R: Copy + Into<RoleId>>(
         &self,
-        guild: impl Into<u64>,
-        user: impl Into<u64>,
+        guild: impl Into<GuildId>,
+        user: impl Into<UserId>,
         roles: &[R],
     ) -> Result<Option<u8>> {
         let (guild, user) = (guild.into(), user.into());
@@ -181,10 +182,10 @@ impl PermissionCache {
 
     /// What memory says at once, and whether it could.
     #[inline(always)]
-    fn user_rank_now<R: Copy + Into<u64>>(
+    fn user_rank_now<R: Copy + Into<RoleId>>(
         &self,
-        guild: u64,
-        user: u64,
+        guild: GuildId,
+        user: UserId,
         roles: &[R],
     ) -> (bool, Option<UserRank>) {
         let mut room = roles::few();
@@ -208,10 +209,10 @@ impl PermissionCache {
     ///
     /// # Errors
     /// As [`get`](Self::get), if nothing young enough is known.
-    pub async fn get_user_rank_or_stale<R: Copy + Into<u64>>(
+    pub async fn get_user_rank_or_stale<R: Copy + Into<RoleId>>(
         &self,
-        guild: impl Into<u64>,
-        user: impl Into<u64>,
+        guild: impl Into<GuildId>,
+        user: impl Into<UserId>,
         roles: &[R],
     ) -> Result<Option<MaybeStale<u8>>> {
         let (guild, user) = (guild.into(), user.into());
@@ -233,13 +234,13 @@ impl PermissionCache {
     #[inline(always)]
     pub async fn get_or_fetch_user_rank<R, F, Fut, E>(
         &self,
-        guild: impl Into<u64>,
-        user: impl Into<u64>,
+        guild: impl Into<GuildId>,
+        user: impl Into<UserId>,
         roles: &[R],
         load: F,
     ) -> Result<u8>
     where
-        R: Copy + Into<u64>,
+        R: Copy + Into<RoleId>,
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<u8, E>> + Send + 'static,
         E: StdError + Send + Sync + 'static,
@@ -266,10 +267,10 @@ impl PermissionCache {
     ///
     /// # Errors
     /// Kind `Config` for a rank above [`MAX_RANK`]; as [`set`](Self::set).
-    pub async fn set_user_rank<R: Copy + Into<u64>>(
+    pub async fn set_user_rank<R: Copy + Into<RoleId>>(
         &self,
-        guild: impl Into<u64>,
-        user: impl Into<u64>,
+        guild: impl Into<GuildId>,
+        user: impl Into<UserId>,
         roles: &[R],
         rank: u8,
     ) -> Result<()> {
@@ -287,10 +288,10 @@ impl PermissionCache {
     /// As [`Backend::delete_prefix`](crate::backend::Backend::delete_prefix).
     pub async fn invalidate_user(
         &self,
-        guild: impl Into<u64>,
-        user: impl Into<u64>,
+        guild: impl Into<GuildId>,
+        user: impl Into<UserId>,
     ) -> Result<usize> {
-        let (guild, user) = (guild.into(), user.into());
+        let (GuildId(guild), UserId(user)) = (guild.into(), user.into());
         let set = KeySet::UserRanks { guild, user };
         self.shared.remove_everywhere(set).await
     }

@@ -1,6 +1,7 @@
 //! A member's roles as part of a key, sorted without allocating for all but a few members.
 
 use crate::backend::Roles;
+use crate::managers::RoleId;
 
 /// Room on the stack: for most members, and for nearly all. Discord allows 250 roles per guild.
 const FEW: usize = 12;
@@ -18,10 +19,10 @@ impl<const N: usize> Room<N> {
 
     /// The roles in strictly ascending order; `None` when there is no room for them.
     #[inline(always)]
-    pub(crate) fn sort<R: Copy + Into<u64>>(&mut self, roles: &[R]) -> Option<Roles<'_>> {
+    pub(crate) fn sort<R: Copy + Into<RoleId>>(&mut self, roles: &[R]) -> Option<Roles<'_>> {
         let ids = self.0.get_mut(..roles.len())?;
         for (id, role) in ids.iter_mut().zip(roles) {
-            *id = (*role).into();
+            *id = (*role).into().0;
         }
         let mut kept = ids.len();
         if !ids.is_sorted_by(|a, b| a < b) {
@@ -46,7 +47,7 @@ pub(crate) fn few() -> Room<FEW> {
 
 /// Hands `f` the roles in strictly ascending order.
 #[inline(never)]
-pub(crate) fn with_sorted<R: Copy + Into<u64>, T>(
+pub(crate) fn with_sorted<R: Copy + Into<RoleId>, T>(
     roles: &[R],
     f: impl FnOnce(Roles<'_>) -> T,
 ) -> T {
@@ -56,7 +57,7 @@ pub(crate) fn with_sorted<R: Copy + Into<u64>, T>(
     match Room::<MANY>::new().sort(roles) {
         Some(roles) => f(roles),
         None => f(Roles::sort(
-            &mut roles.iter().map(|role| (*role).into()).collect(),
+            &mut roles.iter().map(|role| (*role).into().0).collect(),
         )),
     }
 }

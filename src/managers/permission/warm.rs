@@ -18,6 +18,7 @@ use super::{PermissionCache, fallbacks, keys};
 use crate::backend::{Backend, Key, KeyRef, Roles, StoreLease, Value};
 use crate::error::{Error, Result};
 use crate::lease::{ChangeGuard, Lease, named};
+use crate::managers::GuildId;
 use crate::typed::family::Family;
 use crate::typed::fetch::runtime;
 use crate::typed::shared::is_in_process;
@@ -113,7 +114,7 @@ impl PermissionCache {
     /// A dropped call drops the loader; what is being stored by then is stored.
     pub async fn pre_warm_guild_cache<F, Fut, E>(
         &self,
-        guild: impl Into<u64>,
+        guild: impl Into<GuildId>,
         load: F,
     ) -> Result<WarmedGuild>
     where
@@ -121,7 +122,7 @@ impl PermissionCache {
         Fut: Future<Output = Result<GuildPermissions, E>> + Send + 'static,
         E: StdError + Send + Sync + 'static,
     {
-        let guild = guild.into();
+        let GuildId(guild) = guild.into();
         let runtime = runtime()?;
         let backend = self.shared.cell.backend().clone();
         let before = WholeGuild::lease(&backend, guild);

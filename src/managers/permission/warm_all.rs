@@ -12,6 +12,7 @@ use tokio::task::{Id, JoinSet};
 use super::PermissionCache;
 use super::rows::GuildPermissions;
 use crate::error::{Error, ErrorKind, Result};
+use crate::managers::GuildId;
 
 /// What pre-warming many guilds came to.
 #[derive(Debug, Default)]
@@ -75,7 +76,7 @@ impl PermissionCache {
         concurrency: usize,
     ) -> PreWarm<L>
     where
-        G: Into<u64>,
+        G: Into<GuildId>,
         // Asked for here already, so that the type of the closure's argument need not be written down.
         L: Fn(u64) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<GuildPermissions, E>> + Send + 'static,
@@ -83,7 +84,7 @@ impl PermissionCache {
     {
         PreWarm {
             cache: self.clone(),
-            guilds: guilds.into_iter().map(Into::into).collect(),
+            guilds: guilds.into_iter().map(|guild| guild.into().0).collect(),
             load,
             concurrency: concurrency.max(1),
             on_progress: None,

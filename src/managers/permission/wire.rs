@@ -5,7 +5,6 @@ use super::row_text;
 use super::rows::{CommandPermission, CommandRule, MAX_RANK, PermissionRows, UserRank};
 use crate::backend::value::vtable::{Internal, ValueVtable, one_vtable};
 use crate::backend::{CacheValue, Json};
-use crate::typed::decode;
 
 impl CacheValue for CommandRule {
     fn to_json(&self) -> Json {
@@ -14,10 +13,10 @@ impl CacheValue for CommandRule {
     }
 
     fn from_json(json: &Json) -> Option<Self> {
-        decode::record_mismatch(json.get("_v").and_then(|rule| match rule {
+        json.get("_v").and_then(|rule| match rule {
             Json::Null => Some(Self::Unset),
             row => CommandPermission::from_json(row).map(Self::from),
-        }))
+        })
     }
 
     /// The one form that this library and Python's `json.dumps` write; a bot reads sixty of them at a time.
@@ -39,10 +38,8 @@ impl<R: Row> CacheValue for PermissionRows<R> {
 
     /// One row of a wrong shape spoils the list: a rank that is left out could allow too much.
     fn from_json(json: &Json) -> Option<Self> {
-        decode::record_mismatch(
-            json.as_array()
-                .and_then(|rows| rows.iter().map(R::from_json).collect()),
-        )
+        json.as_array()
+            .and_then(|rows| rows.iter().map(R::from_json).collect())
     }
 
     fn exceeds(&self, limit: usize) -> bool {
@@ -69,7 +66,7 @@ impl CacheValue for UserRank {
     }
 
     fn from_json(json: &Json) -> Option<Self> {
-        decode::record_mismatch(Self::read(json.as_i64()))
+        Self::read(json.as_i64())
     }
 
     one_vtable!(UserRank);
