@@ -221,6 +221,10 @@ impl CustomBackend {
         self.shared.inner.name()
     }
 
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     pub(super) fn counters(&self) -> &BackendCounters {
         &self.shared.counters
     }
@@ -331,16 +335,15 @@ impl CustomBackend {
     /// [`set_leased`](Self::set_leased) of several values.
     pub(super) async fn set_many_leased(
         &self,
-        entries: Vec<(StoreLease, String, Value)>,
-        ttl: Option<Duration>,
+        entries: Vec<(StoreLease, String, Value, Option<Duration>)>,
     ) -> Result<Vec<bool>> {
         let leases = &self.shared.leases;
         let claimed: Vec<_> = entries
             .into_iter()
-            .map(|(lease, key, value)| (leases.claim(lease), key, value))
+            .map(|(lease, key, value, ttl)| (leases.claim(lease), key, value, ttl))
             .collect();
         let mut published = Vec::with_capacity(claimed.len());
-        for (claim, key, value) in claimed {
+        for (claim, key, value, ttl) in claimed {
             let _lock = self.shared.write_locks.of(key.as_str()).lock().await;
             published.push(match claim.filter(|claim| leases.is_valid(claim)) {
                 Some(claim) => self.set_claimed(claim, &key, &value, ttl).await?,

@@ -12,11 +12,13 @@
 //!
 //! An unavailable server is an `Err`, never a miss. A TTL of zero deletes, on every backend.
 
+mod beside;
 mod custom;
 mod kept;
 mod key;
 mod lease;
 mod memory;
+mod publish;
 pub(crate) mod runtime;
 mod stats;
 pub(crate) mod striped;
@@ -34,6 +36,7 @@ use std::sync::Arc;
 
 use crate::lease::LeaseTable;
 
+pub(crate) use beside::{BesideCache, TimeLeft};
 pub use custom::{CacheBackend, CustomBackend};
 pub(crate) use key::TailRef;
 pub use key::{

@@ -49,6 +49,18 @@ impl Backend {
         self.memory()?.try_get_ref(key)
     }
 
+    /// [`try_get_ref`](Self::try_get_ref) in a backend, if there is one: one question where it is memory.
+    #[inline(always)]
+    pub(crate) fn try_get_ref_in<'b, T: CacheValue>(
+        backend: &'b Option<Self>,
+        key: KeyRef<'_>,
+    ) -> Option<TypedRef<'b, T>> {
+        match backend {
+            Some(Self::Memory(memory)) => memory.try_get_ref(key),
+            backend => backend.as_ref()?.memory_behind()?.try_get_ref(key),
+        }
+    }
+
     /// [`peek_with`](Self::peek_with) of what is not [found at once](Self::try_get_ref).
     #[inline(never)]
     pub(crate) fn peek_slow<T: CacheValue, R>(
@@ -285,22 +297,9 @@ impl Backend {
         ttl: impl Into<Ttl>,
     ) -> Result<Vec<bool>> {
         let ttl = ttl.into();
-        #[cfg(feature = "valkey")]
-        if let ServingStore::Valkey(valkey) = self.store() {
-            return valkey.put_many_leased(entries, ttl.time()).await;
-        }
-        if let ServingStore::Custom(custom) = self.store() {
-            let entries = entries
-                .into_iter()
-                .map(|(lease, key, value)| (lease, key.to_string(), value))
-                .collect();
-            return custom.set_many_leased(entries, ttl.time()).await;
-        }
-        let mut published = Vec::with_capacity(entries.len());
-        for (lease, key, value) in entries {
-            published.push(self.put_leased(lease, key, value, ttl).await?);
-        }
-        Ok(published)
+        let entries = entries.into_iter();
+        let entries = entries.map(|(lease, key, value)| (lease, key, value, ttl));
+        self.publish(entries.collect()).await
     }
 
     /// Reads `key` as the base of a read-merge-write.

@@ -153,6 +153,12 @@ impl CoarseTicker {
     pub(crate) fn time_source() -> TimeSource {
         TimeSource::new(Passive)
     }
+
+    /// The same for what is kept beside a store.
+    #[cfg(feature = "backend")]
+    pub(crate) fn store_clock() -> super::StoreClock {
+        super::StoreClock::new(Passive)
+    }
 }
 
 impl Default for CoarseTicker {

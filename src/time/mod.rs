@@ -7,12 +7,16 @@ use crate::sync::{Arc, AtomicU64, Ordering};
 use std::time::Duration;
 
 mod cell;
+#[cfg(all(not(tux_loom), feature = "backend"))]
+mod clock;
 #[cfg(not(tux_loom))]
 mod coarse;
 mod deadline;
 mod late;
 
 pub use cell::TickCell;
+#[cfg(all(not(tux_loom), feature = "backend"))]
+pub(crate) use clock::StoreClock;
 #[cfg(not(tux_loom))]
 pub use coarse::CoarseTicker;
 #[cfg(not(tux_loom))]

@@ -12,7 +12,7 @@ use crate::backend::stats::BackendCounters;
 use crate::backend::striped::Striped;
 use crate::backend::value::Value;
 use crate::error::Result;
-use crate::time::Ticker;
+use crate::time::{CoarseTicker, StoreClock, Ticker};
 
 /// Settings of an [`InMemoryBackend`] beyond [`InMemoryBackend::new`].
 pub struct InMemoryBackendBuilder {
@@ -20,10 +20,8 @@ pub struct InMemoryBackendBuilder {
     pub(super) max_size: Option<usize>,
     pub(super) per_entry_ttl: bool,
     pub(super) max_value_bytes: Option<usize>,
-    pub(super) ticker: Option<Box<dyn FnOnce(CacheBuilder) -> CacheBuilder + Send>>,
+    pub(super) clock: Option<StoreClock>,
 }
-
-type CacheBuilder = crate::TtlCacheBuilder<Key, Value>;
 
 impl InMemoryBackendBuilder {
     /// The TTL of entries that get none of their own. Not set: no expiry.
@@ -58,7 +56,7 @@ impl InMemoryBackendBuilder {
     /// The clock; tests inject a [`ManualTicker`](crate::time::ManualTicker).
     #[must_use]
     pub fn ticker(mut self, ticker: impl Ticker) -> Self {
-        self.ticker = Some(Box::new(|builder| builder.ticker(ticker)));
+        self.clock = Some(StoreClock::new(ticker));
         self
     }
 
@@ -67,7 +65,7 @@ impl InMemoryBackendBuilder {
     /// # Errors
     /// Kind `Config` when the size is absurdly large.
     pub fn build(self) -> Result<InMemoryBackend> {
-        let mut builder = TtlCache::builder();
+        let mut builder = TtlCache::<Key, Value>::builder();
         builder = match self.max_size {
             Some(entries) => builder.max_size(entries),
             None => builder.unbounded(),
@@ -76,8 +74,8 @@ impl InMemoryBackendBuilder {
             Some(ttl) => builder.ttl(ttl),
             None => builder.no_expiry(),
         };
-        if let Some(set_ticker) = self.ticker {
-            builder = set_ticker(builder);
+        if let Some(clock) = &self.clock {
+            builder = builder.ticker(clock.clone());
         }
         Ok(InMemoryBackend {
             shared: Arc::new(MemoryState {
@@ -87,6 +85,8 @@ impl InMemoryBackendBuilder {
                 counters: BackendCounters::default(),
                 kept: Kept::default(),
                 max_value_bytes: self.max_value_bytes,
+                default_ttl: self.default_ttl,
+                clock: self.clock.unwrap_or_else(CoarseTicker::store_clock),
             }),
             per_entry_ttl: self.per_entry_ttl,
         })

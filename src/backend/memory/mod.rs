@@ -20,6 +20,7 @@ use super::value::json::wire::{self, MAX_VALUE_BYTES};
 use super::value::{CacheValue, Value};
 use crate::error::{Error, Result};
 use crate::lease::Reached;
+use crate::time::StoreClock;
 use crate::{Stats, TtlCache};
 
 pub use builder::InMemoryBackendBuilder;
@@ -47,6 +48,8 @@ pub(super) struct MemoryState {
     pub(super) counters: BackendCounters,
     pub(super) kept: Kept,
     pub(super) max_value_bytes: Option<usize>,
+    pub(super) default_ttl: Option<Duration>,
+    pub(super) clock: StoreClock,
 }
 
 thread_local! {
@@ -81,7 +84,7 @@ impl InMemoryBackend {
             max_size: None,
             per_entry_ttl: false,
             max_value_bytes: None,
-            ticker: None,
+            clock: None,
         }
     }
 

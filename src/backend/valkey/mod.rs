@@ -19,6 +19,7 @@ mod settings;
 mod store;
 mod stream;
 mod supervisor;
+mod time_left;
 mod tls;
 mod words;
 
@@ -91,6 +92,11 @@ impl ValkeyBackend {
 
     fn core(&self) -> &Core {
         &self.core
+    }
+
+    /// Whether both are handles on one store.
+    pub(in crate::backend) fn is_same(&self, other: &Self) -> bool {
+        std::ptr::eq(self.core(), other.core())
     }
 
     /// Whether there is a connection that has not been found dead. O(1).

@@ -11,6 +11,7 @@ use super::{ValkeyBackend, script};
 use crate::backend::kept::Kept;
 use crate::backend::key::KeyRef;
 use crate::backend::lease::{Snapshot, StoreLease};
+use crate::backend::ttl::Ttl;
 use crate::backend::value::json::wire::{self, Decoded};
 use crate::backend::value::{Json, Value};
 use crate::error::Result;
@@ -42,7 +43,7 @@ impl ValkeyBackend {
         ttl: Option<Duration>,
     ) -> Result<bool> {
         let published = self
-            .put_many_leased(vec![(lease, key, value.clone())], ttl)
+            .put_many_leased(vec![(lease, key, value.clone(), ttl.into())])
             .await?;
         Ok(published.first().copied().unwrap_or(false))
     }
@@ -51,15 +52,14 @@ impl ValkeyBackend {
     /// is taken back (T1, T2); also when the outcome is unknown or the future is dropped.
     pub(in crate::backend) async fn put_many_leased(
         &self,
-        entries: Vec<(StoreLease, KeyRef<'_>, Value)>,
-        ttl: Option<Duration>,
+        entries: Vec<(StoreLease, KeyRef<'_>, Value, Ttl)>,
     ) -> Result<Vec<bool>> {
         let core = self.core();
         let encoded = entries
             .into_iter()
-            .map(|(lease, key, value)| {
+            .map(|(lease, key, value, ttl)| {
                 let text = self.encode(&value.to_json())?;
-                Ok((lease, (key.to_wire(), text)))
+                Ok((lease, (key.to_wire(), text, ttl.time())))
             })
             .collect::<Result<Vec<_>>>()?;
         let (leases, encoded): (Vec<_>, Vec<_>) = encoded.into_iter().unzip();
@@ -68,7 +68,7 @@ impl ValkeyBackend {
         let claims: Vec<Option<StoreLease>> = leases
             .into_iter()
             .zip(&encoded)
-            .map(|(lease, (key, _))| {
+            .map(|(lease, (key, ..))| {
                 // What is owed would take the value along, or be taken for it.
                 let owed = core.retries.queue.owes(key);
                 if owed { None } else { core.leases.claim(lease) }
@@ -76,9 +76,9 @@ impl ValkeyBackend {
             .collect();
         let mut pipeline = redis::pipe();
         let mut sent = Vec::new();
-        for ((key, text), claim) in encoded.iter().zip(&claims) {
+        for ((key, text, ttl), claim) in encoded.iter().zip(&claims) {
             if claim.is_some() {
-                pipeline.add_command(set_command(key, text.as_bytes(), ttl));
+                pipeline.add_command(set_command(key, text.as_bytes(), *ttl));
                 let held = Condition::Holds(text.clone().into_bytes());
                 sent.push(RetryGuard::new(
                     &core.retries,
@@ -94,7 +94,7 @@ impl ValkeyBackend {
         let mut guards = sent.into_iter();
         let mut published = Vec::with_capacity(claims.len());
         let mut first_error = None;
-        for ((key, text), claim) in encoded.iter().zip(claims) {
+        for ((key, text, _), claim) in encoded.iter().zip(claims) {
             let Some(claim) = claim else {
                 published.push(false);
                 continue;

@@ -74,7 +74,7 @@ impl ValkeyBackend {
     }
 
     /// JSON that is cut off or badly spelled is no value of any type, least of all a prefix with its quotes.
-    fn read<T: CacheValue>(&self, text: &[u8]) -> Option<T> {
+    pub(super) fn read<T: CacheValue>(&self, text: &[u8]) -> Option<T> {
         if text.len() > self.core().link.settings.max_value_bytes {
             return None;
         }
@@ -85,7 +85,7 @@ impl ValkeyBackend {
     }
 
     /// Counts a value nobody can use; by option it is also removed, unless it has changed (T33).
-    async fn undecodable(&self, key: &str, text: &[u8]) {
+    pub(super) async fn undecodable(&self, key: &str, text: &[u8]) {
         let core = self.core();
         core.link.counters.undecodable();
         if text.len() > core.link.settings.max_value_bytes {

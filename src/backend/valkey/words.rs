@@ -6,9 +6,9 @@ use super::settings::ValkeySettings;
 const MOST: usize = 200;
 
 /// Commands that this crate sends; a server may name them.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "get", "mget", "set", "setex", "exists", "unlink", "scan", "eval", "evalsha", "script",
-    "hello", "auth", "select", "ping", "client", "info", "setinfo",
+    "hello", "auth", "select", "ping", "client", "info", "setinfo", "pttl",
 ];
 
 /// The code and the text of an error reply, made harmless.
