@@ -17,7 +17,7 @@ use crate::typed::stale::MaybeStale;
 
 /// The row's id of a case, or that there is none of that number.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct CaseId(Option<u64>);
+pub(crate) struct CaseId(pub(super) Option<u64>);
 
 impl From<Option<u64>> for CaseId {
     fn from(id: Option<u64>) -> Self {
@@ -61,6 +61,10 @@ impl Family for Cases {
     #[inline(always)]
     fn key_ref((GuildId(guild), number): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
         KeyRef::CaseByNumber { guild, number }
+    }
+
+    fn is_absent(CaseId(id): &CaseId) -> bool {
+        id.is_none()
     }
 }
 

@@ -1,11 +1,18 @@
 //! Settings that differ from manager to manager, as a setup hands them out.
 
+use super::case::Cases;
+use super::guild_config::GuildConfigs;
+use super::jail_status::JailStatus;
+use super::permission;
+use super::prefix::Prefixes;
 use super::{
-    CaseCache, GuildConfigCacheManager, JailStatusCache, ManagerOptions, Managers, PermissionCache,
+    GuildConfigCacheManager, JailStatusCache, ManagerOptions, Managers, PermissionCache,
     PrefixCache,
 };
 use crate::backend::Backend;
-use crate::typed::stale::LastKnown;
+use crate::typed::policy::rules::FetchRules;
+use crate::typed::refresh_options::ManagerFacts;
+use crate::typed::settings::Settings;
 
 /// The settings of each manager.
 #[derive(Clone, Debug, Default)]
@@ -29,19 +36,28 @@ impl EachOptions {
     }
 
     /// Without what cannot work, which the log says.
-    pub(crate) fn sound(mut self) -> Self {
-        for options in [
+    pub(crate) fn sound(mut self, backend: &Backend) -> Self {
+        let facts = [
+            ManagerFacts::of::<GuildConfigs>(),
+            ManagerFacts::of::<JailStatus>(),
+            ManagerFacts::of::<Prefixes>(),
+            permission::FACTS,
+            ManagerFacts::of::<Cases>(),
+        ];
+        let all = [
             &mut self.guild_config,
             &mut self.jail_status,
             &mut self.prefix,
             &mut self.permissions,
             &mut self.cases,
-        ] {
-            if let Some((age, entries)) = options.stale
-                && let Err(error) = LastKnown::new(age, entries)
-            {
-                tracing::error!(%error, "nothing is remembered for outages: keep_stale asks for too many entries");
+        ];
+        for (options, facts) in all.into_iter().zip(facts) {
+            let sound = options.check(&facts, backend);
+            let sound = sound.and_then(|()| Settings::new(options, backend).map(drop));
+            if let Err(error) = sound {
+                tracing::error!(%error, manager = facts.name, "nothing is remembered and nothing refreshed: the options cannot work");
                 options.stale = None;
+                options.rules = FetchRules::default();
             }
         }
         self
@@ -70,12 +86,5 @@ impl Managers {
             .set_backend_with(backend.clone(), options.prefix);
         self.permissions
             .set_backend_with(backend, options.permissions);
-    }
-}
-
-impl CaseCache {
-    /// Forgets what was remembered for outages: the store's keys are removed by somebody else.
-    pub(crate) fn forget(&self) {
-        self.cache.shared.forget_all();
     }
 }

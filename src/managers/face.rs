@@ -27,10 +27,11 @@ macro_rules! face {
 
         $crate::managers::face::face!(
             $manager,
-            <$family as $crate::typed::family::Family>::OWN_SIZE
+            <$family as $crate::typed::family::Family>::OWN_SIZE,
+            $crate::typed::refresh_options::ManagerFacts::of::<$family>()
         );
     };
-    ($manager:ident, $own_size:expr) => {
+    ($manager:ident, $own_size:expr, $facts:expr) => {
         impl $manager {
             /// On `backend`, with the [built-in settings](crate::managers::ManagerOptions#built-in-settings).
             pub fn new(backend: impl Into<$crate::backend::Backend>) -> Self {
@@ -40,19 +41,37 @@ macro_rules! face {
             /// On `backend`, with other settings.
             ///
             /// # Panics
-            /// When [`keep_stale`](crate::managers::ManagerOptions::keep_stale) asks for absurdly many entries.
+            /// Where [`try_with_options`](Self::try_with_options) returns an error, with its text.
             pub fn with_options(
                 backend: impl Into<$crate::backend::Backend>,
                 options: $crate::managers::ManagerOptions,
             ) -> Self {
-                let shared = $crate::typed::shared::SharedState::new(backend.into(), &options);
-                Self::on(shared)
+                match Self::try_with_options(backend, options) {
+                    Ok(manager) => manager,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+
+            /// On `backend`, with other settings.
+            ///
+            /// # Errors
+            /// Kind `Config` for options that contradict each other or do not go with what this manager keeps; the text
+            /// names them and their values.
+            pub fn try_with_options(
+                backend: impl Into<$crate::backend::Backend>,
+                options: $crate::managers::ManagerOptions,
+            ) -> $crate::error::Result<Self> {
+                let backend = backend.into();
+                let shared = $crate::typed::shared::SharedState::new(backend, &options, $facts)?;
+                Ok(Self::on(shared))
             }
 
             /// On memory of its own, of the [built-in size](crate::managers::ManagerOptions#built-in-settings).
             #[must_use]
             pub fn in_memory() -> Self {
-                Self::on($crate::typed::shared::SharedState::in_memory($own_size))
+                Self::on($crate::typed::shared::SharedState::in_memory(
+                    $own_size, $facts,
+                ))
             }
 
             /// The one of this process; in memory until [`set_backend`](Self::set_backend).
@@ -63,19 +82,36 @@ macro_rules! face {
 
             /// Replaces the backend for every holder. What memory of its own held is dropped.
             pub fn set_backend(&self, backend: impl Into<$crate::backend::Backend>) {
-                self.state().set_backend(backend.into(), None);
+                let replaced = self.state().set_backend(backend.into(), None);
+                if let Err(error) = replaced {
+                    unreachable!("the same options as before: {error}");
+                }
             }
 
             /// [`set_backend`](Self::set_backend) with other settings than the manager had, for every holder.
             ///
             /// # Panics
-            /// As [`with_options`](Self::with_options).
+            /// Where [`try_set_backend_with`](Self::try_set_backend_with) returns an error, with its text.
             pub fn set_backend_with(
                 &self,
                 backend: impl Into<$crate::backend::Backend>,
                 options: $crate::managers::ManagerOptions,
             ) {
-                self.state().set_backend(backend.into(), Some(&options));
+                if let Err(error) = self.try_set_backend_with(backend, options) {
+                    panic!("{error}");
+                }
+            }
+
+            /// [`set_backend`](Self::set_backend) with other settings than the manager had, for every holder.
+            ///
+            /// # Errors
+            /// As [`try_with_options`](Self::try_with_options); nothing is replaced then.
+            pub fn try_set_backend_with(
+                &self,
+                backend: impl Into<$crate::backend::Backend>,
+                options: $crate::managers::ManagerOptions,
+            ) -> $crate::error::Result<()> {
+                self.state().set_backend(backend.into(), Some(&options))
             }
 
             /// The backend.

@@ -17,7 +17,7 @@ use crate::typed::stale::MaybeStale;
 
 /// A jail status as it is stored.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Jailed(bool);
+pub(crate) struct Jailed(pub(super) bool);
 
 impl From<bool> for Jailed {
     fn from(jailed: bool) -> Self {
@@ -57,6 +57,7 @@ impl Family for JailStatus {
     type Value = Jailed;
 
     const NAME: &'static str = "jail status";
+    const IS_SECURITY: bool = true;
     const TTL: Option<Duration> = built_in::JAIL_STATUS.ttl;
     const OWN_SIZE: usize = built_in::JAIL_STATUS.own_size;
     const PREFIX: &'static str = "jail_status";
@@ -91,7 +92,7 @@ impl Family for JailStatus {
 /// ```
 #[derive(Clone, Debug)]
 pub struct JailStatusCache {
-    cache: TypedCache<JailStatus>,
+    pub(super) cache: TypedCache<JailStatus>,
 }
 
 face!(JailStatusCache: JailStatus);

@@ -16,6 +16,7 @@ mod face;
 mod guild_config;
 mod jail_status;
 mod permission;
+mod policy;
 mod prefix;
 
 pub use case::CaseCache;
@@ -34,6 +35,8 @@ pub use prefix::{Prefix, PrefixCache};
 
 pub use crate::typed::ids::{ChannelId, GuildId, RoleId, UserId};
 pub use crate::typed::options::{ManagerOptions, OnOutage, Scope};
+pub use crate::typed::policy::fetch_options::FetchOptions;
+pub use crate::typed::policy::fetched::Fetched;
 pub use crate::typed::stale::MaybeStale;
 pub use crate::typed::stats::ManagerStats;
 
@@ -62,15 +65,29 @@ impl Managers {
     /// New ones, all on `backend` and with the same settings: a TTL set there is the TTL of all.
     ///
     /// # Panics
-    /// When [`keep_stale`](ManagerOptions::keep_stale) asks for absurdly many entries.
+    /// Where [`try_with_options`](Self::try_with_options) returns an error, with its text.
     pub fn with_options(backend: impl Into<Backend>, options: ManagerOptions) -> Self {
-        let backend = backend.into();
-        Self {
-            guild_config: GuildConfigCacheManager::with_options(backend.clone(), options.clone()),
-            jail_status: JailStatusCache::with_options(backend.clone(), options.clone()),
-            prefix: PrefixCache::with_options(backend.clone(), options.clone()),
-            permissions: PermissionCache::with_options(backend, options),
+        match Self::try_with_options(backend, options) {
+            Ok(managers) => managers,
+            Err(error) => panic!("{error}"),
         }
+    }
+
+    /// New ones, all on `backend` and with the same settings: a TTL set there is the TTL of all.
+    ///
+    /// # Errors
+    /// Kind `Config` for options that contradict each other or do not go with what one of the managers keeps.
+    pub fn try_with_options(backend: impl Into<Backend>, options: ManagerOptions) -> Result<Self> {
+        let backend = backend.into();
+        Ok(Self {
+            guild_config: GuildConfigCacheManager::try_with_options(
+                backend.clone(),
+                options.clone(),
+            )?,
+            jail_status: JailStatusCache::try_with_options(backend.clone(), options.clone())?,
+            prefix: PrefixCache::try_with_options(backend.clone(), options.clone())?,
+            permissions: PermissionCache::try_with_options(backend, options)?,
+        })
     }
 
     /// The process-wide ones.

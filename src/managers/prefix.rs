@@ -179,7 +179,7 @@ impl Family for Prefixes {
 /// ```
 #[derive(Clone, Debug)]
 pub struct PrefixCache {
-    cache: TypedCache<Prefixes>,
+    pub(super) cache: TypedCache<Prefixes>,
 }
 
 face!(PrefixCache: Prefixes);

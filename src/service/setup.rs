@@ -100,10 +100,8 @@ impl CacheSetup {
     /// When one manager fails the others are still asked; the first error is returned. In Valkey what failed
     /// is retried later by itself.
     pub async fn invalidate_guild(&self, guild: impl Into<GuildId>) -> Result<usize> {
-        self.cases.forget();
-        let removed = self.managers.invalidate_guild(guild).await;
-        self.cases.forget();
-        removed
+        // What is kept beside the store goes with it, of cases too.
+        self.managers.invalidate_guild(guild).await
     }
 
     /// [`CacheService::close`].
@@ -234,7 +232,6 @@ impl CacheSetupBuilder {
         if let Some(memory) = self.memory.or(self.with_ticker) {
             service.set_memory(memory);
         }
-        let options = self.options.sound();
         let settings = match self.address {
             ServerSource::Settings(settings) => settings.map(|settings| Some(*settings)),
             ServerSource::Memory => Ok(None),
@@ -258,6 +255,7 @@ impl CacheSetupBuilder {
             }
         };
         let backend = service.backend();
+        let options = self.options.sound(&backend);
         if !self.leave_shared {
             Managers::shared().set_each(backend.clone(), options.clone());
             CaseCache::shared().set_backend_with(backend.clone(), options.cases.clone());

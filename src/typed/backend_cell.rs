@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::settings::Settings;
 use crate::backend::Backend;
 
-/// A backend, and how it is used. The backend comes first: a hit asks for nothing else.
+/// A backend, and how it is used. What a hit asks for comes first.
 #[repr(C)]
 struct Installed {
+    /// The backend, if a hit in it has nothing to do but to answer.
+    at_once: Option<Backend>,
     backend: Backend,
     settings: Arc<Settings>,
 }
@@ -47,6 +49,12 @@ impl BackendCell {
         &self.now().backend
     }
 
+    /// The backend, if a hit of a call that could load has nothing to do but to answer.
+    #[inline(always)]
+    pub(crate) fn at_once(&self) -> &Option<Backend> {
+        &self.now().at_once
+    }
+
     /// How it is used.
     pub(crate) fn settings(&self) -> &Settings {
         &self.now().settings
@@ -79,7 +87,12 @@ impl BackendCell {
             Some(settings) => Arc::new(settings),
             None => Arc::clone(&self.now().settings),
         };
-        let boxed = Box::new(Installed { backend, settings });
+        let at_once = (!settings.hits_may_refresh()).then(|| backend.clone());
+        let boxed = Box::new(Installed {
+            at_once,
+            backend,
+            settings,
+        });
         let address = std::ptr::from_ref(&*boxed).cast_mut();
         all.push(boxed);
         // Release: see `backend`. Only ever read through.
@@ -108,7 +121,8 @@ mod tests {
     #[tokio::test]
     async fn a_reader_keeps_the_backend_it_has_and_the_cells_own_one_is_emptied() {
         let own = InMemoryBackend::new(Duration::from_secs(300), Some(10));
-        let settings = Settings::new(&crate::typed::options::ManagerOptions::new());
+        let options = crate::typed::options::ManagerOptions::new();
+        let settings = Settings::new(&options, &own.clone().into()).unwrap();
         let cell = BackendCell::new(own.clone().into(), settings, true);
         let before = cell.backend();
         let key = KeyRef::Prefix { guild: 1 };

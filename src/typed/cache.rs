@@ -7,6 +7,7 @@ use super::family::Family;
 use super::key::{FamilyKey, KeyGroup};
 use super::lookup::{lookup, lookup_or_load};
 use super::options::ManagerOptions;
+use super::refresh_options::ManagerFacts;
 use super::shared::SharedState;
 use super::stale::MaybeStale;
 use super::stats::{Event, ManagerStats};
@@ -42,11 +43,12 @@ impl<F: Family> TypedCache<F> {
     ///
     /// # Errors
     /// Kind `Config` when the family's [`PREFIX`](Family::PREFIX) cannot be one, or is in the way of another family's
-    /// (both are named), and when [`keep_stale`](ManagerOptions::keep_stale) asks for absurdly many entries.
+    /// (both are named), and for options that contradict each other or do not go with the family (their values are named).
     pub fn try_new(backend: impl Into<Backend>, options: ManagerOptions) -> Result<Self> {
         let (family, backend) = (declare::<F>()?, backend.into());
         backend.forget_texts_of(family);
-        Ok(Self::on(SharedState::try_new(backend, &options)?, family))
+        let shared = SharedState::new(backend, &options, ManagerFacts::of::<F>())?;
+        Ok(Self::on(shared, family))
     }
 
     /// On memory of its own for [`OWN_SIZE`](Family::OWN_SIZE) entries, which live as long as the family says.
@@ -56,7 +58,10 @@ impl<F: Family> TypedCache<F> {
     #[must_use]
     pub fn in_memory() -> Self {
         match declare::<F>() {
-            Ok(family) => Self::on(SharedState::in_memory(F::OWN_SIZE), family),
+            Ok(family) => {
+                let facts = ManagerFacts::of::<F>();
+                Self::on(SharedState::in_memory(F::OWN_SIZE, facts), family)
+            }
             Err(error) => panic!("{error}"),
         }
     }
@@ -66,7 +71,9 @@ impl<F: Family> TypedCache<F> {
     pub fn set_backend(&self, backend: impl Into<Backend>) {
         let backend = backend.into();
         backend.forget_texts_of(self.declared.0);
-        self.shared.set_backend(backend, None);
+        if let Err(error) = self.shared.set_backend(backend, None) {
+            unreachable!("the same options as before: {error}");
+        }
     }
 
     /// What this cache and its clones counted.

@@ -68,6 +68,9 @@ pub trait Family: Send + Sync + 'static {
     /// ([`ManagerOptions::ttl`](crate::managers::ManagerOptions::ttl)), and an in-memory backend has no say in it. `None`:
     /// without a TTL of their own.
     const TTL: Option<Duration> = None;
+    /// Whether its values decide who may do what: then stale answers must be asked for twice
+    /// ([`allow_stale_security`](crate::managers::ManagerOptions::allow_stale_security)).
+    const IS_SECURITY: bool = false;
     /// Entries of a cache without a backend.
     const OWN_SIZE: usize = 10_000;
 
@@ -76,6 +79,13 @@ pub trait Family: Send + Sync + 'static {
     #[inline(always)]
     fn is_whole(_value: &Self::Value) -> bool {
         true
+    }
+
+    /// Whether a value says that there is nothing: then it may have a TTL of its own
+    /// ([`absent_ttl`](crate::managers::ManagerOptions::absent_ttl)). Of an option, whether it is `None`.
+    #[must_use]
+    fn is_absent(_value: &Self::Value) -> bool {
+        false
     }
 
     /// Whether every reader of the store takes it; `Err` says what is wrong with it. One that is wrong is not written:

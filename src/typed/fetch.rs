@@ -8,7 +8,6 @@
 
 use std::collections::HashMap;
 use std::future::{Future, pending};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +18,9 @@ use tokio::task::JoinHandle;
 use super::TypedCache;
 use super::family::Family;
 use super::lookup::BoxedAnswer;
+pub(crate) use super::policy::plan::Loader;
+use super::policy::plan::{Load, LoadPlan, LoadedAnswer};
+use super::stale::MaybeStale;
 use super::stats::Event;
 use crate::backend::{Key, KeyRef};
 use crate::error::{Error, ErrorKind, Result};
@@ -31,9 +33,8 @@ const USELESS_FLIGHTS: usize = 2;
 /// Waiters end a flight this much later than its own task does: they act only when the task is stuck.
 const STUCK_LEADER_MARGIN: Duration = Duration::from_secs(1);
 
-pub(super) type Loading<T> = Pin<Box<dyn Future<Output = Result<Vec<Option<T>>>> + Send>>;
-/// Loads the values of these keys, in their order; `None` where there is none, which is not kept.
-pub(crate) type Loader<T> = Box<dyn FnOnce(Vec<Key>) -> Loading<T> + Send>;
+/// A loader that was not needed yet, and how it is to be run.
+type Unstarted<T> = Option<(Load<T>, LoadPlan)>;
 
 /// The runtime that loads are spawned on.
 pub(crate) fn runtime() -> Result<Handle> {
@@ -71,6 +72,12 @@ impl<F: Family> TypedCache<F> {
         missing: bool,
         load: Loader<F::Value>,
     ) -> Result<F::Value> {
+        let rules = &self.shared.settings().rules;
+        if rules.goes_beyond_a_load() {
+            let rules = rules.fresh_only();
+            let answer = self.fetch_by(key, missing, &rules, Load::Many(load)).await;
+            return answer.map(MaybeStale::into_inner);
+        }
         if !missing {
             match self.get_by_asking(key).await {
                 Ok(Some(value)) if F::is_whole(&value) => return Ok(value),
@@ -80,8 +87,18 @@ impl<F: Family> TypedCache<F> {
                 }
             }
         }
-        let key = key.to_key();
-        let mut load = Some(load);
+        self.fetch_one(key.to_key(), Load::Many(load), self.plan())
+            .await
+    }
+
+    /// Loads one key, or waits for whoever does.
+    pub(super) async fn fetch_one(
+        &self,
+        key: Key,
+        load: Load<F::Value>,
+        plan: LoadPlan,
+    ) -> Result<F::Value> {
+        let mut load = Some((load, plan));
         for _ in 0..USELESS_FLIGHTS {
             let loaded = self.fetch(vec![key.clone()], &mut load).await?.pop();
             match loaded.flatten() {
@@ -92,7 +109,7 @@ impl<F: Family> TypedCache<F> {
             }
         }
         let loaded = match load {
-            Some(load) => self.load_apart(vec![key.clone()], load).await?.pop(),
+            Some((load, _)) => self.load_apart(vec![key.clone()], load).await?.pop(),
             None => None,
         };
         loaded.flatten().ok_or_else(|| nothing_for(&key))
@@ -140,7 +157,8 @@ impl<F: Family> TypedCache<F> {
             }
         }
         let missing: Vec<Key> = missing.into_iter().collect();
-        let loaded = self.fetch(missing.clone(), &mut Some(load)).await?;
+        let mut load = Some((Load::Many(load), self.plan()));
+        let loaded = self.fetch(missing.clone(), &mut load).await?;
         let loaded = missing.into_iter().zip(loaded);
         known.extend(loaded.filter_map(|(key, value)| Some((key, value?))));
         Ok(keys.iter().map(|key| known.get(key).cloned()).collect())
@@ -159,16 +177,17 @@ impl<F: Family> TypedCache<F> {
     async fn fetch(
         &self,
         keys: Vec<Key>,
-        load: &mut Option<Loader<F::Value>>,
+        load: &mut Unstarted<F::Value>,
     ) -> Result<Vec<Option<F::Value>>> {
         let runtime = runtime()?;
+        let limit = load.as_ref().and_then(|(_, plan)| plan.limit);
         for key in &keys {
             key.as_key_ref().check_length()?;
         }
         let mut task = None;
         let start = |guards| {
-            let load = load.take().expect("a loader is started once");
-            task = Some(runtime.spawn(self.clone().lead(guards, load)));
+            let (load, plan) = load.take().expect("a loader is started once");
+            task = Some(runtime.spawn(self.clone().lead(guards, load, plan)));
         };
         let ended = self
             .flights()
@@ -177,7 +196,7 @@ impl<F: Family> TypedCache<F> {
             .await;
         let Some(ended) = ended else {
             // Asked for from inside a loader of one of these keys (T25).
-            let load = load.take().expect("a nested loader was not started");
+            let (load, _) = load.take().expect("a nested loader was not started");
             return self.load_apart(keys, load).await;
         };
         let mut values = Vec::with_capacity(keys.len());
@@ -190,7 +209,7 @@ impl<F: Family> TypedCache<F> {
                         FlightError::Abandoned => task.take(),
                         _ => None,
                     };
-                    let error = self.failed(key, error, own).await;
+                    let error = failed(key, error, own, limit).await;
                     first_error.get_or_insert(error);
                 }
                 // It was not waited for any more, because of an error.
@@ -207,11 +226,13 @@ impl<F: Family> TypedCache<F> {
     async fn load_apart(
         &self,
         keys: Vec<Key>,
-        load: Loader<F::Value>,
+        load: Load<F::Value>,
     ) -> Result<Vec<Option<F::Value>>> {
         self.count(Event::Load);
-        let loaded = load(keys).await;
-        loaded.inspect_err(|_| self.count(Event::LoadError))
+        let loaded = load.run(keys, None).await;
+        let loaded = loaded.inspect_err(|_| self.count(Event::LoadError))?;
+        let value = |answer: Option<LoadedAnswer<_>>| answer.map(|answer| answer.value);
+        Ok(loaded.into_iter().map(value).collect())
     }
 
     /// A waiter's own limit for one load.
@@ -224,34 +245,39 @@ impl<F: Family> TypedCache<F> {
             }
         }
     }
+}
 
-    /// What a caller without a value is told; `task` is its own loader's. Unwinds if that panicked.
-    async fn failed(&self, key: &Key, error: FlightError, task: Option<JoinHandle<()>>) -> Error {
-        match error {
-            FlightError::Expired => Error::timeout(format!(
-                "loading {key} took longer than {:?}",
-                self.shared.settings().load_timeout.unwrap_or_default()
-            )),
-            FlightError::Failed(_) => error
-                .downcast::<Error>()
-                .map(Arc::unwrap_or_clone)
-                .unwrap_or_else(|| Error::new(ErrorKind::Loader, format!("loading {key} failed"))),
-            FlightError::Abandoned => {
-                let Some(task) = task else {
-                    let text =
-                        format!("loading {key} was abandoned by the caller that led it; ask again");
-                    return Error::new(ErrorKind::Loader, text);
-                };
-                if let Err(failed) = task.await
-                    && failed.is_panic()
-                {
-                    std::panic::resume_unwind(failed.into_panic());
-                }
-                Error::new(
-                    ErrorKind::Loader,
-                    format!("loading {key} was ended because its tokio runtime shut down"),
-                )
+/// What a caller without a value is told; `task` is its own loader's. Unwinds if that panicked.
+async fn failed(
+    key: &Key,
+    error: FlightError,
+    task: Option<JoinHandle<()>>,
+    limit: Option<Duration>,
+) -> Error {
+    match error {
+        FlightError::Expired => Error::timeout(format!(
+            "loading {key} took longer than {:?}",
+            limit.unwrap_or_default()
+        )),
+        FlightError::Failed(_) => error
+            .downcast::<Error>()
+            .map(Arc::unwrap_or_clone)
+            .unwrap_or_else(|| Error::new(ErrorKind::Loader, format!("loading {key} failed"))),
+        FlightError::Abandoned => {
+            let Some(task) = task else {
+                let text =
+                    format!("loading {key} was abandoned by the caller that led it; ask again");
+                return Error::new(ErrorKind::Loader, text);
+            };
+            if let Err(failed) = task.await
+                && failed.is_panic()
+            {
+                std::panic::resume_unwind(failed.into_panic());
             }
+            Error::new(
+                ErrorKind::Loader,
+                format!("loading {key} was ended because its tokio runtime shut down"),
+            )
         }
     }
 }

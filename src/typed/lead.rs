@@ -3,12 +3,14 @@
 //! void.
 
 use std::future::Future;
+use std::time::Duration;
 
 use super::TypedCache;
 use super::family::Family;
-use super::fetch::Loader;
 use super::flights::{Flights, Publishers};
 use super::options::OnOutage;
+use super::policy::known::WriteLearning;
+use super::policy::plan::{Load, LoadPlan, LoadedAnswer, RefreshClaim};
 use super::stats::Event;
 use crate::backend::{Backend, Key, KeyRef, StoreLease, Value};
 use crate::error::{Error, ErrorKind, Result};
@@ -16,12 +18,27 @@ use crate::single_flight::LeaderGuard;
 
 /// Leads the load of one key.
 type LoadGuard<F> = LeaderGuard<Key, Option<<F as Family>::Value>, StoreLease>;
-/// A key that is being loaded: who leads it, the lease to publish under, and what stood under the key before.
-type OpenLoad<F> = (LoadGuard<F>, StoreLease, Option<<F as Family>::Value>);
+/// A key that is being loaded: who leads it, the lease to publish under, what stood under the key before, and what is
+/// learned of it beside the store.
+type OpenLoad<F> = (
+    LoadGuard<F>,
+    StoreLease,
+    Option<<F as Family>::Value>,
+    Option<WriteLearning>,
+);
 
 impl<F: Family> TypedCache<F> {
-    /// The task that leads flights with one call of the loader.
-    pub(super) async fn lead(self, guards: Vec<LoadGuard<F>>, load: Loader<F::Value>) {
+    /// The task that leads flights with one call of the loader. Whatever becomes of the claim is known before the flights end.
+    pub(super) async fn lead(
+        self,
+        guards: Vec<LoadGuard<F>>,
+        load: Load<F::Value>,
+        mut plan: LoadPlan,
+    ) {
+        let mut claim = plan.claim.take();
+        if let Some(claim) = &mut claim {
+            claim.begin();
+        }
         let backend = self.backend().clone();
         // The guards' own leases were taken before these and say whether others may join; these are spent on the
         // publication.
@@ -38,28 +55,48 @@ impl<F: Family> TypedCache<F> {
             Ok(before) => (before, true),
             Err(error) => match self.load_despite(error) {
                 Ok(keep) => (vec![None; guards.len()], keep),
-                Err(error) => return fail(guards, &error),
+                Err(error) => {
+                    drop(claim);
+                    return fail(guards, &error);
+                }
             },
         };
         let mut open: Vec<OpenLoad<F>> = Vec::with_capacity(guards.len());
         for ((guard, lease), before) in guards.into_iter().zip(leases).zip(before) {
             match before {
-                Some(value) if F::is_whole(&value) => {
+                Some(value) if F::is_whole(&value) && !self.is_due(&backend, &plan, &guard) => {
+                    claim.take().map(RefreshClaim::done);
                     guard.complete(Ok::<_, Error>(Some(value)));
                 }
-                before => open.push((guard, lease, before)),
+                before => {
+                    let learning = self.begin_to_load(&backend, guard.key().as_key_ref());
+                    open.push((guard, lease, before, learning));
+                }
             }
         }
         if open.is_empty() {
             return;
         }
         let keys = open.iter().map(|(guard, ..)| guard.key().clone()).collect();
+        let old = match &open[..] {
+            [(guard, _, before, _)] if load.sees_old() => before
+                .clone()
+                .or_else(|| self.last_value(&backend, guard.key().as_key_ref())),
+            _ => None,
+        };
         let led = open.iter().map(|(guard, ..)| guard);
-        let loading = LoadGuard::<F>::drive_all(led, async move { load(keys).await });
-        match self.timed(loading).await {
-            Some(Ok(values)) => self.land(&backend, &flights, open, values, keep).await,
-            Some(Err(error)) => fail(open.into_iter().map(|(guard, ..)| guard), &error),
+        let loading = LoadGuard::<F>::drive_all(led, load.run(keys, old));
+        match self.timed_by(plan.limit, loading).await {
+            Some(Ok(values)) => {
+                let landed = self.land(&backend, &flights, open, values, keep, &plan);
+                landed.await.end(claim);
+            }
+            Some(Err(error)) => {
+                drop(claim);
+                fail(open.into_iter().map(|(guard, ..)| guard), &error);
+            }
             None => {
+                drop(claim);
                 for (guard, ..) in open {
                     guard.expire();
                 }
@@ -84,50 +121,65 @@ impl<F: Family> TypedCache<F> {
         }
     }
 
-    /// Publishes what was loaded and ends the flights.
+    /// Publishes what was loaded.
     async fn land(
         &self,
         backend: &Backend,
         flights: &Flights<F::Value>,
         open: Vec<OpenLoad<F>>,
-        values: Vec<Option<F::Value>>,
+        answers: Vec<Option<LoadedAnswer<F::Value>>>,
         keep: bool,
-    ) {
+        plan: &LoadPlan,
+    ) -> Landed<F> {
         let (mut landing, mut leases) = (Vec::with_capacity(open.len()), Vec::new());
-        for ((guard, lease, before), value) in open.into_iter().zip(values) {
-            let Some(value) = value else {
+        for ((guard, lease, before, learning), answer) in open.into_iter().zip(answers) {
+            let Some(mut answer) = answer else {
                 guard.complete(Ok::<_, Error>(None));
                 continue;
             };
-            let value = F::merge_previous(value, before.as_ref());
-            if keep && self.may_store(guard.key().as_key_ref(), &value) {
-                leases.push((landing.len(), lease));
+            answer.value = F::merge_previous(answer.value, before.as_ref());
+            if keep && self.may_store(guard.key().as_key_ref(), &answer.value) {
+                let ttl = self.ttl_of(backend, plan, &answer);
+                leases.push((landing.len(), lease, ttl, learning));
             }
-            landing.push((guard, value));
+            landing.push((guard, answer.value));
         }
         let key_of = |at: usize| landing[at].0.key();
         let mut publishing = Vec::new();
-        for stripe in Publishers::indices_of(leases.iter().map(|(at, _)| key_of(*at))) {
+        for stripe in Publishers::indices_of(leases.iter().map(|(at, ..)| key_of(*at))) {
             publishing.push(flights.publishers.at(stripe).lock().await);
         }
         // Only now: who waited for a publisher may have been overtaken meanwhile.
-        let mut entries = Vec::with_capacity(leases.len());
-        for (at, lease) in leases {
+        let (mut entries, mut learned) = (Vec::with_capacity(leases.len()), Vec::new());
+        for (at, lease, ttl, mut learning) in leases {
             let (guard, value) = &landing[at];
             if guard.may_publish(self) {
-                entries.push((lease, guard.key().as_key_ref(), Value::new(value.clone())));
+                if let Some(learning) = &mut learning {
+                    learning.write_begins();
+                }
+                let value = Value::new(value.clone());
+                entries.push((lease, guard.key().as_key_ref(), value, ttl));
+                learned.push((at, ttl, learning));
             } else {
                 self.count(Event::Overtaken);
             }
         }
+        let mut kept = 0;
         if !entries.is_empty() {
-            let stored = backend.put_many_leased(entries, self.ttl()).await;
+            let stored = backend.publish(entries).await;
             self.published(stored.as_deref());
+            let stored = stored.unwrap_or_default();
+            for ((at, ttl, learning), _) in learned.into_iter().zip(stored).filter(|(_, s)| *s) {
+                kept += 1;
+                if let Some(learning) = learning {
+                    let (guard, value) = &landing[at];
+                    let key = guard.key().as_key_ref();
+                    learning.written(key, value, backend.lifetime(ttl));
+                }
+            }
         }
         drop(publishing);
-        for (guard, value) in landing {
-            guard.complete(Ok::<_, Error>(Some(value)));
-        }
+        Landed { landing, kept }
     }
 
     /// Runs a loader within its time; `None` when it took longer.
@@ -135,8 +187,16 @@ impl<F: Family> TypedCache<F> {
         &self,
         load: impl Future<Output = Result<R>>,
     ) -> Option<Result<R>> {
+        self.timed_by(self.load_limit(), load).await
+    }
+
+    async fn timed_by<R>(
+        &self,
+        limit: Option<Duration>,
+        load: impl Future<Output = Result<R>>,
+    ) -> Option<Result<R>> {
         self.count(Event::Load);
-        let result = match self.shared.settings().load_timeout {
+        let result = match limit {
             Some(limit) => tokio::time::timeout(limit, load).await.ok(),
             None => Some(load.await),
         };
@@ -187,6 +247,26 @@ impl<F: Family> TypedCache<F> {
                 self.count(Event::PublishError);
                 tracing::debug!(%error, "a loaded value could not be stored");
             }
+        }
+    }
+}
+
+/// Values that were loaded, and stored as far as they may be; their flights are still to be ended.
+struct Landed<F: Family> {
+    landing: Vec<(LoadGuard<F>, F::Value)>,
+    kept: usize,
+}
+
+impl<F: Family> Landed<F> {
+    /// Ends the flights. A claim whose value is not stored counts as failed: the next caller would load at once again.
+    fn end(self, claim: Option<RefreshClaim>) {
+        if let Some(claim) = claim
+            && self.kept > 0
+        {
+            claim.done();
+        }
+        for (guard, value) in self.landing {
+            guard.complete(Ok::<_, Error>(Some(value)));
         }
     }
 }

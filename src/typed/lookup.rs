@@ -42,14 +42,14 @@ macro_rules! lookup_or_load {
     ($cache:expr, $key:expr, $load:expr, $map_error:expr) => {
         'answer: {
             let key = $cache.key($key);
-            if let Some(lent) = $cache.try_get_ref(key)
+            if let Some(lent) = $cache.try_get_at_once(key)
                 && $cache.is_whole(lent.value())
             {
                 break 'answer Ok($cache.hit(&lent));
             }
             let answered = {
                 let mut found = None;
-                let answered = $cache.peek(key, &mut found);
+                let answered = $cache.peek_to_load(key, &mut found);
                 if let Some(value) = found
                     && $cache.is_whole(&value)
                 {
@@ -101,6 +101,13 @@ impl<F: Family> TypedCache<F> {
         self.backend().try_get_ref(key)
     }
 
+    /// The same for a call that could load; `None` too where a hit may have more to do than to answer, because values are
+    /// refreshed ahead.
+    #[inline(always)]
+    pub(crate) fn try_get_at_once(&self, key: KeyRef<'_>) -> Option<TypedRef<'_, F::Value>> {
+        Backend::try_get_ref_in(self.shared.cell.at_once(), key)
+    }
+
     /// The value lent, which answers a look-up. Counted first: nothing may unwind once the copy is made, or it would have
     /// to lie where it can be dropped, and be copied again from there.
     #[inline(always)]
@@ -123,6 +130,13 @@ impl<F: Family> TypedCache<F> {
             Peek::Ask => return false,
         }
         true
+    }
+
+    /// [`peek`](Self::peek) for a call that could load: it cannot tell of what is to be refreshed.
+    #[inline(never)]
+    pub(crate) fn peek_to_load(&self, key: KeyRef<'_>, found: &mut Option<F::Value>) -> bool {
+        let at_once = self.shared.cell.at_once().is_some();
+        (at_once || !self.wants_refresh(key)) && self.peek(key, found)
     }
 
     /// A hit in memory that is not [found at once](Self::try_get_ref); whoever finds none looks on, and counts the miss.
@@ -169,20 +183,12 @@ impl<F: Family> TypedCache<F> {
 
     /// Asks a store that answers later. Counts only wrong shapes.
     pub(crate) async fn ask(&self, backend: &Backend, key: KeyRef<'_>) -> Result<Option<F::Value>> {
-        let known = self
-            .shared
-            .settings()
-            .last_known
-            .as_ref()
-            .map(|known| (known, known.lease(key)));
-        let read = backend.get_as::<CountedRead<F::Value>>(key);
-        let found = decode::counting_mismatches(&self.shared.counters, read)
-            .await?
-            .map(|CountedRead(value)| value);
-        if let (Some((known, lease)), Some(value)) = (known, &found) {
-            known.learn(lease, value);
-        }
-        Ok(found)
+        let Some(known) = self.known(backend) else {
+            let read = backend.get_as::<CountedRead<F::Value>>(key);
+            let found = decode::counting_mismatches(&self.shared.counters, read).await?;
+            return Ok(found.map(|CountedRead(value)| value));
+        };
+        self.ask_and_learn(backend, known, key).await
     }
 
     /// Several values, in order; one round trip in Valkey.
@@ -214,22 +220,14 @@ impl<F: Family> TypedCache<F> {
                 return Ok(values);
             }
         }
-        let known = self.shared.settings().last_known.as_ref();
-        let leases: Option<Vec<_>> =
-            known.map(|known| keys.iter().map(|key| known.lease(*key)).collect());
+        let learning = self.begin_to_learn(backend, keys);
         let read = backend.get_many_as::<CountedRead<F::Value>>(keys);
         let found: Vec<Option<F::Value>> = decode::counting_mismatches(&self.shared.counters, read)
             .await?
             .into_iter()
             .map(|found| found.map(|CountedRead(value)| value))
             .collect();
-        if let (Some(known), Some(leases)) = (known, leases) {
-            for (lease, value) in leases.into_iter().zip(&found) {
-                if let Some(value) = value {
-                    known.learn(lease, value);
-                }
-            }
-        }
+        self.learn_all(backend, keys, learning, &found);
         Ok(found)
     }
 
@@ -247,10 +245,9 @@ impl<F: Family> TypedCache<F> {
         match self.get_by_asking(key).await {
             Ok(found) => Ok(found.map(MaybeStale::Fresh)),
             Err(error) if error.is_unavailable() => {
-                let known = self.shared.settings().last_known.as_ref();
+                let known = self.known(self.backend());
                 let stale = known.and_then(|known| known.recall(key)).ok_or(error)?;
-                self.count(Event::StaleAnswer);
-                Ok(Some(stale))
+                Ok(Some(self.stale(stale)))
             }
             Err(error) => Err(error),
         }

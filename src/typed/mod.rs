@@ -12,9 +12,11 @@
 //! | `cache`, `batch` | what callers ask of a cache: of one key, of several |
 //! | `lookup` | look-ups, at once where memory can tell |
 //! | `fetch`, `lead`, `flights` | loads, one per key, for one key or many: the caller's part, the task's, and where they meet |
-//! | `stale` | what is remembered for outages |
+//! | `policy` | what happens before, at and after the end of a value's life |
+//! | `refresh` | the calls that go by it, and what they learn |
+//! | `stale` | answers that may be stale |
 //! | `decode` | counting values of a wrong shape |
-//! | `options`, `settings` | what may be set, the built-in settings, and what both come to |
+//! | `options`, `refresh_options`, `settings` | what may be set, the built-in settings, and what both come to |
 //! | `shared`, `backend_cell`, `stats` | what the caches of one manager have in common |
 
 mod backend_cell;
@@ -29,6 +31,9 @@ mod key;
 mod lead;
 pub(crate) mod lookup;
 pub(crate) mod options;
+pub(crate) mod policy;
+mod refresh;
+pub(crate) mod refresh_options;
 pub(crate) mod settings;
 pub(crate) mod shared;
 pub(crate) mod stale;
@@ -106,8 +111,16 @@ impl<F: Family> TypedCache<F> {
         check::<F>(key, &value)?;
         self.count(Event::Set);
         self.shared.forget(key);
-        self.backend().put(key, value, self.ttl()).await?;
-        self.shared.forget(key);
+        let (backend, ttl) = (self.backend(), self.ttl());
+        // Taken between the two: whoever reads, sets or removes it meanwhile wins.
+        let learning = self.known(backend).map(|known| known.begin(key));
+        let Some(learning) = learning else {
+            backend.put(key, value, ttl).await?;
+            self.shared.forget(key);
+            return Ok(());
+        };
+        backend.put(key, value.clone(), ttl).await?;
+        learning.written(key, &value, backend.lifetime(ttl));
         Ok(())
     }
 

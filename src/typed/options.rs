@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::policy::rules::FetchRules;
+
 /// How far [`clear_all`](crate::managers::GuildConfigCacheManager::clear_all) and `invalidate_guild` reach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -92,6 +94,9 @@ pub struct ManagerOptions {
     pub(crate) on_outage: OnOutage,
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) stale: Option<(Duration, usize)>,
+    pub(crate) rules: FetchRules,
+    pub(crate) jitter_seed: Option<u64>,
+    pub(crate) allow_stale_security: bool,
 }
 
 impl Default for ManagerOptions {
@@ -103,6 +108,9 @@ impl Default for ManagerOptions {
             on_outage: OnOutage::Load,
             load_timeout: Some(Duration::from_secs(30)),
             stale: None,
+            rules: FetchRules::default(),
+            jitter_seed: None,
+            allow_stale_security: false,
         }
     }
 }
@@ -158,8 +166,9 @@ impl ManagerOptions {
         self
     }
 
-    /// Remembers in this process what the shared tier said last, for at most `max_age` and `max_entries`, so
-    /// that `get_or_stale` has an answer during an outage. Default: nothing is remembered.
+    /// Remembers in this process what the store or a load said last, for at most `max_age` and `max_entries`, so
+    /// that `get_or_stale` has an answer during an outage, and the calls that may answer with a stale value have one at other
+    /// times ([`stale_on_error`](Self::stale_on_error)). Default: nothing is remembered.
     pub fn keep_stale(mut self, max_age: Duration, max_entries: usize) -> Self {
         self.stale = Some((max_age, max_entries));
         self

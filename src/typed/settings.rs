@@ -1,10 +1,13 @@
 //! What the options of a manager come to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::options::{ManagerOptions, OnOutage, Scope};
-use super::stale::LastKnown;
-use crate::backend::Ttl;
+use super::policy::Jitter;
+use super::policy::known::LastKnown;
+use super::policy::rules::FetchRules;
+use crate::backend::{Backend, Ttl};
 use crate::error::{Error, Result};
 
 /// The options as they are used, and what was known last under them.
@@ -17,24 +20,25 @@ pub struct Settings {
     pub(crate) scope: Scope,
     pub(crate) on_outage: OnOutage,
     pub(crate) load_timeout: Option<Duration>,
-    pub(crate) last_known: Option<LastKnown>,
+    pub(crate) last_known: Option<Arc<LastKnown>>,
+    pub(crate) rules: FetchRules,
+    pub(crate) jitter: Jitter,
+    /// As they were asked for.
+    pub(crate) options: ManagerOptions,
 }
 
 impl Settings {
-    /// # Panics
-    /// When the options ask to remember absurdly many stale values.
-    pub(crate) fn new(options: &ManagerOptions) -> Self {
-        Self::try_new(options).unwrap_or_else(|error| panic!("{error}"))
-    }
-
+    /// On this backend: its clock says how old what is remembered is.
+    ///
     /// # Errors
-    /// Kind `Config` in the same case.
-    pub(crate) fn try_new(options: &ManagerOptions) -> Result<Self> {
-        let last_known = match options.stale {
-            Some((age, entries)) => Some(LastKnown::new(age, entries).map_err(|error| {
-                Error::new(error.kind(), format!("keep_stale: {}", error.message()))
-            })?),
-            None => None,
+    /// Kind `Config` when the options ask to remember absurdly many values.
+    pub(crate) fn new(options: &ManagerOptions, backend: &Backend) -> Result<Self> {
+        let last_known = match (options.stale, options.rules.refresh_ahead) {
+            (None, None) => None,
+            (stale, _) => Some(
+                LastKnown::new(backend, stale)
+                    .map_err(|error| Error::config(format!("keep_stale: {}", error.message())))?,
+            ),
         };
         Ok(Self {
             ttl: options.ttl.map(Ttl::from),
@@ -43,6 +47,14 @@ impl Settings {
             on_outage: options.on_outage,
             load_timeout: options.load_timeout,
             last_known,
+            rules: options.rules.clone(),
+            jitter: Jitter::new(options.jitter_seed),
+            options: options.clone(),
         })
+    }
+
+    /// Whether a hit may have more to do than answer.
+    pub(crate) fn hits_may_refresh(&self) -> bool {
+        self.rules.refresh_ahead.is_some()
     }
 }

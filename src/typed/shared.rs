@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::backend_cell::BackendCell;
 use super::options::{ManagerOptions, Scope};
+use super::policy::{Forgotten, forget_beside};
+use super::refresh_options::ManagerFacts;
 use super::settings::Settings;
 use super::stats::{Event, EventCounters, ManagerStats};
 use crate::backend::{Backend, InMemoryBackend, KeyRef, KeySet};
@@ -14,38 +16,48 @@ use crate::error::Result;
 pub(crate) struct SharedState {
     pub(crate) cell: BackendCell,
     pub(crate) counters: Arc<EventCounters>,
+    /// What it keeps.
+    pub(crate) facts: ManagerFacts,
 }
 
 impl SharedState {
-    /// # Panics
-    /// When the options ask to remember absurdly many stale values.
-    pub(crate) fn new(backend: Backend, options: &ManagerOptions) -> Arc<Self> {
-        Self::try_new(backend, options).unwrap_or_else(|error| panic!("{error}"))
-    }
-
     /// # Errors
-    /// Kind `Config` when the options ask to remember absurdly many stale values.
-    pub(crate) fn try_new(backend: Backend, options: &ManagerOptions) -> Result<Arc<Self>> {
-        Ok(Self::make(backend, false, Settings::try_new(options)?))
+    /// Kind `Config`: the options contradict each other, or do not go with what the manager keeps.
+    pub(crate) fn new(
+        backend: Backend,
+        options: &ManagerOptions,
+        facts: ManagerFacts,
+    ) -> Result<Arc<Self>> {
+        Self::make(backend, false, options, facts)
     }
 
     /// On memory of its own, where entries live as long as the manager says.
-    pub(crate) fn in_memory(entries: usize) -> Arc<Self> {
+    pub(crate) fn in_memory(entries: usize, facts: ManagerFacts) -> Arc<Self> {
         let memory = InMemoryBackend::builder()
             .max_size(entries)
             .per_entry_ttl(true)
             .build();
-        match memory {
-            Ok(memory) => Self::make(memory.into(), true, Settings::new(&ManagerOptions::new())),
+        let made = memory
+            .and_then(|memory| Self::make(memory.into(), true, &ManagerOptions::new(), facts));
+        match made {
+            Ok(shared) => shared,
             Err(error) => unreachable!("{entries} entries are a sound size: {error}"),
         }
     }
 
-    fn make(backend: Backend, owned: bool, settings: Settings) -> Arc<Self> {
-        Arc::new(Self {
+    fn make(
+        backend: Backend,
+        owned: bool,
+        options: &ManagerOptions,
+        facts: ManagerFacts,
+    ) -> Result<Arc<Self>> {
+        options.check(&facts, &backend)?;
+        let settings = Settings::new(options, &backend)?;
+        Ok(Arc::new(Self {
             cell: BackendCell::new(backend, settings, owned),
             counters: Arc::new(EventCounters::default()),
-        })
+            facts,
+        }))
     }
 
     /// How the manager is set up now.
@@ -57,20 +69,28 @@ impl SharedState {
         self.counters.snapshot()
     }
 
-    /// Replaces the backend, and the settings if there are options; what was remembered of the old one is forgotten.
+    /// Replaces the backend, and the options if there are other ones; what was remembered of the old one is forgotten.
     ///
-    /// # Panics
-    /// As [`new`](Self::new).
-    pub(crate) fn set_backend(&self, backend: Backend, options: Option<&ManagerOptions>) {
-        self.cell.replace(backend, options.map(Settings::new));
+    /// # Errors
+    /// As [`new`](Self::new); then nothing is replaced.
+    pub(crate) fn set_backend(
+        &self,
+        backend: Backend,
+        options: Option<&ManagerOptions>,
+    ) -> Result<()> {
+        if let Some(options) = options {
+            options.check(&self.facts, &backend)?;
+        }
+        let options = options.unwrap_or(&self.settings().options);
+        let settings = Settings::new(options, &backend)?;
         self.forget_all();
+        self.cell.replace(backend, Some(settings));
+        Ok(())
     }
 
-    /// Forgets all that was remembered for outages: sets are removed rarely, and it is only a fallback.
+    /// Forgets all that was remembered of the store's values.
     pub(crate) fn forget_all(&self) {
-        if let Some(known) = &self.settings().last_known {
-            known.forget_where(|_| true);
-        }
+        forget_beside(self.cell.backend(), &Forgotten::All);
     }
 
     /// Removes a set of keys, as far as the scope reaches; says how many went.
@@ -89,7 +109,7 @@ impl SharedState {
     pub(crate) async fn remove_in_scope(&self, sets: &[KeySet<'_>]) -> Result<usize> {
         let backend = self.cell.backend();
         if self.settings().scope == Scope::LocalOnly && !is_in_process(backend) {
-            self.forget_all();
+            forget_beside(backend, &Forgotten::Sets(sets));
             return Ok(0);
         }
         self.remove_together(&[], sets).await
@@ -106,10 +126,15 @@ impl SharedState {
         keys: &[KeyRef<'_>],
         sets: &[KeySet<'_>],
     ) -> Result<usize> {
-        self.forget_all();
-        let removed = self.cell.backend().remove_together(keys, sets).await;
+        let backend = self.cell.backend();
+        let forget = || {
+            forget_beside(backend, &Forgotten::Keys(keys));
+            forget_beside(backend, &Forgotten::Sets(sets));
+        };
+        forget();
+        let removed = backend.remove_together(keys, sets).await;
         // What a read learned while the removal was on its way.
-        self.forget_all();
+        forget();
         removed
     }
 
@@ -122,9 +147,7 @@ impl SharedState {
     }
 
     pub(crate) fn forget(&self, key: KeyRef<'_>) {
-        if let Some(known) = &self.settings().last_known {
-            known.forget(key);
-        }
+        forget_beside(self.cell.backend(), &Forgotten::Keys(&[key]));
     }
 }
 

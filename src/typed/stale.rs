@@ -1,18 +1,14 @@
-//! What the shared tier said last, for outages: bounded in age and number, and always labelled.
+//! Answers that may be stale: always labelled.
 
-use std::time::{Duration, Instant};
-
-use crate::TtlCache;
-use crate::backend::{CacheValue, Key, KeyRef, Value};
-use crate::error::Result;
+use std::time::Duration;
 
 /// An answer that says how old it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MaybeStale<T> {
-    /// From the store, now.
+    /// From the store or from a load, now.
     Fresh(T),
-    /// The store is unavailable; this is what it said `age` ago.
+    /// What was known `age` ago: the store is unavailable, or the value has expired and its load goes on, is slow, or has failed.
     Stale {
         /// The value as it was.
         value: T,
@@ -29,7 +25,7 @@ impl<T> MaybeStale<T> {
         }
     }
 
-    /// Whether the store could not be asked.
+    /// Whether it is what was known before.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         matches!(self, Self::Stale { .. })
@@ -44,51 +40,5 @@ impl<T> MaybeStale<T> {
                 age,
             },
         }
-    }
-}
-
-/// Values by key, with the time they were learned.
-#[derive(Debug)]
-pub(crate) struct LastKnown {
-    cache: TtlCache<Key, (Value, Instant)>,
-}
-
-impl LastKnown {
-    /// # Errors
-    /// Kind `Config` when `max_entries` is absurdly large.
-    pub(crate) fn new(max_age: Duration, max_entries: usize) -> Result<Self> {
-        let cache = TtlCache::builder()
-            .ttl(max_age)
-            .max_size(max_entries)
-            .build()?;
-        Ok(Self { cache })
-    }
-
-    /// To be taken before the store is asked: whatever invalidates meanwhile wins.
-    pub(crate) fn lease(&self, key: KeyRef<'_>) -> (Key, crate::Lease) {
-        let key = key.to_key();
-        let lease = self.cache.lease(&key);
-        (key, lease)
-    }
-
-    pub(crate) fn learn<T: CacheValue>(&self, (key, lease): (Key, crate::Lease), value: &T) {
-        let known = (Value::new(value.clone()), Instant::now());
-        self.cache.set_leased(lease, key, known);
-    }
-
-    pub(crate) fn recall<T: CacheValue>(&self, key: KeyRef<'_>) -> Option<MaybeStale<T>> {
-        let (value, since) = self.cache.get(&key.to_key())?;
-        Some(MaybeStale::Stale {
-            value: value.decode()?,
-            age: since.elapsed(),
-        })
-    }
-
-    pub(crate) fn forget(&self, key: KeyRef<'_>) {
-        self.cache.invalidate(&key.to_key());
-    }
-
-    pub(crate) fn forget_where(&self, gone: impl Fn(&Key) -> bool) {
-        self.cache.invalidate_matching(gone);
     }
 }

@@ -36,8 +36,16 @@ pub struct ManagerStats {
     pub sets: u64,
     /// Invalidations asked for, of any width.
     pub invalidations: u64,
-    /// Answers given from what was remembered during an outage.
+    /// Answers given from what was remembered: during an outage, or because a load failed, was slow or goes on.
     pub stale_answers: u64,
+    /// Loads begun in the background, for a value that ends soon or has ended.
+    pub refreshes: u64,
+    /// Those of them that brought no value.
+    pub refresh_errors: u64,
+    /// Loads not tried, because one of the same key had failed a moment ago.
+    pub throttled: u64,
+    /// Callers that did not wait longer for a load and got a stale value.
+    pub soft_timeouts: u64,
 }
 
 impl ManagerStats {
@@ -68,9 +76,13 @@ pub(crate) enum Event {
     Set,
     Invalidation,
     StaleAnswer,
+    Refresh,
+    RefreshError,
+    Throttled,
+    SoftTimeout,
 }
 
-const EVENTS: usize = Event::StaleAnswer as usize + 1;
+const EVENTS: usize = Event::SoftTimeout as usize + 1;
 /// Threads that count into a stripe of their own. The last stripe is for all others.
 const OWN: usize = 31;
 
@@ -177,6 +189,10 @@ impl EventCounters {
             sets: sum(Event::Set),
             invalidations: sum(Event::Invalidation),
             stale_answers: sum(Event::StaleAnswer),
+            refreshes: sum(Event::Refresh),
+            refresh_errors: sum(Event::RefreshError),
+            throttled: sum(Event::Throttled),
+            soft_timeouts: sum(Event::SoftTimeout),
         }
     }
 }

@@ -74,7 +74,7 @@ impl Family for GuildConfigs {
 /// ```
 #[derive(Clone, Debug)]
 pub struct GuildConfigCacheManager {
-    cache: TypedCache<GuildConfigs>,
+    pub(super) cache: TypedCache<GuildConfigs>,
 }
 
 face!(GuildConfigCacheManager: GuildConfigs);

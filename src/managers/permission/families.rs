@@ -29,6 +29,7 @@ impl Family for CommandRules {
     type Value = CommandRule;
 
     const NAME: &'static str = "command permissions";
+    const IS_SECURITY: bool = true;
     const TTL: Option<Duration> = built_in::PERMISSIONS.ttl;
     const OWN_SIZE: usize = built_in::PERMISSIONS.own_size;
     const PREFIX: &'static str = "perm:command_permission";
@@ -37,6 +38,10 @@ impl Family for CommandRules {
     #[inline(always)]
     fn key_ref((GuildId(guild), command): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
         rule(guild, command)
+    }
+
+    fn is_absent(value: &CommandRule) -> bool {
+        matches!(value, CommandRule::Unset)
     }
 
     fn check(value: &CommandRule) -> Checked {
@@ -52,6 +57,7 @@ impl Family for PermissionRanks {
     type Value = PermissionRows<PermissionRank>;
 
     const NAME: &'static str = "permission ranks";
+    const IS_SECURITY: bool = true;
     const TTL: Option<Duration> = built_in::PERMISSIONS.ttl;
     const OWN_SIZE: usize = built_in::PERMISSIONS.own_size;
     const PREFIX: &'static str = "perm:permission_ranks";
@@ -75,6 +81,7 @@ impl Family for PermissionAssignments {
     type Value = PermissionRows<PermissionAssignment>;
 
     const NAME: &'static str = "permission assignments";
+    const IS_SECURITY: bool = true;
     const TTL: Option<Duration> = built_in::PERMISSIONS.ttl;
     const OWN_SIZE: usize = built_in::PERMISSIONS.own_size;
     const PREFIX: &'static str = "perm:permission_assignments";
@@ -98,6 +105,7 @@ impl Family for UserRanks {
     type Value = UserRank;
 
     const NAME: &'static str = "ranks of users";
+    const IS_SECURITY: bool = true;
     const TTL: Option<Duration> = built_in::USER_RANKS.ttl;
     const OWN_SIZE: usize = built_in::USER_RANKS.own_size;
     const PREFIX: &'static str = "perm:user_permission_rank";

@@ -42,6 +42,7 @@ use crate::backend::{CustomFamily, KeySet};
 use crate::error::Result;
 use crate::managers::GuildId;
 use crate::typed::options::built_in;
+use crate::typed::refresh_options::ManagerFacts;
 use crate::typed::shared::{SharedState, is_in_process};
 use crate::typed::{TypedCache, uncancelled};
 use families::{CommandRules, PermissionAssignments, PermissionRanks, UserRanks};
@@ -74,13 +75,20 @@ pub(crate) use families::KEYS;
 #[derive(Clone, Debug)]
 pub struct PermissionCache {
     shared: Arc<SharedState>,
-    commands: TypedCache<CommandRules>,
+    pub(super) commands: TypedCache<CommandRules>,
     ranks: TypedCache<PermissionRanks>,
     assignments: TypedCache<PermissionAssignments>,
     user_ranks: TypedCache<UserRanks>,
 }
 
-face!(PermissionCache, built_in::PERMISSIONS.own_size);
+/// What it keeps, as far as options go by it.
+pub(crate) const FACTS: ManagerFacts = ManagerFacts {
+    name: "permissions",
+    is_security: true,
+    ttl: built_in::PERMISSIONS.ttl,
+};
+
+face!(PermissionCache, built_in::PERMISSIONS.own_size, FACTS);
 
 impl PermissionCache {
     fn on(shared: Arc<SharedState>) -> Self {

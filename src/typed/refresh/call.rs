@@ -1,0 +1,230 @@
+//! One call: look, answer, load, wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::KeyRef;
+use crate::error::{Error, ErrorKind, Result};
+use crate::typed::TypedCache;
+use crate::typed::family::Family;
+use crate::typed::policy::known::LastKnown;
+use crate::typed::policy::plan::{Load, RefreshClaim, throttled_until};
+use crate::typed::policy::rules::FetchRules;
+use crate::typed::policy::state::{Claimed, KeyState};
+use crate::typed::stale::MaybeStale;
+use crate::typed::stats::Event;
+
+/// What a claim of a key came to.
+struct Turn {
+    state: Arc<KeyState>,
+    claimed: Claimed,
+    claim: Option<RefreshClaim>,
+}
+
+impl<F: Family> TypedCache<F> {
+    /// The value of `key` by these rules. `missing`: memory was looked up and had nothing.
+    pub(in crate::typed) async fn fetch_by(
+        &self,
+        key: KeyRef<'_>,
+        missing: bool,
+        rules: &FetchRules,
+        load: Load<F::Value>,
+    ) -> Result<MaybeStale<F::Value>> {
+        let backend = self.backend();
+        let known = self.known(backend);
+        let mut load = Some(load);
+        if !missing {
+            match self.look_up(key).await {
+                Ok(Some(value)) if F::is_whole(&value) => {
+                    if let Some(known) = known {
+                        self.refresh_if_due(known, key, rules, &mut load);
+                    }
+                    return Ok(MaybeStale::Fresh(value));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    if let Some(known) = known {
+                        known.found_gone(key);
+                    }
+                }
+                Err(error) => {
+                    if let Err(error) = self.load_despite(error) {
+                        return self.stale_in_outage(known.map(Arc::as_ref), key, rules, error);
+                    }
+                }
+            }
+        } else if let Some(known) = known {
+            known.found_gone(key);
+        }
+        let Some(load) = load else {
+            unreachable!("only a hit takes the loader")
+        };
+        match known {
+            Some(known) => self.load_beside(known, key, rules, load).await,
+            None => self.load_fresh(key, rules, None, load).await,
+        }
+    }
+
+    /// At once where memory can tell.
+    async fn look_up(&self, key: KeyRef<'_>) -> Result<Option<F::Value>> {
+        let mut found = None;
+        if self.peek(key, &mut found) {
+            return Ok(found);
+        }
+        self.get_by_asking(key).await
+    }
+
+    /// The store could not be asked, and nothing is to be loaded then: as for [`get_or_stale`](Self::get_or_stale).
+    fn stale_in_outage(
+        &self,
+        known: Option<&LastKnown>,
+        key: KeyRef<'_>,
+        rules: &FetchRules,
+        error: Error,
+    ) -> Result<MaybeStale<F::Value>> {
+        if !rules.answers_stale() || !error.is_unavailable() {
+            return Err(error);
+        }
+        let recalled = known.and_then(|known| known.recall(key)).ok_or(error)?;
+        Ok(self.stale(recalled))
+    }
+
+    /// There is no live value. What is known of it may stand in.
+    async fn load_beside(
+        &self,
+        known: &Arc<LastKnown>,
+        key: KeyRef<'_>,
+        rules: &FetchRules,
+        load: Load<F::Value>,
+    ) -> Result<MaybeStale<F::Value>> {
+        let Some(turn) = take_turn(known, key, rules) else {
+            return self.load_fresh(key, rules, None, load).await;
+        };
+        let recalled = match rules.answers_stale() {
+            true => known.recall_by::<F::Value>(key, rules),
+            false => None,
+        };
+        let Some(recalled) = recalled else {
+            // A failure throttles those that have something to answer with.
+            let loaded = self.load_fresh(key, rules, turn.claim, load).await;
+            if loaded.is_err() {
+                throttle(&turn.state, known, rules);
+            }
+            return loaded;
+        };
+        let at_once = recalled
+            .over
+            .is_some_and(|over| rules.answers_at_once(over));
+        match turn.claimed {
+            Claimed::Throttled => {
+                self.count(Event::Throttled);
+                Ok(self.stale(recalled))
+            }
+            Claimed::Late => Ok(self.stale(recalled)),
+            Claimed::Loading(_) if at_once => Ok(self.stale(recalled)),
+            Claimed::Yes(_) if at_once => {
+                let plan = self.plan_by(rules, turn.claim, None);
+                self.load_in_background(known, key.to_key(), turn.state, rules, plan, load);
+                Ok(self.stale(recalled))
+            }
+            _ => self.load_or_stale(known, key, rules, turn, load).await,
+        }
+    }
+
+    /// Waits for a load, up to the soft limit; whatever was known stands in for a load that fails.
+    async fn load_or_stale(
+        &self,
+        known: &Arc<LastKnown>,
+        key: KeyRef<'_>,
+        rules: &FetchRules,
+        turn: Turn,
+        load: Load<F::Value>,
+    ) -> Result<MaybeStale<F::Value>> {
+        let mut loading = std::pin::pin!(self.load_fresh(key, rules, turn.claim, load));
+        let mut loaded = None;
+        if let Some(soft) = rules.soft {
+            loaded = tokio::time::timeout(soft, loading.as_mut()).await.ok();
+            if loaded.is_none() {
+                if let Claimed::Yes(term) | Claimed::Loading(term) = turn.claimed {
+                    turn.state.late(term);
+                }
+                if let Some(recalled) = known.recall_by(key, rules) {
+                    self.count(Event::SoftTimeout);
+                    return Ok(self.stale(recalled));
+                }
+            }
+        }
+        let loaded = match loaded {
+            Some(loaded) => loaded,
+            None => loading.await,
+        };
+        match loaded {
+            Err(error) => {
+                throttle(&turn.state, known, rules);
+                // Looked up again: it may have been removed meanwhile.
+                let recalled = match error.kind() {
+                    ErrorKind::Config | ErrorKind::InvalidKey => None,
+                    _ => known.recall_by(key, rules),
+                };
+                recalled.map(|known| self.stale(known)).ok_or(error)
+            }
+            fresh => fresh,
+        }
+    }
+
+    /// Loads, or waits for whoever does, for as long as the call wants to.
+    async fn load_fresh(
+        &self,
+        key: KeyRef<'_>,
+        rules: &FetchRules,
+        claim: Option<RefreshClaim>,
+        load: Load<F::Value>,
+    ) -> Result<MaybeStale<F::Value>> {
+        let plan = self.plan_by(rules, claim, None);
+        let loading = self.fetch_one(key.to_key(), load, plan);
+        let loaded = match rules.hard {
+            None => loading.await,
+            Some(limit) => within(limit, key, loading).await,
+        };
+        loaded.map(MaybeStale::Fresh)
+    }
+}
+
+/// A call's own limit: its caller goes, the load need not.
+async fn within<T>(
+    limit: Duration,
+    key: KeyRef<'_>,
+    loading: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    crate::backend::runtime::with_timer()?;
+    match tokio::time::timeout(limit, loading).await {
+        Ok(loaded) => loaded,
+        Err(_) => Err(Error::timeout(format!(
+            "loading {key} took longer than {limit:?}"
+        ))),
+    }
+}
+
+/// Claims the load of a key of which something is known.
+fn take_turn(known: &Arc<LastKnown>, key: KeyRef<'_>, rules: &FetchRules) -> Option<Turn> {
+    let state = known.state(key)?;
+    let claimed = state.claim(known.now());
+    let claim = match claimed {
+        Claimed::Yes(term) => Some(RefreshClaim::new(
+            Arc::clone(&state),
+            term,
+            known.clock().clone(),
+            rules.throttle(),
+        )),
+        _ => None,
+    };
+    Some(Turn {
+        state,
+        claimed,
+        claim,
+    })
+}
+
+fn throttle(state: &KeyState, known: &LastKnown, rules: &FetchRules) {
+    state.throttle(throttled_until(known.clock(), rules.throttle()));
+}
