@@ -29,6 +29,8 @@ mod fault;
 mod engine;
 #[path = "../../src/lease/mod.rs"]
 mod lease;
+#[path = "../../src/typed/policy/state/mod.rs"]
+mod policy_state;
 #[path = "../../src/single_flight/mod.rs"]
 mod single_flight;
 #[path = "../../src/sync/mod.rs"]

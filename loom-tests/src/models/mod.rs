@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 mod append;
 mod engine;
 mod load;
+mod policy;
 mod shim;
 
 /// A model that explores fewer interleavings than this is a unit test and does not count.

@@ -128,7 +128,11 @@ impl KeyState {
 
     /// A caller has waited for this load for as long as it wants to (W5).
     pub(crate) fn late(&self, term: ClaimTerm) {
-        let _ = self.exchange(term.0 | LOADING, term.0 | LATE);
+        let mut of = term.0;
+        if cfg!(tux_fault = "policy-late-any-claim") {
+            of = self.0.load(Ordering::Acquire) & TERM;
+        }
+        let _ = self.exchange(of | LOADING, of | LATE);
     }
 
     /// Voids all that goes with this state, for good (W2).
