@@ -8,15 +8,23 @@ mod absent;
 mod ahead;
 #[path = "policy/common.rs"]
 mod common;
+#[path = "policy/endings.rs"]
+mod endings;
 #[path = "policy/errors.rs"]
 mod errors;
 #[path = "policy/jitter.rs"]
 mod jitter;
 #[path = "policy/limits.rs"]
 mod limits;
+#[path = "policy/model.rs"]
+mod model;
 #[path = "policy/options.rs"]
 mod options;
 #[path = "policy/refreshing.rs"]
 mod refreshing;
 #[path = "policy/revalidate.rs"]
 mod revalidate;
+#[path = "policy/stampede.rs"]
+mod stampede;
+#[path = "policy/stores.rs"]
+mod stores;

@@ -120,6 +120,18 @@ impl Backend {
         }
     }
 
+    /// [`try_get_ref`](Self::try_get_ref) in a backend, if there is one: one question where it is memory.
+    #[inline(always)]
+    pub(crate) fn try_get_ref_in<'b, T: CacheValue>(
+        backend: &'b Option<Self>,
+        key: KeyRef<'_>,
+    ) -> Option<TypedRef<'b, T>> {
+        match backend {
+            Some(Self::Memory(memory)) => memory.try_get_ref(key),
+            backend => backend.as_ref()?.memory_behind()?.try_get_ref(key),
+        }
+    }
+
     /// `"memory"`, `"valkey"`, or what a user's store calls itself.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -49,18 +49,6 @@ impl Backend {
         self.memory()?.try_get_ref(key)
     }
 
-    /// [`try_get_ref`](Self::try_get_ref) in a backend, if there is one: one question where it is memory.
-    #[inline(always)]
-    pub(crate) fn try_get_ref_in<'b, T: CacheValue>(
-        backend: &'b Option<Self>,
-        key: KeyRef<'_>,
-    ) -> Option<TypedRef<'b, T>> {
-        match backend {
-            Some(Self::Memory(memory)) => memory.try_get_ref(key),
-            backend => backend.as_ref()?.memory_behind()?.try_get_ref(key),
-        }
-    }
-
     /// [`peek_with`](Self::peek_with) of what is not [found at once](Self::try_get_ref).
     #[inline(never)]
     pub(crate) fn peek_slow<T: CacheValue, R>(

@@ -8,6 +8,7 @@
 //! | `_03_outages` | what each call does while the server is away |
 //! | `_04_python` | a Python bot on the same Valkey |
 //! | `_05_troubleshooting` | something is stale, slow or missing |
+//! | `stale` | values that end while the database is slow or away |
 //! | [`_06_your_trace`] | how often your own requests would hit |
 //!
 //! Pages two to five need the feature `valkey`. Each block of Rust in the guide is a test that runs.
@@ -34,6 +35,11 @@ pub mod _04_python {}
 #[cfg_attr(docsrs, doc(cfg(feature = "valkey")))]
 #[doc = include_str!("../../docs/guide/05_troubleshooting.md")]
 pub mod _05_troubleshooting {}
+
+#[cfg(feature = "backend")]
+#[cfg_attr(docsrs, doc(cfg(feature = "backend")))]
+#[doc = include_str!("../../docs/guide/stale.md")]
+pub mod stale {}
 
 #[doc = include_str!("../../docs/guide/06_your_trace.md")]
 pub mod _06_your_trace {}

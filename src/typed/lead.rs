@@ -11,6 +11,7 @@ use super::flights::{Flights, Publishers};
 use super::options::OnOutage;
 use super::policy::known::WriteLearning;
 use super::policy::plan::{Load, LoadPlan, LoadedAnswer, RefreshClaim};
+use super::policy::state::Claimed;
 use super::stats::Event;
 use crate::backend::{Backend, Key, KeyRef, StoreLease, Value};
 use crate::error::{Error, ErrorKind, Result};
@@ -36,6 +37,17 @@ impl<F: Family> TypedCache<F> {
         mut plan: LoadPlan,
     ) {
         let mut claim = plan.claim.take();
+        if claim.is_none()
+            && let Some(turn) = &plan.turn
+        {
+            let (claimed, late_claim) = turn.claim();
+            if claimed == Claimed::Throttled {
+                self.count(Event::Throttled);
+                let text = "a load of the same key failed a moment ago; none is tried yet";
+                return fail(guards, &Error::new(ErrorKind::Loader, text));
+            }
+            claim = late_claim;
+        }
         if let Some(claim) = &mut claim {
             claim.begin();
         }

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::keepers::{self, Keeper, KeeperCount};
+use super::plan::ClaimTurn;
 use super::rules::FetchRules;
-use super::state::{Claimed, KeyState, Lifespan};
+use super::state::{KeyState, Lifespan};
 use crate::backend::{Backend, BesideCache, CacheValue, KeyRef, KeySet, TimeLeft, Value};
 use crate::error::Result;
 use crate::time::StoreClock;
@@ -73,10 +74,6 @@ impl LastKnown {
     /// Whether it is about this store.
     pub(crate) fn is_of(&self, backend: &Backend) -> bool {
         self.backend.is_same_store(backend)
-    }
-
-    pub(crate) fn clock(&self) -> &StoreClock {
-        &self.clock
     }
 
     pub(crate) fn now(&self) -> u64 {
@@ -193,7 +190,7 @@ impl LastKnown {
     }
 
     /// The state of a key of which anything is known.
-    pub(crate) fn state(&self, key: KeyRef<'_>) -> Option<Arc<KeyState>> {
+    fn state(&self, key: KeyRef<'_>) -> Option<Arc<KeyState>> {
         self.with(key, |known| Arc::clone(&known.state))
     }
 
@@ -206,25 +203,19 @@ impl LastKnown {
         due.unwrap_or(false)
     }
 
-    /// Whether a value that was found may stay as it is: nobody says that it is due.
-    pub(crate) fn is_due(&self, key: KeyRef<'_>, fraction: f64) -> bool {
+    /// Whether it is due; `None` where nobody knows.
+    pub(crate) fn is_due(&self, key: KeyRef<'_>, fraction: f64) -> Option<bool> {
         let now = self.now();
-        let due = self.with(key, |known| known.life.is_due(now, fraction));
-        due.unwrap_or(true)
+        self.with(key, |known| known.life.is_due(now, fraction))
     }
 
-    /// Claims the refresh of what is due.
-    pub(crate) fn claim_due(
-        &self,
-        key: KeyRef<'_>,
-        fraction: f64,
-    ) -> Option<(Arc<KeyState>, Claimed)> {
-        let known = self.entry(key)?;
-        let now = self.now();
-        known
-            .life
-            .is_due(now, fraction)
-            .then(|| (Arc::clone(&known.state), known.state.claim(now)))
+    /// To claim loads of a key of which anything is known.
+    pub(crate) fn turn(&self, key: KeyRef<'_>, rules: &FetchRules) -> Option<ClaimTurn> {
+        Some(ClaimTurn {
+            state: self.state(key)?,
+            clock: self.clock.clone(),
+            throttle: rules.throttle(),
+        })
     }
 
     /// The store has nothing under this key. If it should have, somebody has removed it, perhaps in another process, or it was evicted:

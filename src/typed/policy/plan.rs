@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::fetched::Fetched;
 use super::rules::FetchRules;
-use super::state::{ClaimTerm, KeyState};
+use super::state::{ClaimTerm, Claimed, KeyState};
 use crate::backend::Key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::StoreClock;
@@ -74,6 +74,9 @@ pub(crate) struct LoadPlan {
     /// A live value is no reason not to load while it is due: once this share of its life is over.
     pub(crate) refresh_ahead: Option<f64>,
     pub(crate) claim: Option<RefreshClaim>,
+    /// Of a caller without a claim that has a stale value to answer with: if it comes to lead, it claims then, and does not load
+    /// if a load has failed meanwhile (W3).
+    pub(crate) turn: Option<ClaimTurn>,
 }
 
 impl LoadPlan {
@@ -85,7 +88,42 @@ impl LoadPlan {
             jitter: rules.jitter,
             refresh_ahead: None,
             claim: None,
+            turn: None,
         }
+    }
+}
+
+/// What a claim is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct ClaimTurn {
+    pub(crate) state: Arc<KeyState>,
+    pub(crate) clock: StoreClock,
+    pub(crate) throttle: Duration,
+}
+
+impl ClaimTurn {
+    pub(crate) fn claim(&self) -> (Claimed, Option<RefreshClaim>) {
+        let claimed = self.state.claim(self.clock.now());
+        let claim = match claimed {
+            Claimed::Yes(term) => Some(RefreshClaim {
+                turn: self.clone(),
+                term,
+                begun: false,
+                done: false,
+            }),
+            _ => None,
+        };
+        (claimed, claim)
+    }
+
+    /// A load has failed that was not claimed here.
+    pub(crate) fn failed(&self) {
+        self.state.throttle(self.throttled_until());
+    }
+
+    fn throttled_until(&self) -> u64 {
+        let millis = u64::try_from(self.throttle.as_millis()).unwrap_or(u64::MAX);
+        self.clock.now().saturating_add(millis)
     }
 }
 
@@ -93,31 +131,13 @@ impl LoadPlan {
 /// failure, unless the load was [`done`](Self::done).
 #[derive(Debug)]
 pub(crate) struct RefreshClaim {
-    state: Arc<KeyState>,
+    turn: ClaimTurn,
     term: ClaimTerm,
-    clock: StoreClock,
-    throttle: Duration,
     begun: bool,
     done: bool,
 }
 
 impl RefreshClaim {
-    pub(crate) fn new(
-        state: Arc<KeyState>,
-        term: ClaimTerm,
-        clock: StoreClock,
-        throttle: Duration,
-    ) -> Self {
-        Self {
-            state,
-            term,
-            clock,
-            throttle,
-            begun: false,
-            done: false,
-        }
-    }
-
     /// The load begins.
     pub(crate) fn begin(&mut self) {
         self.begun = true;
@@ -131,17 +151,11 @@ impl RefreshClaim {
 
 impl Drop for RefreshClaim {
     fn drop(&mut self) {
+        let state = &self.turn.state;
         if self.begun && !self.done {
-            self.state
-                .fail(self.term, throttled_until(&self.clock, self.throttle));
+            state.fail(self.term, self.turn.throttled_until());
         } else {
-            self.state.release(self.term);
+            state.release(self.term);
         }
     }
-}
-
-/// Until when nothing is loaded after a failure now.
-pub(crate) fn throttled_until(clock: &StoreClock, throttle: Duration) -> u64 {
-    let millis = u64::try_from(throttle.as_millis()).unwrap_or(u64::MAX);
-    clock.now().saturating_add(millis)
 }

@@ -6,17 +6,28 @@ use crate::backend::{Key, KeyRef};
 use crate::typed::TypedCache;
 use crate::typed::family::Family;
 use crate::typed::policy::known::LastKnown;
-use crate::typed::policy::plan::{Load, LoadPlan, RefreshClaim, throttled_until};
+use crate::typed::policy::plan::{ClaimTurn, Load, LoadPlan, RefreshClaim};
 use crate::typed::policy::rules::FetchRules;
-use crate::typed::policy::state::{Claimed, KeyState};
+use crate::typed::policy::state::Claimed;
 use crate::typed::stats::{Event, EventCounters};
 
 /// Counts a load in the background that brings no value, whatever becomes of its task.
-struct Unfinished(Arc<EventCounters>);
+struct Unfinished {
+    counters: Arc<EventCounters>,
+    finished: bool,
+}
+
+impl Unfinished {
+    fn finish(mut self) {
+        self.finished = true;
+    }
+}
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        self.0.add(Event::RefreshError);
+        if !self.finished {
+            self.counters.add(Event::RefreshError);
+        }
     }
 }
 
@@ -40,36 +51,31 @@ impl<F: Family> TypedCache<F> {
         rules: &FetchRules,
         load: &mut Option<Load<F::Value>>,
     ) {
-        let due = rules
-            .refresh_ahead
-            .and_then(|fraction| known.claim_due(key, fraction));
-        match due {
-            Some((state, Claimed::Yes(term))) => {
-                let claim = RefreshClaim::new(
-                    Arc::clone(&state),
-                    term,
-                    known.clock().clone(),
-                    rules.throttle(),
-                );
+        let is_due = |fraction: &f64| known.is_due(key, *fraction) == Some(true);
+        if rules.refresh_ahead.filter(is_due).is_none() {
+            return;
+        }
+        let Some(turn) = known.turn(key, rules) else {
+            return;
+        };
+        match turn.claim() {
+            (Claimed::Yes(_), claim) => {
                 if let Some(load) = load.take() {
-                    let plan = self.plan_by(rules, Some(claim), rules.refresh_ahead);
-                    self.load_in_background(known, key.to_key(), state, rules, plan, load);
+                    let plan = LoadPlan {
+                        refresh_ahead: rules.refresh_ahead,
+                        ..self.plan_by(rules, claim)
+                    };
+                    self.load_in_background(key.to_key(), turn, plan, load);
                 }
             }
-            Some((_, Claimed::Throttled)) => self.count(Event::Throttled),
+            (Claimed::Throttled, _) => self.count(Event::Throttled),
             _ => {}
         }
     }
 
-    pub(super) fn plan_by(
-        &self,
-        rules: &FetchRules,
-        claim: Option<RefreshClaim>,
-        refresh_ahead: Option<f64>,
-    ) -> LoadPlan {
+    pub(super) fn plan_by(&self, rules: &FetchRules, claim: Option<RefreshClaim>) -> LoadPlan {
         LoadPlan {
             claim,
-            refresh_ahead,
             ..LoadPlan::new(rules, rules.hard.or(self.load_limit()))
         }
     }
@@ -77,10 +83,8 @@ impl<F: Family> TypedCache<F> {
     /// Outside a runtime nothing is loaded: a hit is one all the same.
     pub(super) fn load_in_background(
         &self,
-        known: &LastKnown,
         key: Key,
-        state: Arc<KeyState>,
-        rules: &FetchRules,
+        turn: ClaimTurn,
         plan: LoadPlan,
         load: Load<F::Value>,
     ) {
@@ -88,14 +92,17 @@ impl<F: Family> TypedCache<F> {
             return;
         };
         self.count(Event::Refresh);
-        let (cache, clock, throttle) = (self.clone(), known.clock().clone(), rules.throttle());
-        let unfinished = Unfinished(Arc::clone(&self.shared.counters));
+        let cache = self.clone();
+        let unfinished = Unfinished {
+            counters: Arc::clone(&self.shared.counters),
+            finished: false,
+        };
         runtime.spawn(async move {
             match cache.fetch_one(key, load, plan).await {
-                Ok(_) => std::mem::forget(unfinished),
+                Ok(_) => unfinished.finish(),
                 Err(error) => {
                     // Also where another caller has led the load.
-                    state.throttle(throttled_until(&clock, throttle));
+                    turn.failed();
                     tracing::debug!(%error, "a load in the background failed");
                 }
             }

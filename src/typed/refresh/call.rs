@@ -1,5 +1,6 @@
 //! One call: look, answer, load, wait.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,18 +9,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::typed::TypedCache;
 use crate::typed::family::Family;
 use crate::typed::policy::known::LastKnown;
-use crate::typed::policy::plan::{Load, RefreshClaim, throttled_until};
+use crate::typed::policy::plan::{ClaimTurn, Load, LoadPlan};
 use crate::typed::policy::rules::FetchRules;
-use crate::typed::policy::state::{Claimed, KeyState};
+use crate::typed::policy::state::Claimed;
 use crate::typed::stale::MaybeStale;
 use crate::typed::stats::Event;
-
-/// What a claim of a key came to.
-struct Turn {
-    state: Arc<KeyState>,
-    claimed: Claimed,
-    claim: Option<RefreshClaim>,
-}
 
 impl<F: Family> TypedCache<F> {
     /// The value of `key` by these rules. `missing`: memory was looked up and had nothing.
@@ -30,38 +24,36 @@ impl<F: Family> TypedCache<F> {
         rules: &FetchRules,
         load: Load<F::Value>,
     ) -> Result<MaybeStale<F::Value>> {
-        let backend = self.backend();
-        let known = self.known(backend);
-        let mut load = Some(load);
-        if !missing {
-            match self.look_up(key).await {
-                Ok(Some(value)) if F::is_whole(&value) => {
-                    if let Some(known) = known {
-                        self.refresh_if_due(known, key, rules, &mut load);
-                    }
-                    return Ok(MaybeStale::Fresh(value));
+        let known = self.known(self.backend());
+        let looked = match missing {
+            true => Ok(None),
+            false => self.look_up(key).await,
+        };
+        match looked {
+            Ok(Some(value)) if F::is_whole(&value) => {
+                if let Some(known) = known {
+                    self.refresh_if_due(known, key, rules, &mut Some(load));
                 }
-                Ok(Some(_)) => {}
-                Ok(None) => {
-                    if let Some(known) = known {
-                        known.found_gone(key);
-                    }
-                }
-                Err(error) => {
-                    if let Err(error) = self.load_despite(error) {
-                        return self.stale_in_outage(known.map(Arc::as_ref), key, rules, error);
-                    }
+                return Ok(MaybeStale::Fresh(value));
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                if let Some(known) = known {
+                    known.found_gone(key);
                 }
             }
-        } else if let Some(known) = known {
-            known.found_gone(key);
+            Err(error) => {
+                if let Err(error) = self.load_despite(error) {
+                    return self.stale_in_outage(known.map(Arc::as_ref), key, rules, error);
+                }
+            }
         }
-        let Some(load) = load else {
-            unreachable!("only a hit takes the loader")
-        };
         match known {
             Some(known) => self.load_beside(known, key, rules, load).await,
-            None => self.load_fresh(key, rules, None, load).await,
+            None => {
+                let plan = self.plan_by(rules, None);
+                self.load_fresh(key, rules, plan, load).await
+            }
         }
     }
 
@@ -97,25 +89,25 @@ impl<F: Family> TypedCache<F> {
         rules: &FetchRules,
         load: Load<F::Value>,
     ) -> Result<MaybeStale<F::Value>> {
-        let Some(turn) = take_turn(known, key, rules) else {
-            return self.load_fresh(key, rules, None, load).await;
+        let Some(turn) = known.turn(key, rules) else {
+            let plan = self.plan_by(rules, None);
+            return self.load_fresh(key, rules, plan, load).await;
         };
+        let (claimed, claim) = turn.claim();
+        let plan = self.plan_by(rules, claim);
         let recalled = match rules.answers_stale() {
             true => known.recall_by::<F::Value>(key, rules),
             false => None,
         };
         let Some(recalled) = recalled else {
             // A failure throttles those that have something to answer with.
-            let loaded = self.load_fresh(key, rules, turn.claim, load).await;
-            if loaded.is_err() {
-                throttle(&turn.state, known, rules);
-            }
-            return loaded;
+            let loaded = self.load_fresh(key, rules, plan, load).await;
+            return loaded.inspect_err(|_| turn.failed());
         };
         let at_once = recalled
             .over
             .is_some_and(|over| rules.answers_at_once(over));
-        match turn.claimed {
+        match claimed {
             Claimed::Throttled => {
                 self.count(Event::Throttled);
                 Ok(self.stale(recalled))
@@ -123,29 +115,37 @@ impl<F: Family> TypedCache<F> {
             Claimed::Late => Ok(self.stale(recalled)),
             Claimed::Loading(_) if at_once => Ok(self.stale(recalled)),
             Claimed::Yes(_) if at_once => {
-                let plan = self.plan_by(rules, turn.claim, None);
-                self.load_in_background(known, key.to_key(), turn.state, rules, plan, load);
+                self.load_in_background(key.to_key(), turn, plan, load);
                 Ok(self.stale(recalled))
             }
-            _ => self.load_or_stale(known, key, rules, turn, load).await,
+            _ => {
+                let plan = LoadPlan {
+                    turn: Some(turn.clone()),
+                    ..plan
+                };
+                let loading = self.load_fresh(key, rules, plan, load);
+                self.wait_or_stale(known, key, rules, (turn, claimed), loading)
+                    .await
+            }
         }
     }
 
-    /// Waits for a load, up to the soft limit; whatever was known stands in for a load that fails.
-    async fn load_or_stale(
+    /// Waits for a load, up to the soft limit; what was known stands in for a load that fails.
+    async fn wait_or_stale(
         &self,
-        known: &Arc<LastKnown>,
+        known: &LastKnown,
         key: KeyRef<'_>,
         rules: &FetchRules,
-        turn: Turn,
-        load: Load<F::Value>,
+        (turn, claimed): (ClaimTurn, Claimed),
+        loading: impl Future<Output = Result<MaybeStale<F::Value>>>,
     ) -> Result<MaybeStale<F::Value>> {
-        let mut loading = std::pin::pin!(self.load_fresh(key, rules, turn.claim, load));
+        let mut loading = std::pin::pin!(loading);
         let mut loaded = None;
         if let Some(soft) = rules.soft {
+            crate::backend::runtime::with_timer()?;
             loaded = tokio::time::timeout(soft, loading.as_mut()).await.ok();
             if loaded.is_none() {
-                if let Claimed::Yes(term) | Claimed::Loading(term) = turn.claimed {
+                if let Claimed::Yes(term) | Claimed::Loading(term) = claimed {
                     turn.state.late(term);
                 }
                 if let Some(recalled) = known.recall_by(key, rules) {
@@ -158,18 +158,15 @@ impl<F: Family> TypedCache<F> {
             Some(loaded) => loaded,
             None => loading.await,
         };
-        match loaded {
-            Err(error) => {
-                throttle(&turn.state, known, rules);
-                // Looked up again: it may have been removed meanwhile.
-                let recalled = match error.kind() {
-                    ErrorKind::Config | ErrorKind::InvalidKey => None,
-                    _ => known.recall_by(key, rules),
-                };
-                recalled.map(|known| self.stale(known)).ok_or(error)
-            }
-            fresh => fresh,
-        }
+        loaded.or_else(|error| {
+            turn.failed();
+            // Looked up again: it may have been removed meanwhile.
+            let recalled = match error.kind() {
+                ErrorKind::Config | ErrorKind::InvalidKey => None,
+                _ => known.recall_by(key, rules),
+            };
+            recalled.map(|known| self.stale(known)).ok_or(error)
+        })
     }
 
     /// Loads, or waits for whoever does, for as long as the call wants to.
@@ -177,10 +174,9 @@ impl<F: Family> TypedCache<F> {
         &self,
         key: KeyRef<'_>,
         rules: &FetchRules,
-        claim: Option<RefreshClaim>,
+        plan: LoadPlan,
         load: Load<F::Value>,
     ) -> Result<MaybeStale<F::Value>> {
-        let plan = self.plan_by(rules, claim, None);
         let loading = self.fetch_one(key.to_key(), load, plan);
         let loaded = match rules.hard {
             None => loading.await,
@@ -203,28 +199,4 @@ async fn within<T>(
             "loading {key} took longer than {limit:?}"
         ))),
     }
-}
-
-/// Claims the load of a key of which something is known.
-fn take_turn(known: &Arc<LastKnown>, key: KeyRef<'_>, rules: &FetchRules) -> Option<Turn> {
-    let state = known.state(key)?;
-    let claimed = state.claim(known.now());
-    let claim = match claimed {
-        Claimed::Yes(term) => Some(RefreshClaim::new(
-            Arc::clone(&state),
-            term,
-            known.clock().clone(),
-            rules.throttle(),
-        )),
-        _ => None,
-    };
-    Some(Turn {
-        state,
-        claimed,
-        claim,
-    })
-}
-
-fn throttle(state: &KeyState, known: &LastKnown, rules: &FetchRules) {
-    state.throttle(throttled_until(known.clock(), rules.throttle()));
 }

@@ -97,9 +97,10 @@ impl<F: Family> TypedCache<F> {
         let Some(fraction) = plan.refresh_ahead else {
             return false;
         };
-        let key = guard.key().as_key_ref();
-        self.known(backend)
-            .is_none_or(|known| known.is_due(key, fraction))
+        let known = self.known(backend);
+        known
+            .and_then(|known| known.is_due(guard.key().as_key_ref(), fraction))
+            .unwrap_or(true)
     }
 
     /// What was known last, for a loader that wants to see it.
