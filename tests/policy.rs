@@ -28,3 +28,5 @@ mod revalidate;
 mod stampede;
 #[path = "policy/stores.rs"]
 mod stores;
+#[path = "policy/stress.rs"]
+mod stress;
