@@ -22,7 +22,7 @@
 //! With no feature the crate is the engine alone: synchronous, without a runtime. `backend` brings backends and
 //! managers (tokio, serde), `valkey` the Valkey store and the service (redis, rustls); none is on by default.
 //! `tls-ring` and `tls-aws-lc` bring the cryptography for `rediss://` and `valkeys://`, where the program installs none of its own.
-//! `twilight-model` and `serenity` let their ids be used as keys.
+//! `twilight-model` and `serenity` let their ids be used as keys, and their events remove what they make wrong.
 //!
 //! # Consistency
 //!

@@ -10,8 +10,9 @@
 //! | `_05_troubleshooting` | something is stale, slow or missing |
 //! | `stale` | values that end while the database is slow or away |
 //! | [`_06_your_trace`] | how often your own requests would hit |
+//! | `events` | which event of Discord's gateway removes what; a prefix per guild in poise |
 //!
-//! Pages two to five need the feature `valkey`. Each block of Rust in the guide is a test that runs.
+//! Pages two to five and `events` need the feature `valkey`. Each block of Rust in the guide is a test that runs.
 
 #[doc = include_str!("../../docs/guide/01_engine.md")]
 pub mod _01_engine {}
@@ -43,6 +44,35 @@ pub mod stale {}
 
 #[doc = include_str!("../../docs/guide/06_your_trace.md")]
 pub mod _06_your_trace {}
+
+#[cfg(feature = "valkey")]
+#[cfg_attr(docsrs, doc(cfg(feature = "valkey")))]
+#[doc = include_str!("../../docs/guide/events.md")]
+pub mod events {}
+
+/// What `events` says of guards: the second is the first without the view, so that it fails for the view alone.
+///
+/// ```compile_fail
+/// let cache = tux_cache::TtlCache::<u64, u64>::unbounded(std::time::Duration::from_secs(1));
+/// fn send(_: impl Send) {}
+/// send(async {
+///     let view = cache.pin();
+///     std::future::ready(()).await;
+///     drop(view.get(&1));
+/// });
+/// ```
+///
+/// ```
+/// let cache = tux_cache::TtlCache::<u64, u64>::unbounded(std::time::Duration::from_secs(1));
+/// fn send(_: impl Send) {}
+/// send(async {
+///     let view = &cache;
+///     std::future::ready(()).await;
+///     drop(view.get(&1));
+/// });
+/// ```
+#[cfg(doctest)]
+mod _no_view_crosses_an_await {}
 
 /// The code of the front page is a test, too.
 #[cfg(doctest)]

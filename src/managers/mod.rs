@@ -12,6 +12,7 @@
 mod case;
 #[cfg(feature = "valkey")]
 mod each;
+pub mod events;
 mod face;
 mod guild_config;
 mod jail_status;

@@ -1,6 +1,7 @@
 //! The life of the connection, and the choice of the backend.
 
 mod env;
+mod events;
 mod setup;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

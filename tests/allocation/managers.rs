@@ -120,3 +120,23 @@ fn a_hit_allocates_nothing() {
     let (_, count) = count_allocations(|| now(prefix.set(2_u64, "?")).unwrap());
     assert!(count.allocations > 0);
 }
+
+/// Nor does an event of the gateway that nothing cached follows from.
+#[test]
+fn an_event_that_concerns_nothing_allocates_nothing() {
+    use tux_cache::managers::GuildId;
+    use tux_cache::managers::events::{GatewayEvent, GuildChange, Removed};
+
+    struct Idle;
+    impl GatewayEvent for Idle {
+        fn change(&self) -> Option<GuildChange> {
+            None
+        }
+    }
+    let managers = Managers::new(InMemoryBackend::new(Duration::from_secs(300), Some(1_000)));
+    let (removed, count) = count_allocations(|| now(managers.on_event(&Idle)).unwrap());
+    assert_eq!((removed, count.allocations), (Removed::default(), 0));
+    let left = GuildChange::GuildLeft(GuildId(GUILD));
+    let (_, count) = count_allocations(|| now(managers.on_event(&left)).unwrap());
+    assert!(count.allocations > 0, "the counter counts");
+}

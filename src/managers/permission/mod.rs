@@ -17,6 +17,7 @@
 mod commands;
 mod fallbacks;
 mod families;
+mod gateway;
 mod keys;
 mod limits;
 mod ranks;
