@@ -5,6 +5,7 @@
 //! - `backend`: the same entries in memory, in Valkey, or in a store of your own.
 //! - `typed`: async caches of values of your own, in ten lines each.
 //! - `managers`: such caches for what a bot looks up on every message.
+//! - [`metrics`]: every counter, for a dashboard.
 //! - `service`: connects to Valkey, keeps the connection, and hands the managers out.
 //!
 //! ```
@@ -23,6 +24,7 @@
 //! managers (tokio, serde), `valkey` the Valkey store and the service (redis, rustls); none is on by default.
 //! `tls-ring` and `tls-aws-lc` bring the cryptography for `rediss://` and `valkeys://`, where the program installs none of its own.
 //! `twilight-model` and `serenity` let their ids be used as keys, and their events remove what they make wrong.
+//! `metrics`, `opentelemetry` and `prometheus-client` hand the [numbers](metrics) to the crates of these names.
 //!
 //! # Consistency
 //!
@@ -59,9 +61,11 @@ mod engine;
 pub mod error;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+mod histogram;
 mod lease;
 #[cfg(feature = "backend")]
 pub mod managers;
+pub mod metrics;
 #[cfg(feature = "valkey")]
 pub mod service;
 #[allow(

@@ -2,6 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(feature = "valkey")]
+use crate::error::ErrorKind;
+#[cfg(feature = "valkey")]
+use crate::histogram::DurationHistogram;
+
 /// Counters of a backend since it was made. All zero where a backend has no such event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,6 +45,43 @@ pub(crate) struct BackendCounters {
     pub(crate) retries_done: AtomicU64,
     pub(crate) retries_refused: AtomicU64,
     pub(crate) retries_lost: AtomicU64,
+    #[cfg(feature = "valkey")]
+    pub(crate) round_trips: DurationHistogram,
+    #[cfg(feature = "valkey")]
+    pub(crate) errors: ErrorCounters,
+}
+
+/// Failed requests by the kind of their error.
+#[cfg(feature = "valkey")]
+#[derive(Debug, Default)]
+pub(crate) struct ErrorCounters([AtomicU64; KINDS.len()]);
+
+/// What a request to a server can fail with, in words that become labels; the last stands for all others.
+#[cfg(feature = "valkey")]
+const KINDS: [(ErrorKind, &str); 9] = [
+    (ErrorKind::Unavailable, "unavailable"),
+    (ErrorKind::Timeout, "timeout"),
+    (ErrorKind::Auth, "auth"),
+    (ErrorKind::Protocol, "protocol"),
+    (ErrorKind::WrongType, "wrong_type"),
+    (ErrorKind::ReadOnly, "read_only"),
+    (ErrorKind::OutOfMemory, "out_of_memory"),
+    (ErrorKind::Closed, "closed"),
+    (ErrorKind::Server, "server"),
+];
+
+#[cfg(feature = "valkey")]
+impl ErrorCounters {
+    pub(crate) fn add(&self, kind: ErrorKind) {
+        let at = KINDS.iter().position(|(known, _)| *known == kind);
+        add(&self.0[at.unwrap_or(KINDS.len() - 1)]);
+    }
+
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&'static str, u64)) {
+        for ((_, label), count) in KINDS.iter().zip(&self.0) {
+            visit(label, count.load(Ordering::Relaxed));
+        }
+    }
 }
 
 impl BackendCounters {

@@ -48,6 +48,12 @@ impl MemoryUntilConnected {
         self.moved.load(Ordering::Acquire)
     }
 
+    /// The memory that serves until then.
+    #[must_use]
+    pub fn memory(&self) -> &InMemoryBackend {
+        &self.memory
+    }
+
     /// The server's backend.
     #[must_use]
     pub fn valkey(&self) -> &ValkeyBackend {

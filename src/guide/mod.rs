@@ -11,8 +11,9 @@
 //! | `stale` | values that end while the database is slow or away |
 //! | [`_06_your_trace`] | how often your own requests would hit |
 //! | `events` | which event of Discord's gateway removes what; a prefix per guild in poise |
+//! | `metrics` | the numbers on a dashboard: every name, three exporters, spans, alerts |
 //!
-//! Pages two to five and `events` need the feature `valkey`. Each block of Rust in the guide is a test that runs.
+//! Pages two to five, `events` and `metrics` need the feature `valkey`. Each block of Rust in the guide is a test that runs.
 
 #[doc = include_str!("../../docs/guide/01_engine.md")]
 pub mod _01_engine {}
@@ -49,6 +50,11 @@ pub mod _06_your_trace {}
 #[cfg_attr(docsrs, doc(cfg(feature = "valkey")))]
 #[doc = include_str!("../../docs/guide/events.md")]
 pub mod events {}
+
+#[cfg(feature = "valkey")]
+#[cfg_attr(docsrs, doc(cfg(feature = "valkey")))]
+#[doc = include_str!("../../docs/guide/metrics.md")]
+pub mod metrics {}
 
 /// What `events` says of guards: the second is the first without the view, so that it fails for the view alone.
 ///

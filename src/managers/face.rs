@@ -125,6 +125,12 @@ macro_rules! face {
             pub fn stats(&self) -> $crate::managers::ManagerStats {
                 self.state().stats()
             }
+
+            /// How long its loaders ran.
+            #[must_use]
+            pub fn load_times(&self) -> $crate::histogram::Histogram {
+                self.state().counters.load_times.snapshot()
+            }
         }
     };
 }

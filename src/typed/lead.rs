@@ -3,7 +3,10 @@
 //! void.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::TypedCache;
 use super::family::Family;
@@ -208,15 +211,30 @@ impl<F: Family> TypedCache<F> {
         load: impl Future<Output = Result<R>>,
     ) -> Option<Result<R>> {
         self.count(Event::Load);
+        let span = tracing::debug_span!(
+            "cache.load",
+            family = F::NAME,
+            outcome = Empty,
+            seconds = Empty
+        );
+        let begun = Instant::now();
+        let load = load.instrument(span.clone());
         let result = match limit {
             Some(limit) => tokio::time::timeout(limit, load).await.ok(),
             None => Some(load.await),
         };
-        match &result {
-            None => self.count(Event::LoadTimeout),
-            Some(Err(_)) => self.count(Event::LoadError),
-            Some(Ok(_)) => {}
+        let took = begun.elapsed();
+        self.shared.counters.load_times.record(took);
+        let (event, outcome) = match &result {
+            None => (Some(Event::LoadTimeout), "timeout"),
+            Some(Err(_)) => (Some(Event::LoadError), "error"),
+            Some(Ok(_)) => (None, "ok"),
+        };
+        if let Some(event) = event {
+            self.count(event);
         }
+        span.record("outcome", outcome);
+        span.record("seconds", took.as_secs_f64());
         result
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::histogram::DurationHistogram;
 use crate::sync::PerProcess;
 use crossbeam_utils::CachePadded;
 
@@ -91,6 +92,8 @@ const OWN: usize = 31;
 #[derive(Default)]
 pub(crate) struct EventCounters {
     stripes: [CachePadded<[AtomicU64; EVENTS]>; OWN + 1],
+    /// How long loaders ran. No hit comes near it.
+    pub(crate) load_times: DurationHistogram,
 }
 
 impl fmt::Debug for EventCounters {

@@ -120,6 +120,11 @@ impl InMemoryBackend {
         self.shared.cache.sweep()
     }
 
+    /// The engine underneath.
+    pub(crate) fn cache(&self) -> &TtlCache<Key, Value> {
+        &self.shared.cache
+    }
+
     /// The counters of the engine underneath.
     #[must_use]
     pub fn cache_stats(&self) -> Stats {

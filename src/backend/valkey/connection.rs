@@ -131,8 +131,10 @@ impl ValkeyLink {
         }
         add(&self.counters.refused);
         if self.is_closed() {
+            self.counters.errors.add(ErrorKind::Closed);
             return Err(self.closed_error());
         }
+        self.counters.errors.add(ErrorKind::Unavailable);
         (self.call_supervisor)();
         Err(match &link.why {
             Some(why) => Error::unavailable(format!(
@@ -173,7 +175,8 @@ impl ValkeyLink {
 
     /// Sends one command and waits for its reply, once.
     pub(super) async fn send(&self, live: &mut Live, cmd: &Cmd) -> Result<Value> {
-        match live.connection.send_packed_command(cmd).await {
+        let sent = live.connection.send_packed_command(cmd);
+        match self.round_trip(Some(cmd), 1, sent).await {
             Ok(reply) => reply
                 .extract_error()
                 .map_err(|error| self.answered(live.id, error)),
@@ -183,7 +186,8 @@ impl ValkeyLink {
 
     /// [`send`](Self::send) of a script by its hash; `None` if the server does not know it.
     pub(super) async fn send_script(&self, live: &mut Live, cmd: &Cmd) -> Result<Option<Value>> {
-        match live.connection.send_packed_command(cmd).await {
+        let sent = live.connection.send_packed_command(cmd);
+        match self.round_trip(Some(cmd), 1, sent).await {
             Ok(reply) => match reply.extract_error() {
                 Ok(reply) => Ok(Some(reply)),
                 Err(error) if error.code() == Some("NOSCRIPT") => Ok(None),
@@ -213,9 +217,9 @@ impl ValkeyLink {
         pipeline: &Pipeline,
     ) -> Result<Vec<RedisResult<Value>>> {
         let count = pipeline.len();
-        match live
-            .connection
-            .send_packed_commands(pipeline, 0, count)
+        let sent = live.connection.send_packed_commands(pipeline, 0, count);
+        match self
+            .round_trip(pipeline.cmd_iter().next(), count, sent)
             .await
         {
             Ok(replies) if replies.len() == count => {
@@ -234,6 +238,7 @@ impl ValkeyLink {
     pub(super) fn answered(&self, id: u64, error: RedisError) -> Error {
         let moved = error::has_moved(&error);
         let ours = translate(&self.settings, error);
+        self.counters.errors.add(ours.kind());
         if moved && self.is_current(id) {
             self.wants_primary.store(true, Ordering::SeqCst);
             self.down(id, ours.clone());
@@ -250,6 +255,7 @@ impl ValkeyLink {
     fn failed(&self, id: u64, error: RedisError) -> Error {
         let dead = error.is_unrecoverable_error();
         let ours = translate(&self.settings, error);
+        self.counters.errors.add(ours.kind());
         if ours.kind() == ErrorKind::Timeout {
             add(&self.counters.timeouts);
             // The supervisor finds out with a PING whether the server is slow or gone.
