@@ -89,13 +89,25 @@ fn features(root: &Path) -> Result<Vec<String>> {
     Ok(features)
 }
 
+/// The interfaces of others that numbers are handed to: they bring a crate each and meet nowhere, so they
+/// are looked at together or not at all. One by one they would be eight times as many sets.
+const EXPORTERS: [&str; 3] = ["metrics", "opentelemetry", "prometheus-client"];
+
 /// Every set of features.
 fn sets(features: &[String]) -> BTreeSet<String> {
+    let (exporters, mut features): (Vec<_>, Vec<_>) = features
+        .iter()
+        .map(String::as_str)
+        .partition(|feature| EXPORTERS.contains(feature));
+    let exporters = exporters.join(",");
+    if !exporters.is_empty() {
+        features.push(&exporters);
+    }
     (0..1_usize << features.len())
         .map(|set| {
             let chosen = features.iter().enumerate();
             let chosen = chosen.filter(|(at, _)| set >> at & 1 == 1);
-            let chosen: Vec<&str> = chosen.map(|(_, feature)| feature.as_str()).collect();
+            let chosen: Vec<&str> = chosen.map(|(_, feature)| *feature).collect();
             chosen.join(",")
         })
         .collect()
@@ -269,5 +281,16 @@ mod tests {
         let sets = sets(&["a".into(), "b".into(), "c".into()]);
         let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
         assert_eq!(sets, ["", "a", "a,b", "a,b,c", "a,c", "b", "b,c", "c"]);
+        let together = ["a", "metrics", "opentelemetry"].map(str::to_owned);
+        let together: Vec<String> = super::sets(&together).into_iter().collect();
+        assert_eq!(
+            together,
+            [
+                "",
+                "a",
+                "a,metrics,opentelemetry",
+                "metrics,opentelemetry"
+            ]
+        );
     }
 }
