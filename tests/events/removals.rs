@@ -9,6 +9,7 @@ use tux_cache::managers::{
     ChannelId, CommandRule, GuildConfigUpdate, GuildId, PermissionAssignment, PermissionRank,
     RoleId, UserId,
 };
+use tux_cache_test_support::ValkeyServer;
 
 const GUILD: GuildId = GuildId(1);
 const OTHER: GuildId = GuildId(2);
@@ -19,9 +20,13 @@ const MODERATOR: RoleId = RoleId(22);
 const PLAIN: RoleId = RoleId(23);
 const AUDIT: ChannelId = ChannelId(31);
 
-/// Everything there is, for two guilds.
+/// Everything there is in memory, for two guilds.
 async fn full() -> CacheSetup {
-    let setup = CacheSetup::builder().memory_only().leave_shared().await;
+    filled(CacheSetup::builder().memory_only()).await
+}
+
+async fn filled(setup: tux_cache::service::CacheSetupBuilder) -> CacheSetup {
+    let setup = setup.leave_shared().await;
     let caches = setup.managers();
     for guild in [GUILD, OTHER] {
         let config = GuildConfigUpdate::new()
@@ -118,6 +123,25 @@ async fn left(setup: &CacheSetup, guild: GuildId) -> Vec<&'static str> {
         .collect()
 }
 
+/// Where the entries are.
+enum Store {
+    Memory,
+    Valkey(ValkeyServer),
+}
+
+impl Store {
+    async fn full(&self) -> CacheSetup {
+        match self {
+            Self::Memory => full().await,
+            Self::Valkey(server) => {
+                let setup = filled(CacheSetup::builder().url(&server.url())).await;
+                assert!(setup.is_connected());
+                setup
+            }
+        }
+    }
+}
+
 /// An event with roles, as a library hands it over.
 struct MemberUpdate(Vec<RoleId>);
 
@@ -131,8 +155,8 @@ impl GatewayEvent for MemberUpdate {
     }
 }
 
-async fn removes(event: impl GatewayEvent + Sync, gone: &[&str]) {
-    let setup = full().await;
+async fn removes(store: &Store, event: impl GatewayEvent + Sync, gone: &[&str]) {
+    let setup = store.full().await;
     let all = left(&setup, GUILD).await;
     let removed = setup.on_event(&event).await.unwrap();
     assert_eq!(removed.change, event.change());
@@ -153,6 +177,18 @@ async fn removes(event: impl GatewayEvent + Sync, gone: &[&str]) {
 
 #[tokio::test]
 async fn each_change_removes_what_it_makes_wrong_and_nothing_else() {
+    changes(&Store::Memory).await;
+}
+
+#[tokio::test]
+async fn each_change_does_so_in_valkey() {
+    changes(&Store::Valkey(
+        ValkeyServer::start().expect("a Valkey server"),
+    ))
+    .await;
+}
+
+async fn changes(store: &Store) {
     let everything = [
         "config",
         "prefix",
@@ -165,26 +201,42 @@ async fn each_change_removes_what_it_makes_wrong_and_nothing_else() {
         "rank",
         "rank of a friend",
     ];
-    assert_eq!(left(&full().await, GUILD).await, everything);
+    assert_eq!(left(&store.full().await, GUILD).await, everything);
     let ranks = ["rank", "rank of a friend"];
-    removes(GuildChange::GuildLeft(GUILD), &everything).await;
-    removes(GuildChange::GuildUpdated(GUILD), &ranks).await;
-    removes(GuildChange::RoleUpdated(GUILD, PLAIN), &ranks).await;
-    removes(GuildChange::RoleDeleted(GUILD, PLAIN), &[]).await;
-    removes(GuildChange::RoleDeleted(GUILD, JAIL), &["config"]).await;
+    removes(store, GuildChange::GuildLeft(GUILD), &everything).await;
+    removes(store, GuildChange::GuildUpdated(GUILD), &ranks).await;
+    removes(store, GuildChange::RoleUpdated(GUILD, PLAIN), &ranks).await;
+    removes(store, GuildChange::RoleDeleted(GUILD, PLAIN), &[]).await;
+    removes(store, GuildChange::RoleDeleted(GUILD, JAIL), &["config"]).await;
     removes(
+        store,
         GuildChange::RoleDeleted(GUILD, MODERATOR),
         &["assignments", "rank", "rank of a friend"],
     )
     .await;
-    removes(GuildChange::MemberLeft(GUILD, USER), &["jail", "rank"]).await;
-    removes(GuildChange::ChannelDeleted(GUILD, AUDIT), &["config"]).await;
-    removes(GuildChange::ChannelDeleted(GUILD, ChannelId(39)), &[]).await;
+    removes(
+        store,
+        GuildChange::MemberLeft(GUILD, USER),
+        &["jail", "rank"],
+    )
+    .await;
+    removes(
+        store,
+        GuildChange::ChannelDeleted(GUILD, AUDIT),
+        &["config"],
+    )
+    .await;
+    removes(
+        store,
+        GuildChange::ChannelDeleted(GUILD, ChannelId(39)),
+        &[],
+    )
+    .await;
     // "Not jailed" is cached: that fits a member without the role, and not one who has it.
-    removes(MemberUpdate(vec![PLAIN]), &[]).await;
-    removes(MemberUpdate(vec![PLAIN, JAIL]), &["jail"]).await;
+    removes(store, MemberUpdate(vec![PLAIN]), &[]).await;
+    removes(store, MemberUpdate(vec![PLAIN, JAIL]), &["jail"]).await;
     // Without the roles nobody can tell.
-    removes(GuildChange::MemberUpdated(GUILD, USER), &["jail"]).await;
+    removes(store, GuildChange::MemberUpdated(GUILD, USER), &["jail"]).await;
 }
 
 /// A rank stands under the roles it follows from: a member who lost a role is not answered from before.

@@ -21,24 +21,38 @@ pub(crate) fn check(root: &Path, manifest: &Path, features: &[&str], expected: u
         };
         let library = name.trim_end_matches("-model");
         let folder = Path::new(package["manifest_path"].as_str().expect("a path"));
-        let source = read(&folder.parent().expect("a folder").join(source));
-        let events = variants(&source);
-        assert!(events.len() > 50, "{name}: {events:?}");
-        let (removing, idle) = (removing(&page, column), idle(&page, library));
-        let named: Names = removing.union(&idle).cloned().collect();
-        let missing: Vec<_> = events.difference(&named).collect();
-        let version = &package["version"];
-        assert!(
-            missing.is_empty(),
-            "docs/guide/events.md does not say what these events of {name} {version} remove: {missing:?}"
-        );
-        assert!(removing.is_disjoint(&idle), "{library}: named twice");
+        let folder = folder.parent().expect("a folder");
+        let events = variants(&read(&folder.join(source)));
+        let version = package["version"].as_str().expect("a version");
+        let removing = compare(&page, column, library, &events, version);
         // The code acts on those that the table says it acts on.
         let code = read(&root.join(format!("src/managers/events/{library}.rs")));
         assert_eq!(acted_on(&code), removing, "{library}");
+        if library == "serenity" {
+            let events = full_events(&read(&folder.join("src/client/event_handler.rs")));
+            compare(&page, 3, "serenity's full events", &events, version);
+        }
         seen.push(format!("{name} {version}"));
     }
     assert_eq!(seen.len(), expected, "{seen:?}");
+}
+
+/// Every one of these events is in the column of the table or in the list of those that remove nothing; the former are returned.
+fn compare(page: &str, column: usize, of: &str, events: &Names, version: &str) -> Names {
+    assert!(events.len() > 50, "{of}: {events:?}");
+    let (removing, idle) = (removing(page, column), idle(page, of));
+    let named: Names = removing.union(&idle).cloned().collect();
+    let missing: Vec<_> = events.difference(&named).collect();
+    assert!(
+        missing.is_empty(),
+        "docs/guide/events.md does not say what these of {of} {version} remove: {missing:?}"
+    );
+    assert!(removing.is_disjoint(&idle), "{of}: named twice");
+    assert!(
+        removing.is_subset(events),
+        "{of} {version} has not all of {removing:?}"
+    );
+    removing
 }
 
 fn read(path: &Path) -> String {
@@ -85,6 +99,22 @@ fn variants(source: &str) -> Names {
         .collect()
 }
 
+/// The names of the variants of `FullEvent`, which a macro makes of `Name { … } => async fn …`.
+fn full_events(source: &str) -> Names {
+    let lines = source
+        .lines()
+        .filter(|line| line.contains("} => async fn ") && !line.contains('$'));
+    lines
+        .map(|line| {
+            line.trim_start()
+                .split(' ')
+                .next()
+                .expect("a word")
+                .to_owned()
+        })
+        .collect()
+}
+
 fn quoted(text: &str) -> impl Iterator<Item = String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned)
 }
@@ -98,7 +128,10 @@ fn removing(page: &str, column: usize) -> Names {
 
 /// The events that remove nothing.
 fn idle(page: &str, library: &str) -> Names {
-    let start = format!("Of {library}'s: ");
+    let start = match library {
+        "twilight" | "serenity" => format!("Of {library}'s: "),
+        _ => format!("Of {library}: "),
+    };
     let lines = page
         .split("\n\n")
         .filter_map(|part| part.strip_prefix(start.as_str()));
