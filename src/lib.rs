@@ -3,10 +3,10 @@
 //!
 //! - [`TtlCache`]: a concurrent map whose entries expire and whose size is bounded, exactly and at every instant.
 //! - `backend`: the same entries in memory, in Valkey, or in a store of your own.
-//! - `typed`: async caches of values of your own, in ten lines each.
+//! - `TypedCache`: async caches of values of your own, a family in ten lines.
 //! - `managers`: such caches for what a bot looks up on every message.
-//! - [`metrics`]: every counter, for a dashboard.
 //! - `service`: connects to Valkey, keeps the connection, and hands the managers out.
+//! - [`metrics`]: every counter, for a dashboard.
 //!
 //! ```
 //! use std::time::Duration;
