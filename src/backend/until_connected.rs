@@ -48,9 +48,8 @@ impl MemoryUntilConnected {
         self.moved.load(Ordering::Acquire)
     }
 
-    /// The memory that serves until then.
-    #[must_use]
-    pub fn memory(&self) -> &InMemoryBackend {
+    /// The memory that serves until then, for whoever counts.
+    pub(crate) fn memory_until_then(&self) -> &InMemoryBackend {
         &self.memory
     }
 

@@ -95,6 +95,7 @@ pub const DESCRIPTIONS: &[Description] = &[
         "s",
         "The most by which the clock was seen to be late",
     ),
+    counter("cache.load.started", "{load}", "Loaders begun"),
     counter("cache.loads", "{value}", "Loads, by what became of them"),
     histogram("cache.load.duration", "s", "How long loaders ran"),
     counter(

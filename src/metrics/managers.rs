@@ -7,42 +7,53 @@ use crate::managers::{
     PrefixCache,
 };
 
-fn visit_stats(name: &str, stats: &ManagerStats, loads: &Histogram, visit: &mut Visitor<'_>) {
-    let mut out = Labelled {
-        name,
-        layer: "manager",
-        visit,
-    };
+fn visit_stats(name: &str, stats: ManagerStats, took: &Histogram, visit: &mut Visitor<'_>) {
+    // All of them: a new counter has to be told, too.
+    let ManagerStats {
+        hits,
+        misses,
+        unavailable,
+        undecodable,
+        loads,
+        load_errors,
+        load_timeouts,
+        published,
+        overtaken,
+        publish_errors,
+        sets,
+        invalidations,
+        stale_answers,
+    } = stats;
+    let layer = "manager";
+    let mut out = Labelled { name, layer, visit };
     let requests = [
-        ("hit", stats.hits),
-        ("miss", stats.misses),
-        ("error", stats.unavailable),
-        ("stale", stats.stale_answers),
+        ("hit", hits),
+        ("miss", misses),
+        ("error", unavailable),
+        ("stale", stale_answers),
     ];
     out.counters("cache.requests", "cache.result", &requests);
-    out.counters("cache.writes", "cache.write", &[("set", stats.sets)]);
-    out.counters(
-        "cache.invalidations",
-        "cache.origin",
-        &[("call", stats.invalidations)],
-    );
+    out.counters("cache.writes", "cache.write", &[("set", sets)]);
+    let removed = [("call", invalidations)];
+    out.counters("cache.invalidations", "cache.origin", &removed);
+    out.counter("cache.load.started", loads);
     let outcomes = [
-        ("ok", stats.published),
-        ("overtaken", stats.overtaken),
-        ("unstored", stats.publish_errors),
-        ("error", stats.load_errors),
-        ("timeout", stats.load_timeouts),
+        ("ok", published),
+        ("overtaken", overtaken),
+        ("unstored", publish_errors),
+        ("error", load_errors),
+        ("timeout", load_timeouts),
     ];
     out.counters("cache.loads", "cache.result", &outcomes);
-    out.put("cache.load.duration", MetricValue::Histogram(loads));
-    out.counter("cache.undecodable", stats.undecodable);
+    out.put("cache.load.duration", MetricValue::Histogram(took));
+    out.counter("cache.undecodable", undecodable);
 }
 
 macro_rules! sources {
     ($($manager:ty,)*) => {$(
         impl MetricSource for $manager {
             fn for_each_metric(&self, name: &str, visit: &mut Visitor<'_>) {
-                visit_stats(name, &self.stats(), &self.load_times(), visit);
+                visit_stats(name, self.stats(), &self.load_times(), visit);
             }
         }
     )*};

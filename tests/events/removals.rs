@@ -126,7 +126,7 @@ async fn left(setup: &CacheSetup, guild: GuildId) -> Vec<&'static str> {
 /// Where the entries are.
 enum Store {
     Memory,
-    Valkey(ValkeyServer),
+    Valkey(Box<ValkeyServer>),
 }
 
 impl Store {
@@ -182,9 +182,9 @@ async fn each_change_removes_what_it_makes_wrong_and_nothing_else() {
 
 #[tokio::test]
 async fn each_change_does_so_in_valkey() {
-    changes(&Store::Valkey(
+    changes(&Store::Valkey(Box::new(
         ValkeyServer::start().expect("a Valkey server"),
-    ))
+    )))
     .await;
 }
 

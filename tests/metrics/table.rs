@@ -21,8 +21,11 @@ pub(crate) fn everything() -> Sources {
         .add("cases", CaseCache::new(backend))
 }
 
+/// The values that labels have.
+type Labels = BTreeMap<String, BTreeSet<String>>;
+
 /// The rows of the table of names: name, kind, unit, and the own labels with their values.
-fn rows() -> BTreeMap<String, (String, String, BTreeMap<String, BTreeSet<String>>)> {
+fn rows() -> BTreeMap<String, (String, String, Labels)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide/metrics.md");
     let page = std::fs::read_to_string(path).unwrap();
     let lines = page.lines().filter(|line| line.starts_with("| `cache."));
@@ -74,7 +77,7 @@ async fn the_table_is_what_the_visitor_says() {
         .collect();
     assert_eq!(in_table, described);
 
-    let mut said: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    let mut said: BTreeMap<String, Labels> = BTreeMap::new();
     everything().for_each_metric(|name, labels, _| {
         let own = said.entry(name.to_owned()).or_default();
         for (label, value) in labels {
@@ -98,9 +101,7 @@ async fn the_table_is_what_the_visitor_says() {
         let said = said
             .get(name)
             .unwrap_or_else(|| panic!("nothing says {name}"));
-        let keys = |labels: &BTreeMap<String, BTreeSet<String>>| {
-            labels.keys().cloned().collect::<Vec<_>>()
-        };
+        let keys = |labels: &Labels| labels.keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(said), keys(labels), "{name}");
         // (The kinds of errors are told in words.)
         if name != "cache.backend.errors" {
