@@ -7,9 +7,6 @@ mod dashboard;
 #[path = "metrics/managers.rs"]
 mod managers;
 #[cfg(feature = "valkey")]
-#[path = "metrics/spans.rs"]
-mod spans;
-#[cfg(feature = "valkey")]
 #[path = "metrics/table.rs"]
 mod table;
 

@@ -285,12 +285,7 @@ mod tests {
         let together: Vec<String> = super::sets(&together).into_iter().collect();
         assert_eq!(
             together,
-            [
-                "",
-                "a",
-                "a,metrics,opentelemetry",
-                "metrics,opentelemetry"
-            ]
+            ["", "a", "a,metrics,opentelemetry", "metrics,opentelemetry"]
         );
     }
 }

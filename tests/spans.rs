@@ -1,4 +1,6 @@
 //! Loads and round trips are spans that say what they came to; what hits is none.
+//!
+//! A program of its own: where the first thread to meet a span has no subscriber, `tracing` takes the span for unwanted on all threads.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
