@@ -107,6 +107,7 @@ pub fn passes(size: usize) -> Result<(Vec<Passes>, impl Sized), String> {
         valkey.one_get()?,
         valkey.concurrent_gets()?,
         valkey.sixty_permissions()?,
+        valkey.sixty_of_a_family()?,
     ];
     Ok((groups.map(Passes::from).into(), valkey))
 }
@@ -139,6 +140,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, String> {
         take(bench.one_get()?)?;
         take(bench.concurrent_gets()?)?;
         take(bench.sixty_permissions()?)?;
+        take(bench.sixty_of_a_family()?)?;
         wanted("pre-warm", "pre-warm")
             .then(|| bench.pre_warm(args.guilds))
             .transpose()?

@@ -9,8 +9,9 @@ use redis::{AsyncCommands, aio::MultiplexedConnection};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 use tux_cache::{
+    Family, TypedCache,
     backend::{Backend, Json, KeyRef, ValkeyBackend, ValkeySettings},
-    managers::{CommandRule, GuildPermissions, PermissionCache},
+    managers::{CommandRule, GuildId, GuildPermissions, PermissionCache},
 };
 use tux_cache_test_support::ValkeyServer;
 
@@ -31,6 +32,16 @@ const GUILDS: u64 = 50;
 const READS: u64 = if cfg!(test) { 10 } else { 300 };
 /// Guilds loaded at the same time while pre-warming.
 const CONCURRENCY: usize = 32;
+
+/// A family of one's own: a number for each command of a guild.
+struct Limits;
+
+impl Family for Limits {
+    type Key<'k> = (GuildId, &'k str);
+    type Value = u64;
+    const NAME: &'static str = "limits";
+    const PREFIX: &'static str = "bench_limits";
+}
 
 /// A server, the backend on it, and the raw client beside it.
 pub(super) struct Bench {
@@ -266,6 +277,86 @@ impl Bench {
         })
     }
 
+    /// Sixty values of a family of one's own, by `get_or_fetch_many`, all cached.
+    pub(super) fn sixty_of_a_family(&self) -> Result<Group, String> {
+        let commands = keys::commands();
+        let family = TypedCache::<Limits>::new(self.backend());
+        self.runtime.block_on(async {
+            for guild in 0..GUILDS {
+                let entries = commands
+                    .iter()
+                    .enumerate()
+                    .map(|(at, command)| ((GuildId(guild), command.as_str()), number(guild, at)));
+                family.set_many(entries).await.map_err(failed)?;
+            }
+            Ok::<_, String>(())
+        })?;
+        let runtime = Arc::clone(&self.runtime);
+        let names = commands.clone();
+        let mut from = 0;
+        let ours: Timing = Box::new(move || {
+            runtime.block_on(async {
+                let start = Instant::now();
+                for read in from..from + READS {
+                    let guild = read % GUILDS;
+                    let asked: Vec<(GuildId, &str)> = names
+                        .iter()
+                        .map(|name| (GuildId(guild), name.as_str()))
+                        .collect();
+                    let none = async |_| Ok::<_, std::io::Error>([]);
+                    let found = family
+                        .get_or_fetch_many(&asked, none)
+                        .await
+                        .map_err(failed)?;
+                    let right = found
+                        .iter()
+                        .enumerate()
+                        .all(|(at, found)| *found == Some(number(guild, at)));
+                    if !right || found.len() != keys::COMMANDS {
+                        return Err(format!("guild {guild}: a miss, or another command's value"));
+                    }
+                }
+                from += READS;
+                Ok(start.elapsed().as_nanos() as f64 / READS as f64)
+            })
+        });
+        let (runtime, mut raw) = (Arc::clone(&self.runtime), self.raw.clone());
+        let texts: Vec<Vec<String>> = (0..GUILDS)
+            .map(|guild| {
+                let key = |command: &String| format!("tux:{}:{guild}:{command}", Limits::PREFIX);
+                commands.iter().map(key).collect()
+            })
+            .collect();
+        let mut from = 0;
+        let theirs: Timing = Box::new(move || {
+            runtime.block_on(async {
+                let start = Instant::now();
+                for read in from..from + READS {
+                    let guild = read % GUILDS;
+                    let found: Vec<Option<u64>> =
+                        raw.mget(&texts[guild as usize]).await.map_err(failed)?;
+                    let right = found
+                        .iter()
+                        .enumerate()
+                        .all(|(at, found)| *found == Some(number(guild, at)));
+                    if !right || found.len() != keys::COMMANDS {
+                        return Err(format!("guild {guild}: a miss, or another command's value"));
+                    }
+                }
+                from += READS;
+                Ok(start.elapsed().as_nanos() as f64 / READS as f64)
+            })
+        });
+        Ok(Group {
+            name: format!("Valkey, {} values of a family", keys::COMMANDS),
+            operations: READS,
+            subjects: vec![
+                Subject::base("raw MGET", theirs),
+                Subject::base("get_or_fetch_many", ours).goal("raw MGET", 1.3),
+            ],
+        })
+    }
+
     /// Pre-warms `guilds` guilds with all their commands, and reads some of them back.
     pub(super) fn pre_warm(&self, guilds: u64) -> Result<Warm, String> {
         let commands = keys::commands();
@@ -369,6 +460,7 @@ mod tests {
             bench.one_get(),
             bench.concurrent_gets(),
             bench.sixty_permissions(),
+            bench.sixty_of_a_family(),
         ] {
             timing::rounds(group.unwrap(), 1).unwrap();
         }

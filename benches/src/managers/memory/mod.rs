@@ -1,5 +1,6 @@
 //! Typed hits on the in-memory backend beside hits of the engine.
 
+mod families;
 mod guilds;
 mod order;
 mod permissions;
@@ -73,7 +74,11 @@ where
 
 /// Managers on memory of their own with room for `size` entries.
 fn managers(size: usize) -> Managers {
-    Managers::new(InMemoryBackend::new(TTL, Some(size)))
+    Managers::new(memory(size))
+}
+
+fn memory(size: usize) -> InMemoryBackend {
+    InMemoryBackend::new(TTL, Some(size))
 }
 
 fn done<T>(result: Result<T, tux_cache::Error>) -> Result<T, String> {
@@ -86,6 +91,7 @@ pub(super) fn group(size: usize) -> Result<Group, String> {
     subjects.extend(backend(size)?);
     subjects.extend(guilds::guild_config(size)?);
     subjects.extend(guilds::jail_status(size)?);
+    subjects.extend(families::like_jail_status(size)?);
     subjects.extend(guilds::prefix(size)?);
     subjects.extend(permissions::commands(size)?);
     subjects.extend(permissions::ranks(size)?);
