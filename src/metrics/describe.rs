@@ -99,6 +99,21 @@ pub const DESCRIPTIONS: &[Description] = &[
     counter("cache.loads", "{value}", "Loads, by what became of them"),
     histogram("cache.load.duration", "s", "How long loaders ran"),
     counter(
+        "cache.refreshes",
+        "{load}",
+        "Loads in the background of values that end soon or have ended",
+    ),
+    counter(
+        "cache.loads.throttled",
+        "{load}",
+        "Loads not tried, because one of the same key had failed a moment ago",
+    ),
+    counter(
+        "cache.soft_timeouts",
+        "{request}",
+        "Callers that got a stale value because a load was slow",
+    ),
+    counter(
         "cache.undecodable",
         "{value}",
         "Values of a wrong shape under a key; each was a miss",

@@ -1,4 +1,4 @@
-//! The numbers of managers.
+//! The numbers of managers and of typed caches.
 
 use super::sources::{Labelled, MetricSource, MetricValue, Visitor, joined};
 use crate::histogram::Histogram;
@@ -6,6 +6,7 @@ use crate::managers::{
     CaseCache, GuildConfigCacheManager, JailStatusCache, ManagerStats, Managers, PermissionCache,
     PrefixCache,
 };
+use crate::{Family, TypedCache};
 
 fn visit_stats(name: &str, stats: ManagerStats, took: &Histogram, visit: &mut Visitor<'_>) {
     // All of them: a new counter has to be told, too.
@@ -23,6 +24,10 @@ fn visit_stats(name: &str, stats: ManagerStats, took: &Histogram, visit: &mut Vi
         sets,
         invalidations,
         stale_answers,
+        refreshes,
+        refresh_errors,
+        throttled,
+        soft_timeouts,
     } = stats;
     let layer = "manager";
     let mut out = Labelled { name, layer, visit };
@@ -46,6 +51,10 @@ fn visit_stats(name: &str, stats: ManagerStats, took: &Histogram, visit: &mut Vi
     ];
     out.counters("cache.loads", "cache.result", &outcomes);
     out.put("cache.load.duration", MetricValue::Histogram(took));
+    let refreshed = [("begun", refreshes), ("error", refresh_errors)];
+    out.counters("cache.refreshes", "cache.result", &refreshed);
+    out.counter("cache.loads.throttled", throttled);
+    out.counter("cache.soft_timeouts", soft_timeouts);
     out.counter("cache.undecodable", undecodable);
 }
 
@@ -60,6 +69,13 @@ macro_rules! sources {
 }
 
 sources! { GuildConfigCacheManager, JailStatusCache, PrefixCache, PermissionCache, CaseCache, }
+
+/// Those of one family.
+impl<F: Family> MetricSource for TypedCache<F> {
+    fn for_each_metric(&self, name: &str, visit: &mut Visitor<'_>) {
+        visit_stats(name, self.stats(), &self.load_times(), visit);
+    }
+}
 
 /// Each manager under its own name: `guild_config`, `jail_status`, `prefix`, `permissions`.
 impl MetricSource for Managers {

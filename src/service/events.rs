@@ -2,7 +2,7 @@
 
 use super::CacheSetup;
 use crate::error::Result;
-use crate::managers::events::{GatewayEvent, GuildChange, Removed};
+use crate::managers::events::{GatewayEvent, Removed};
 
 impl CacheSetup {
     /// [`Managers::on_event`](crate::managers::Managers::on_event) for all that this set-up holds, its cases too.
@@ -13,14 +13,6 @@ impl CacheSetup {
     where
         E: GatewayEvent + Sync + ?Sized,
     {
-        let left = matches!(event.change(), Some(GuildChange::GuildLeft(_)));
-        if left {
-            self.cases().forget();
-        }
-        let removed = self.managers().on_event(event).await;
-        if left {
-            self.cases().forget();
-        }
-        removed
+        self.managers().on_event(event).await
     }
 }

@@ -14,6 +14,7 @@ use super::stats::{Event, ManagerStats};
 use super::{TypedCache, check};
 use crate::backend::{Backend, CustomFamily, KeyRef, Value};
 use crate::error::{Error, Result};
+use crate::histogram::Histogram;
 
 /// The group of a family's keys.
 pub(super) type Group<F> = <<F as Family>::Key<'static> as FamilyKey<'static>>::Group;
@@ -80,6 +81,12 @@ impl<F: Family> TypedCache<F> {
     #[must_use]
     pub fn stats(&self) -> ManagerStats {
         self.shared.stats()
+    }
+
+    /// How long its loaders ran.
+    #[must_use]
+    pub fn load_times(&self) -> Histogram {
+        self.shared.counters.load_times.snapshot()
     }
 
     /// The key as backends know it.
