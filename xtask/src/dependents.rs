@@ -89,28 +89,24 @@ fn features(root: &Path) -> Result<Vec<String>> {
     Ok(features)
 }
 
-/// The interfaces of others that numbers are handed to: they bring a crate each and meet nowhere, so they
-/// are looked at together or not at all. One by one they would be eight times as many sets.
+/// The interfaces of others that numbers are handed to. They bring a crate each and meet none of the other features, so they are
+/// looked at by themselves and beside everything: with each set of the others they would be eight times as many.
 const EXPORTERS: [&str; 3] = ["metrics", "opentelemetry", "prometheus-client"];
 
 /// Every set of features.
 fn sets(features: &[String]) -> BTreeSet<String> {
-    let (exporters, mut features): (Vec<_>, Vec<_>) = features
+    let (exporters, others): (Vec<_>, Vec<_>) = features
         .iter()
         .map(String::as_str)
         .partition(|feature| EXPORTERS.contains(feature));
-    let exporters = exporters.join(",");
-    if !exporters.is_empty() {
-        features.push(&exporters);
-    }
-    (0..1_usize << features.len())
-        .map(|set| {
-            let chosen = features.iter().enumerate();
-            let chosen = chosen.filter(|(at, _)| set >> at & 1 == 1);
-            let chosen: Vec<&str> = chosen.map(|(_, feature)| *feature).collect();
-            chosen.join(",")
-        })
-        .collect()
+    let all = features.join(",");
+    let of_others = (0..1_usize << others.len()).map(|set| {
+        let chosen = others.iter().enumerate();
+        let chosen = chosen.filter(|(at, _)| set >> at & 1 == 1);
+        let chosen: Vec<&str> = chosen.map(|(_, feature)| *feature).collect();
+        chosen.join(",")
+    });
+    of_others.chain([exporters.join(","), all]).collect()
 }
 
 /// The library's tree: with a set of its features for every target, or as it is by default on this one. A package and its
@@ -281,11 +277,9 @@ mod tests {
         let sets = sets(&["a".into(), "b".into(), "c".into()]);
         let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
         assert_eq!(sets, ["", "a", "a,b", "a,b,c", "a,c", "b", "b,c", "c"]);
-        let together = ["a", "metrics", "opentelemetry"].map(str::to_owned);
-        let together: Vec<String> = super::sets(&together).into_iter().collect();
-        assert_eq!(
-            together,
-            ["", "a", "a,metrics,opentelemetry", "metrics,opentelemetry"]
-        );
+        let with_exporters = ["a", "b", "metrics", "opentelemetry"].map(str::to_owned);
+        let sets: Vec<String> = super::sets(&with_exporters).into_iter().collect();
+        let all = "a,b,metrics,opentelemetry";
+        assert_eq!(sets, ["", "a", "a,b", all, "b", "metrics,opentelemetry"]);
     }
 }
