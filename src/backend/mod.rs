@@ -126,10 +126,16 @@ impl Backend {
         backend: &'b Option<Self>,
         key: KeyRef<'_>,
     ) -> Option<TypedRef<'b, T>> {
-        match backend {
-            Some(Self::Memory(memory)) => memory.try_get_ref(key),
-            backend => backend.as_ref()?.memory_behind()?.try_get_ref(key),
-        }
+        let memory = match backend {
+            Some(Self::Memory(memory)) => Some(memory),
+            _ => Self::memory_behind_some(backend),
+        };
+        memory?.try_get_ref(key)
+    }
+
+    #[inline(never)]
+    fn memory_behind_some(backend: &Option<Self>) -> Option<&InMemoryBackend> {
+        backend.as_ref()?.memory_behind()
     }
 
     /// `"memory"`, `"valkey"`, or what a user's store calls itself.

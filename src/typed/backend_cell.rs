@@ -49,7 +49,7 @@ impl BackendCell {
         &self.now().backend
     }
 
-    /// The backend, if a hit of a call that could load has nothing to do but to answer.
+    /// The backend, if a hit has nothing to do but to answer.
     #[inline(always)]
     pub(crate) fn at_once(&self) -> &Option<Backend> {
         &self.now().at_once

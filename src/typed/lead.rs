@@ -80,7 +80,9 @@ impl<F: Family> TypedCache<F> {
         for ((guard, lease), before) in guards.into_iter().zip(leases).zip(before) {
             match before {
                 Some(value) if F::is_whole(&value) && !self.is_due(&backend, &plan, &guard) => {
-                    claim.take().map(RefreshClaim::done);
+                    if let Some(claim) = claim.take() {
+                        claim.done();
+                    }
                     guard.complete(Ok::<_, Error>(Some(value)));
                 }
                 before => {

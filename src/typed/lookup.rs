@@ -42,7 +42,7 @@ macro_rules! lookup_or_load {
     ($cache:expr, $key:expr, $load:expr, $map_error:expr) => {
         'answer: {
             let key = $cache.key($key);
-            if let Some(lent) = $cache.try_get_at_once(key)
+            if let Some(lent) = $cache.try_get_ref(key)
                 && $cache.is_whole(lent.value())
             {
                 break 'answer Ok($cache.hit(&lent));
@@ -94,17 +94,11 @@ impl<F: Family> TypedCache<F> {
         found
     }
 
-    /// A reference to what memory has where it is looked for first, as it does for nearly all hits; `None` says nothing. Once it is
-    /// known to be of use it is a [hit](Self::hit).
+    /// A reference to what memory has where it is looked for first, as it does for nearly all hits; `None` says nothing, and comes
+    /// always where values are refreshed ahead: a hit may have more to do there than to answer. Once it is known to be of
+    /// use it is a [hit](Self::hit).
     #[inline(always)]
     pub(crate) fn try_get_ref(&self, key: KeyRef<'_>) -> Option<TypedRef<'_, F::Value>> {
-        self.backend().try_get_ref(key)
-    }
-
-    /// The same for a call that could load; `None` too where a hit may have more to do than to answer, because values are
-    /// refreshed ahead.
-    #[inline(always)]
-    pub(crate) fn try_get_at_once(&self, key: KeyRef<'_>) -> Option<TypedRef<'_, F::Value>> {
         Backend::try_get_ref_in(self.shared.cell.at_once(), key)
     }
 

@@ -1,6 +1,7 @@
 //! A cache whose time stands still, and an origin that says what it is told to, when it is told to.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -113,6 +114,8 @@ enum Answer {
     Panic,
 }
 
+type Answering = Pin<Box<dyn Future<Output = Result<Option<u64>, io::Error>> + Send>>;
+
 /// Where values come from.
 #[derive(Clone, Default)]
 pub(crate) struct Origin(Arc<OriginState>);
@@ -180,12 +183,7 @@ impl Origin {
         }
     }
 
-    pub(crate) fn load(
-        &self,
-    ) -> impl FnOnce() -> std::pin::Pin<
-        Box<dyn Future<Output = Result<Option<u64>, io::Error>> + Send>,
-    > + Send
-    + 'static {
+    pub(crate) fn load(&self) -> impl FnOnce() -> Answering + Send + 'static {
         let origin = self.clone();
         move || Box::pin(async move { origin.run().await })
     }

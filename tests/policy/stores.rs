@@ -123,8 +123,9 @@ async fn t36_an_outage_is_answered_from_the_past_where_no_load_shall_be_tried() 
     server.kill9();
     until(async || {
         let answer = cases.get_or_fetch_stale(GUILD, 1, origin.load()).await;
-        assert_eq!(answer.as_ref().unwrap().clone().into_inner(), Some(10));
-        answer.unwrap().is_stale()
+        let answer = answer.unwrap();
+        assert_eq!(answer.into_inner(), Some(10));
+        answer.is_stale()
     })
     .await;
     assert_eq!(origin.loads(), 1);
@@ -196,7 +197,7 @@ async fn over_a_users_own_store_what_this_process_loaded_is_known() {
         stale(answer) == Some(Some(10))
     })
     .await;
-    assert_eq!(warnings.invalidate(1).await.unwrap(), false);
+    assert!(!warnings.invalidate(1).await.unwrap());
     assert!(ask().await.is_err(), "removed");
 }
 

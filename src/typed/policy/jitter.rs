@@ -23,7 +23,7 @@ impl Jitter {
         bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^= bits >> 31;
         let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-        let scaled = u128::from(bits) * (u128::from(most) + 1) >> 64;
+        let scaled = (u128::from(bits) * (u128::from(most) + 1)) >> 64;
         Duration::from_millis(u64::try_from(scaled).unwrap_or(most))
     }
 }
