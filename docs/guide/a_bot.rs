@@ -3,23 +3,23 @@
 use std::io;
 use std::num::NonZeroU64;
 
-use tux_cache::managers::{CommandPermission, GuildConfig, Managers, PermissionAssignment};
+use tux_cache::managers::{ChannelId, CommandPermission, GuildConfig, GuildId, Managers, PermissionAssignment, UserId};
 
-// As the ids of twilight and serenity are: they convert into a number and no further.
+// As the ids of twilight and serenity are, with their features.
 macro_rules! ids {
-    ($($name:ident)*) => {$(
+    ($($name:ident: $ours:ident)*) => {$(
         #[derive(Clone, Copy)]
         struct $name(NonZeroU64);
 
-        impl From<$name> for u64 {
+        impl From<$name> for $ours {
             fn from(id: $name) -> Self {
-                id.0.get()
+                Self(id.0.get())
             }
         }
     )*};
 }
 
-ids! { Guild User Channel }
+ids! { Guild: GuildId User: UserId Channel: ChannelId }
 
 // A pool: to be cloned, not copied.
 #[derive(Clone)]

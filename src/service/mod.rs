@@ -2,6 +2,7 @@
 
 mod env;
 mod events;
+mod families;
 mod setup;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

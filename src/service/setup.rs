@@ -1,13 +1,17 @@
 //! One call at the bot's start that never fails: Valkey if it can be had, memory if not.
 
+use std::any::TypeId;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::Arc;
 
+use super::families::{Families, FamilyOptions};
 use super::{CacheService, env, shared_memory};
 use crate::backend::{Backend, InMemoryBackend, ValkeySettings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::managers::{CaseCache, EachOptions, GuildId, ManagerOptions, Managers};
 use crate::time::Ticker;
+use crate::typed::{Family, TypedCache};
 
 /// A bot's caches: the service, the one backend that every consumer gets, and the managers on it. The
 /// process-wide `shared()` managers work on it too, unless told otherwise
@@ -29,6 +33,7 @@ pub struct CacheSetup {
     backend: Backend,
     managers: Managers,
     cases: CaseCache,
+    families: Arc<Families>,
     /// Why there is no server now.
     problem: Option<Error>,
 }
@@ -48,6 +53,7 @@ impl CacheSetup {
             memory: None,
             with_ticker: None,
             options: EachOptions::default(),
+            families: FamilyOptions::default(),
             leave_shared: false,
         }
     }
@@ -68,6 +74,45 @@ impl CacheSetup {
     #[must_use]
     pub fn cases(&self) -> &CaseCache {
         &self.cases
+    }
+
+    /// The cache of a [`Family`] of your own, on this backend: one per family and setup, made when it is first asked for.
+    /// It moves over to Valkey with the managers, and [`invalidate_guild`](Self::invalidate_guild) reaches it if its keys
+    /// begin with a guild's id.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tux_cache::Error> {
+    /// # use tux_cache::{CacheSetup, Family, managers::{GuildId, UserId}};
+    /// # struct Warnings;
+    /// # impl Family for Warnings {
+    /// #     type Key<'k> = (GuildId, UserId);
+    /// #     type Value = u32;
+    /// #     const NAME: &'static str = "warnings";
+    /// #     const PREFIX: &'static str = "warn";
+    /// # }
+    /// let setup = CacheSetup::builder().memory_only().await; // or from_env()
+    /// setup.family::<Warnings>().set((GuildId(1), UserId(2)), 3).await?;
+    /// assert_eq!(setup.invalidate_guild(GuildId(1)).await?, 1);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_family`](Self::try_family) returns.
+    #[must_use]
+    pub fn family<F: Family>(&self) -> TypedCache<F> {
+        match self.try_family() {
+            Ok(cache) => cache,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// [`family`](Self::family), for families that are not known to be sound.
+    ///
+    /// # Errors
+    /// As [`TypedCache::try_new`].
+    pub fn try_family<F: Family>(&self) -> Result<TypedCache<F>> {
+        self.families.family(&self.backend)
     }
 
     /// The service underneath.
@@ -93,15 +138,21 @@ impl CacheSetup {
         }
     }
 
-    /// The bot left `guild`: removes everything cached for it, over all managers, its cases too, and voids its loads under
-    /// way. Returns how many entries went.
+    /// The bot left `guild`: removes everything cached for it, over all managers, its cases too, and over the
+    /// [families](Self::family) handed out whose keys begin with a guild, and voids its loads under way. Returns how many
+    /// entries went.
     ///
     /// # Errors
     /// When one manager fails the others are still asked; the first error is returned. In Valkey what failed
     /// is retried later by itself.
     pub async fn invalidate_guild(&self, guild: impl Into<GuildId>) -> Result<usize> {
+        let guild = guild.into();
         // What is kept beside the store goes with it, of cases too.
-        self.managers.invalidate_guild(guild).await
+        let (managers, families) = tokio::join!(
+            self.managers.invalidate_guild(guild),
+            self.families.invalidate_guild(guild.0)
+        );
+        Ok(managers? + families?)
     }
 
     /// [`CacheService::close`].
@@ -119,6 +170,7 @@ pub struct CacheSetupBuilder {
     /// The default one with the clock that was asked for.
     with_ticker: Option<InMemoryBackend>,
     options: EachOptions,
+    families: FamilyOptions,
     leave_shared: bool,
 }
 
@@ -163,8 +215,8 @@ impl CacheSetupBuilder {
         self
     }
 
-    /// The settings of all managers, those of [`shared()`](Managers::shared) too: a TTL set here is the TTL of all. One
-    /// manager's own ([`jail_status`](Self::jail_status) and so on) come after it.
+    /// The settings of all managers and families, those of [`shared()`](Managers::shared) too: a TTL set here is the TTL of
+    /// all. One's own ([`jail_status`](Self::jail_status) and so on) come after it.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -182,7 +234,14 @@ impl CacheSetupBuilder {
     /// # }
     /// ```
     pub fn options(mut self, options: ManagerOptions) -> Self {
-        self.options = EachOptions::all(options);
+        self.options = EachOptions::all(options.clone());
+        self.families.others = options;
+        self
+    }
+
+    /// The settings of one [family](CacheSetup::family).
+    pub fn family_options<F: Family>(mut self, options: ManagerOptions) -> Self {
+        self.families.own.insert(TypeId::of::<F>(), options);
         self
     }
 
@@ -263,6 +322,7 @@ impl CacheSetupBuilder {
         CacheSetup {
             cases: CaseCache::with_options(backend.clone(), options.cases.clone()),
             managers: Managers::with_each(backend.clone(), options),
+            families: Arc::new(Families::new(self.families)),
             backend,
             service,
             problem,

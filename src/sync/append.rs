@@ -1,9 +1,9 @@
 //! A list that only grows: what every thread may read at any time, and any thread may add to.
 //!
 //! # Invariants
-//! - **Q1** An element has one place for ever: it is neither moved, changed nor freed before the list is.
-//! - **Q2** There are no gaps: who has seen the element at a place sees all before it.
-//! - **Q3** One decision: an element is added only if `known` was asked about every element before it, also those that
+//! - **A1** An element has one place for ever: it is neither moved, changed nor freed before the list is.
+//! - **A2** There are no gaps: who has seen the element at a place sees all before it.
+//! - **A3** One decision: an element is added only if `known` was asked about every element before it, also those that
 //!   others add at the same time. So of two that exclude each other one is added, and the other's caller is told.
 //!
 //! # Progress
@@ -14,7 +14,7 @@ use super::{AtomicPtr, Ordering};
 
 /// A list of at most `N` elements.
 pub(crate) struct AppendOnly<T, const N: usize> {
-    /// Null from the first free place on (Q2).
+    /// Null from the first free place on (A2).
     places: [AtomicPtr<T>; N],
 }
 
@@ -48,7 +48,7 @@ impl<T, const N: usize> AppendOnly<T, N> {
     /// What stands at a place.
     pub(crate) fn get(&self, at: usize) -> Option<&T> {
         let there = self.places.get(at)?.load(Ordering::Acquire);
-        // SAFETY: null, or a box's address that `find_or_append` has put here, which is freed with `self` alone (Q1).
+        // SAFETY: null, or a box's address that `find_or_append` has put here, which is freed with `self` alone (A1).
         // Acquire pairs with the release there: its contents are seen.
         unsafe { there.as_ref() }
     }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     proptest! {
-        /// Q1 to Q3 against a vector.
+        /// A1 to A3 against a vector.
         #[test]
         fn it_is_a_vector_that_grows(numbers in prop::collection::vec(0_u8..40, 0..30)) {
             let (list, mut model) = (List::new(), Vec::<u8>::new());
@@ -153,7 +153,7 @@ mod tests {
         }
     }
 
-    /// Q3 under load: whoever comes first, no two that exclude each other are there, and all threads agree on the places.
+    /// A3 under load: whoever comes first, no two that exclude each other are there, and all threads agree on the places.
     #[test]
     fn threads_that_add_the_same_agree_on_its_place() {
         for round in 0..300_usize {

@@ -77,6 +77,16 @@ impl<F: Family> TypedCache<F> {
         }
     }
 
+    /// [`set_backend`](Self::set_backend) with other settings than the cache had, for every holder.
+    ///
+    /// # Panics
+    /// When [`keep_stale`](ManagerOptions::keep_stale) asks for absurdly many entries.
+    pub fn set_backend_with(&self, backend: impl Into<Backend>, options: ManagerOptions) {
+        let backend = backend.into();
+        backend.forget_texts_of(self.declared.0);
+        self.shared.set_backend(backend, Some(&options));
+    }
+
     /// What this cache and its clones counted.
     #[must_use]
     pub fn stats(&self) -> ManagerStats {
@@ -205,6 +215,16 @@ impl<F: Family> TypedCache<F> {
     pub async fn invalidate_group(&self, group: impl Into<Group<F>>) -> Result<usize> {
         let group = self.group(group.into().number());
         self.shared.remove_set(group).await
+    }
+
+    /// The removal of a guild's values, if they are grouped by guild.
+    #[cfg(feature = "valkey")]
+    pub(crate) fn remove_guild_set(
+        &self,
+        guild: u64,
+    ) -> Option<impl Future<Output = Result<usize>> + Send> {
+        let set = self.group(guild);
+        Group::<F>::IS_GUILD.then(|| self.shared.remove_set(set))
     }
 
     /// Removes every value of the family, as far as the [`Scope`](crate::managers::Scope) reaches, and voids the loads

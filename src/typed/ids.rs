@@ -1,8 +1,15 @@
 //! Discord ids as types of their own.
 //!
-//! Every look-up takes `impl Into<u64>`: a plain `u64`, one of these, one of your own, or, without any
-//! feature, the ids of twilight and serenity, which convert to `u64` themselves. The features `twilight-model`
-//! and `serenity` add `From` for the types here, so that a guild's id cannot be taken for a user's.
+//! A manager takes `impl Into<GuildId>`, `impl Into<UserId>` and so on: one of these, a plain `u64`, or a type of your own
+//! with `From` for it. The features `twilight-model` and `serenity` add `From` for their ids, each for the one here that
+//! means the same; without them hand over `id.get()`. A user's id is no guild's:
+//!
+//! ```compile_fail,E0277
+//! # use tux_cache::managers::{GuildId, JailStatusCache, UserId};
+//! # async fn swapped(jails: JailStatusCache) {
+//! let _ = jails.get(UserId(2), GuildId(1)).await;
+//! # }
+//! ```
 
 use std::fmt;
 

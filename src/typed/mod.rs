@@ -3,21 +3,21 @@
 //! A [`Family`] says what is special about a kind; everything else stands here once, in [`TypedCache`].
 //!
 //! Three outcomes are told apart throughout: a value, absent, and unavailable (an error).
-//!
-//! # Where what stands
-//!
-//! | file | what |
-//! |---|---|
-//! | `family`, `key`, `ids` | what a kind of values says about itself; what its keys can be made of |
-//! | `cache`, `batch` | what callers ask of a cache: of one key, of several |
-//! | `lookup` | look-ups, at once where memory can tell |
-//! | `fetch`, `lead`, `flights` | loads, one per key, for one key or many: the caller's part, the task's, and where they meet |
-//! | `policy` | what happens before, at and after the end of a value's life |
-//! | `refresh` | the calls that go by it, and what they learn |
-//! | `stale` | answers that may be stale |
-//! | `decode` | counting values of a wrong shape |
-//! | `options`, `refresh_options`, `settings` | what may be set, the built-in settings, and what both come to |
-//! | `shared`, `backend_cell`, `stats` | what the caches of one manager have in common |
+
+// Where what stands:
+//
+// | file | what |
+// |---|---|
+// | `family`, `key`, `ids` | what a kind of values says about itself; what its keys can be made of |
+// | `cache`, `batch` | what callers ask of a cache: of one key, of several |
+// | `lookup` | look-ups, at once where memory can tell |
+// | `fetch`, `lead`, `flights` | loads, one per key, for one key or many: the caller's part, the task's, and where they meet |
+// | `policy` | what happens before, at and after the end of a value's life |
+// | `refresh` | the calls that go by it, and what they learn |
+// | `stale` | answers that may be stale |
+// | `decode` | counting values of a wrong shape |
+// | `options`, `refresh_options`, `settings` | what may be set, the built-in settings, and what both come to |
+// | `shared`, `backend_cell`, `stats` | what the caches of one manager have in common |
 
 mod backend_cell;
 mod batch;

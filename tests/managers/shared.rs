@@ -201,19 +201,27 @@ async fn plain_numbers_and_ids_name_the_same_entries() {
     assert!(prefix == "?" && prefix == owned && &*prefix == "?");
 }
 
+/// Every method takes them as they are.
 #[cfg(feature = "twilight-model")]
-#[test]
-fn twilights_ids_convert() {
-    use twilight_model::id::{Id, marker::GuildMarker};
-    let id = Id::<GuildMarker>::new(5);
-    assert_eq!(GuildId::from(id), GuildId(5));
-    assert_eq!(u64::from(id), 5, "so every look-up takes it as it is");
+#[tokio::test]
+async fn twilights_ids_convert() {
+    use twilight_model::id::{Id, marker};
+    let guild = Id::<marker::GuildMarker>::new(1);
+    let user = Id::<marker::UserMarker>::new(2);
+    let jails = JailStatusCache::in_memory();
+    jails.set(guild, user, true).await.unwrap();
+    assert_eq!(jails.get(1_u64, 2_u64).await.unwrap(), Some(true));
+    assert_eq!(jails.invalidate_guild(guild).await.unwrap(), 1);
 }
 
+/// Every method takes them as they are.
 #[cfg(feature = "serenity")]
-#[test]
-fn serenitys_ids_convert() {
-    let id = serenity::model::id::GuildId::new(5);
-    assert_eq!(GuildId::from(id), GuildId(5));
-    assert_eq!(u64::from(id), 5, "so every look-up takes it as it is");
+#[tokio::test]
+async fn serenitys_ids_convert() {
+    use serenity::model::id;
+    let (guild, user) = (id::GuildId::new(1), id::UserId::new(2));
+    let jails = JailStatusCache::in_memory();
+    jails.set(guild, user, true).await.unwrap();
+    assert_eq!(jails.get(1_u64, 2_u64).await.unwrap(), Some(true));
+    assert_eq!(jails.invalidate_guild(guild).await.unwrap(), 1);
 }

@@ -1,4 +1,4 @@
-//! The list that only grows: one place for each, no gaps, one decision (Q1 to Q3).
+//! The list that only grows: one place for each, no gaps, one decision (A1 to A3).
 
 use super::check;
 use crate::sync::{AppendOnly, Appended, StdArc, thread};
@@ -33,7 +33,7 @@ fn of_two_that_exclude_each_other_one_is_added() {
             thread::spawn(move || {
                 let mine = own.map(|number| add(&list, number));
                 let seen = all(&list);
-                // Q1, Q2: what this thread was told is what it sees.
+                // A1, A2: what this thread was told is what it sees.
                 for (at, number) in mine {
                     assert_eq!(seen.get(at), Some(&number));
                 }

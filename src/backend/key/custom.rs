@@ -5,13 +5,13 @@
 //!
 //! # One entry, whoever names it
 //!
-//! - **K1** No declared prefix is another one's beginning up to a `:`, nor that of a family of this library, nor the other
+//! - **N1** No declared prefix is another one's beginning up to a `:`, nor that of a family of this library, nor the other
 //!   way round. So a text belongs to one family at most, and a family's removals reach its own keys alone.
-//! - **K2** The text of a key and the key are inverse to each other, for every form: numbers are written without sign and
+//! - **N2** The text of a key and the key are inverse to each other, for every form: numbers are written without sign and
 //!   leading zeros, and beside a number stands at most one text, whose other end is the end of the key or its prefix.
-//! - **K3** What a text means changes once at most: from a text of its own to a key of a family, at the declaration.
+//! - **N3** What a text means changes once at most: from a text of its own to a key of a family, at the declaration.
 //!
-//! K3 is what memory has to live with, for there the two are two entries. (Every other store goes by the text.) An entry
+//! N3 is what memory has to live with, for there the two are two entries. (Every other store goes by the text.) An entry
 //! that was written by its text before the declaration is not found any more: a cache may forget. It does no harm either:
 //! whoever parses the text from now on gets the family's key, so nobody reads, writes or removes the old entry; it is
 //! removed when a cache of the family is made on its store, or expires, or is evicted. A call that has parsed its text just
@@ -312,7 +312,7 @@ impl std::fmt::Display for CustomKey<'_> {
 
 /// The key of a declared family that a text (without `tux:`) is, handed to `found`. O(declared families).
 pub(super) fn parse<R>(text: &str, found: impl FnOnce(CustomKey<'_>) -> R) -> Option<R> {
-    // By K1 no second one fits.
+    // By N1 no second one fits.
     let (family, rest) = DECLARED.iter().find_map(|(number, there)| {
         let rest = text.strip_prefix(&*there.prefix)?;
         let number = u16::try_from(number).ok()?;

@@ -17,3 +17,6 @@ pub use parts::{KeyFamily, OtherKey, Roles, WIRE_PREFIX};
 pub use set::KeySet;
 pub(crate) use set::Reach;
 pub use text::MAX_KEY_BYTES;
+
+#[cfg(test)]
+mod tests;

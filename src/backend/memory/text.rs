@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 struct LookedThrough([AtomicBool; MAX_FAMILIES]);
 
 impl InMemoryBackend {
-    /// Removes what was written by its text before that text was known to be a key of `family` (K3). Once for each family
+    /// Removes what was written by its text before that text was known to be a key of `family` (N3). Once for each family
     /// and memory; O(entries).
     pub(in crate::backend) fn forget_texts_of(&self, family: CustomFamily) {
         let none = || LookedThrough([const { AtomicBool::new(false) }; MAX_FAMILIES]);

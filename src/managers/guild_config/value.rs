@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::managers::{ChannelId, RoleId};
 use crate::backend::value::vtable::one_vtable;
 use crate::backend::{CacheValue, Json, JsonObject, Value};
 
@@ -201,8 +202,8 @@ impl GuildConfigUpdate {
     }
 
     /// The channel of the audit log, by any id.
-    pub fn audit_log(self, channel: impl Into<u64>) -> Self {
-        self.audit_log_id(Some(channel.into()))
+    pub fn audit_log(self, channel: impl Into<ChannelId>) -> Self {
+        self.audit_log_id(Some(channel.into().0))
     }
 
     /// The channel of the moderation log; `None` unsets it.
@@ -212,8 +213,8 @@ impl GuildConfigUpdate {
     }
 
     /// The channel of the moderation log, by any id.
-    pub fn mod_log(self, channel: impl Into<u64>) -> Self {
-        self.mod_log_id(Some(channel.into()))
+    pub fn mod_log(self, channel: impl Into<ChannelId>) -> Self {
+        self.mod_log_id(Some(channel.into().0))
     }
 
     /// The role of jailed users; `None` unsets it.
@@ -223,8 +224,8 @@ impl GuildConfigUpdate {
     }
 
     /// The role of jailed users, by any id.
-    pub fn jail_role(self, role: impl Into<u64>) -> Self {
-        self.jail_role_id(Some(role.into()))
+    pub fn jail_role(self, role: impl Into<RoleId>) -> Self {
+        self.jail_role_id(Some(role.into().0))
     }
 
     /// The channel of jailed users; `None` unsets it.
@@ -234,8 +235,8 @@ impl GuildConfigUpdate {
     }
 
     /// The channel of jailed users, by any id.
-    pub fn jail_channel(self, channel: impl Into<u64>) -> Self {
-        self.jail_channel_id(Some(channel.into()))
+    pub fn jail_channel(self, channel: impl Into<ChannelId>) -> Self {
+        self.jail_channel_id(Some(channel.into().0))
     }
 
     /// Whether it leaves everything as it is.
