@@ -10,10 +10,13 @@
 //! | `_05_troubleshooting` | something is stale, slow or missing |
 //! | `stale` | values that end while the database is slow or away |
 //! | [`_06_your_trace`] | how often your own requests would hit |
+//! | `_07_your_family` | a typed cache of values of your own |
+//! | `_08_testing` | tests without a server: a clock of yours, an outage on demand |
 //! | `events` | which event of Discord's gateway removes what; a prefix per guild in poise |
 //! | `metrics` | the numbers on a dashboard: every name, three exporters, spans, alerts |
 //!
-//! Pages two to five, `events` and `metrics` need the feature `valkey`. Each block of Rust in the guide is a test that runs.
+//! Pages two to five, `events` and `metrics` need the feature `valkey`, seven and eight `backend`. Each block of Rust in the guide is a test
+//! that runs.
 
 #[doc = include_str!("../../docs/guide/01_engine.md")]
 pub mod _01_engine {}
@@ -45,6 +48,16 @@ pub mod stale {}
 
 #[doc = include_str!("../../docs/guide/06_your_trace.md")]
 pub mod _06_your_trace {}
+
+#[cfg(feature = "backend")]
+#[cfg_attr(docsrs, doc(cfg(feature = "backend")))]
+#[doc = include_str!("../../docs/guide/07_your_family.md")]
+pub mod _07_your_family {}
+
+#[cfg(feature = "backend")]
+#[cfg_attr(docsrs, doc(cfg(feature = "backend")))]
+#[doc = include_str!("../../docs/guide/08_testing.md")]
+pub mod _08_testing {}
 
 #[cfg(feature = "valkey")]
 #[cfg_attr(docsrs, doc(cfg(feature = "valkey")))]

@@ -3,13 +3,16 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tux_cache::backend::InMemoryBackend;
 use tux_cache::managers::{
-    CommandPermission, CommandRule, GuildConfig, Managers, PermissionAssignment, PermissionRank,
+    CommandPermission, CommandRule, GuildConfig, GuildId, Managers, PermissionAssignment,
+    PermissionRank, UserId,
 };
+use tux_cache::{Family, TypedCache};
 use tux_cache_test_support::{AllocationCount, count_allocations};
 
 const GUILD: u64 = 123_456_789_012_345_678;
@@ -27,6 +30,52 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 /// The loader of a hit.
 async fn never<T>() -> Result<T, Infallible> {
     panic!("what is cached is not loaded")
+}
+
+/// A family with numbers for keys, and one with texts.
+struct Warnings;
+
+impl Family for Warnings {
+    type Key<'k> = (GuildId, UserId);
+    type Value = u32;
+    const NAME: &'static str = "warnings";
+    const PREFIX: &'static str = "warn";
+}
+
+struct Tags;
+
+impl Family for Tags {
+    type Key<'k> = (GuildId, &'k str);
+    type Value = Arc<str>;
+    const NAME: &'static str = "tags";
+    const PREFIX: &'static str = "tag";
+}
+
+#[test]
+fn a_hit_of_a_declared_family_allocates_nothing() {
+    let memory = InMemoryBackend::new(Duration::from_secs(300), Some(1_000));
+    let warnings = TypedCache::<Warnings>::new(memory.clone());
+    let tags = TypedCache::<Tags>::new(memory);
+    let member = (GuildId(GUILD), UserId(USER));
+    let tag = (GuildId(GUILD), "a tag with a long name");
+    now(warnings.set(member, 3)).unwrap();
+    now(tags.set(tag, "a text".into())).unwrap();
+    let hits: [(&str, &dyn Fn() -> bool); 4] = [
+        ("numbers", &|| now(warnings.get(member)).unwrap() == Some(3)),
+        ("texts", &|| now(tags.get(tag)).unwrap().is_some()),
+        ("numbers, get_or_fetch", &|| {
+            now(warnings.get_or_fetch(member, never::<u32>)).unwrap() == 3
+        }),
+        ("texts, get_or_fetch", &|| {
+            now(tags.get_or_fetch(tag, never::<Arc<str>>)).is_ok()
+        }),
+    ];
+    for (name, hit) in hits {
+        assert!(hit(), "{name}");
+        let (hit, count) = count_allocations(hit);
+        assert!(hit, "{name}");
+        assert_eq!(count, AllocationCount::default(), "{name}");
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! One callgrind count for each kind of call. Run by `cargo xtask bench --gate`, which holds it against the baseline.
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
+use tux_cache::TypedCache;
 use tux_cache::backend::Backend;
+use tux_cache::managers::JailStatusCache;
 use tux_cache_instructions::{self as calls, Prepared};
 
 /// What a count gives back, so that its drop is not counted.
@@ -64,6 +66,18 @@ fn backend(it: Backend) -> Backend {
     calls::typed_hit(it)
 }
 
+#[library_benchmark]
+#[bench::hit(calls::manager())]
+fn manager(it: JailStatusCache) -> JailStatusCache {
+    calls::manager_hit(it)
+}
+
+#[library_benchmark]
+#[bench::hit(calls::family())]
+fn typed_family(it: TypedCache<calls::Warnings>) -> TypedCache<calls::Warnings> {
+    calls::family_hit(it)
+}
+
 library_benchmark_group!(
     name = instructions,
     benchmarks = [
@@ -75,7 +89,9 @@ library_benchmark_group!(
         overwrite,
         invalidate,
         get_or_fetch,
-        backend
+        backend,
+        manager,
+        typed_family
     ]
 );
 main!(library_benchmark_groups = instructions);

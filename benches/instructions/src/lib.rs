@@ -6,11 +6,17 @@
 //!
 //! The tests of this package run every function once without callgrind.
 
-use std::{hint::black_box, time::Duration};
+use std::{
+    hint::black_box,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use tux_cache::{
-    Lease, TtlCache,
+    Family, Lease, TtlCache, TypedCache,
     backend::{Backend, CacheValue, InMemoryBackend, Json, KeyRef, Peek},
+    managers::{GuildId, JailStatusCache, UserId},
     time::ManualTicker,
 };
 
@@ -206,6 +212,73 @@ pub fn typed_hit(backend: Backend) -> Backend {
     backend
 }
 
+/// Memory that stands still, as [`backend`] has it.
+fn memory() -> InMemoryBackend {
+    InMemoryBackend::builder()
+        .default_ttl(TTL)
+        .max_size(CAPACITY as usize)
+        .ticker(ManualTicker::new())
+        .build()
+        .expect("a valid backend")
+}
+
+/// The value of a future that never waits.
+#[inline(always)]
+fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(value) => value,
+        Poll::Pending => unreachable!("memory never waits"),
+    }
+}
+
+/// A manager that holds one entry.
+pub fn manager() -> JailStatusCache {
+    let jails = JailStatusCache::new(memory());
+    now(jails.set(GUILD, 7_u64, true)).expect("memory takes it");
+    manager_hit(jails)
+}
+
+/// A manager's `get`, a hit in memory.
+#[inline(never)]
+pub fn manager_hit(jails: JailStatusCache) -> JailStatusCache {
+    for _ in 0..OPERATIONS {
+        let (guild, user) = black_box((GUILD, 7_u64));
+        let found = now(jails.get(guild, user)).expect("memory answers");
+        assert_eq!(found, Some(true));
+    }
+    jails
+}
+
+/// Warnings of members, as an application declares them.
+#[derive(Debug)]
+pub struct Warnings;
+
+impl Family for Warnings {
+    type Key<'k> = (GuildId, UserId);
+    type Value = bool;
+    const NAME: &'static str = "warnings";
+    const PREFIX: &'static str = "warn";
+}
+
+/// The cache of an application's family that holds one entry.
+pub fn family() -> TypedCache<Warnings> {
+    let warnings = TypedCache::new(memory());
+    now(warnings.set((GuildId(GUILD), UserId(7)), true)).expect("memory takes it");
+    family_hit(warnings)
+}
+
+/// Its `get`, a hit in memory.
+#[inline(never)]
+pub fn family_hit(warnings: TypedCache<Warnings>) -> TypedCache<Warnings> {
+    for _ in 0..OPERATIONS {
+        let key = black_box((GuildId(GUILD), UserId(7)));
+        let found = now(warnings.get(key)).expect("memory answers");
+        assert_eq!(found, Some(true));
+    }
+    warnings
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,5 +319,6 @@ mod tests {
         let (after, _) = stats(miss(full_without()));
         assert_eq!((after.hits, after.misses), (0, 5 * OPERATIONS));
         drop(typed_hit(backend()));
+        drop((manager_hit(manager()), family_hit(family())));
     }
 }
