@@ -80,9 +80,10 @@ pub mod time;
 #[cfg(feature = "backend")]
 pub mod typed;
 
-pub use engine::{Iter, Stats, TtlCache, TtlCacheBuilder, View};
+pub use engine::{DefaultHasher, Iter, Stats, TtlCache, TtlCacheBuilder, View};
 pub use error::{Error, ErrorKind};
 pub use lease::Lease;
+pub use papaya::Equivalent;
 #[cfg(feature = "backend")]
 pub use managers::{
     CaseCache, GuildConfigCacheManager, JailStatusCache, PermissionCache, PrefixCache,

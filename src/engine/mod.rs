@@ -82,3 +82,4 @@ mod api;
 pub(crate) use self::api::ValueRef;
 #[cfg(not(tux_loom))]
 pub use self::api::{Iter, Stats, TtlCache, TtlCacheBuilder, View};
+pub use self::entry::DefaultHasher;

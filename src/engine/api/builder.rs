@@ -1,6 +1,7 @@
 //! Settings of a cache, checked.
 
 use super::cache::TtlCache;
+use crate::engine::entry::DefaultHasher;
 use crate::engine::index::Index;
 use crate::engine::index::bounded::Bounded;
 use crate::engine::index::unbounded::Unbounded;
@@ -30,7 +31,7 @@ const MAX_SHARDS: usize = 1 << 16;
 /// # Ok::<(), tux_cache::Error>(())
 /// ```
 #[must_use = "a builder does nothing until `build`"]
-pub struct TtlCacheBuilder<K, V, S = ahash::RandomState> {
+pub struct TtlCacheBuilder<K, V, S = DefaultHasher> {
     ttl: Option<Duration>,
     bound: Option<Bound>,
     hasher: S,
@@ -50,7 +51,7 @@ impl<K, V> TtlCacheBuilder<K, V> {
         Self {
             ttl: None,
             bound: None,
-            hasher: ahash::RandomState::new(),
+            hasher: DefaultHasher::new(),
             time: None,
             shards: 64,
             types: PhantomData,

@@ -4,7 +4,7 @@ use super::builder::TtlCacheBuilder;
 use super::short::Short;
 use super::stats::Stats;
 use super::ttl::EntryTtl;
-use crate::engine::entry::Hash;
+use crate::engine::entry::{DefaultHasher, Hash};
 use crate::engine::index::Index;
 use crate::engine::reclaim::PinGuard;
 use crate::engine::threads::current::{Current, current, far, fast};
@@ -15,7 +15,6 @@ use crate::single_flight::Group;
 use crate::sync::Arc;
 use crate::time::{Ticking, TimeSource};
 use papaya::Equivalent;
-use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
 use std::time::Duration;
 
@@ -48,7 +47,7 @@ use std::time::Duration;
 /// assert_eq!(cache.get_or_fetch("key", || 2), 2);
 /// ```
 #[doc(alias("Cache", "LruCache"))]
-pub struct TtlCache<K, V, S = ahash::RandomState> {
+pub struct TtlCache<K, V, S = DefaultHasher> {
     /// First, since it is dropped first: what was unlinked and waits to be freed goes before what it was unlinked from.
     pub(in crate::engine) locals: Locals<K, V>,
     pub(in crate::engine) index: Index<K, V, S>,
@@ -154,11 +153,33 @@ where
 
     /// The value of a live entry, copied out. O(1). A hit writes to no memory that other threads use, once the entry's
     /// use counter stands at its maximum; it reads no clock.
+    ///
+    /// A key is looked up by whatever hashes as it does and [knows it](Equivalent) when it sees it: by what the key can be borrowed as,
+    /// such as a `str` for a `String`, or by a type of your own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tux_cache::{Equivalent, TtlCache};
+    ///
+    /// /// A `(String, u32)` that owns nothing.
+    /// #[derive(Hash)]
+    /// struct Ranked<'a>(&'a str, u32);
+    ///
+    /// impl Equivalent<(String, u32)> for Ranked<'_> {
+    ///     fn equivalent(&self, key: &(String, u32)) -> bool {
+    ///         self.0 == key.0 && self.1 == key.1
+    ///     }
+    /// }
+    ///
+    /// let cache = TtlCache::new(Duration::from_secs(60), 100);
+    /// cache.set((String::from("mods"), 3), true);
+    /// assert_eq!(cache.get(&Ranked("mods", 3)), Some(true));
+    /// assert_eq!(cache.get(&Ranked("mods", 4)), None);
+    /// ```
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<V>
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
         V: Clone,
     {
         self.get_with(key, V::clone)
@@ -187,8 +208,7 @@ where
     #[doc(alias = "contains_key")]
     pub fn contains<Q>(&self, key: &Q) -> bool
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         self.peek_with(key, |_| ()).is_some()
     }
@@ -200,8 +220,7 @@ where
         read: impl FnOnce(&V) -> R,
     ) -> Option<R>
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         let current = current();
         let tick = self.time.tick();

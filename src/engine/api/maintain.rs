@@ -5,7 +5,7 @@ use crate::engine::threads::current::{Current, DOMAIN, current};
 use crate::engine::threads::local::Local;
 use crate::lease::Lease;
 use crate::lease::Reached;
-use std::borrow::Borrow;
+use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash as StdHash};
 
 impl<K, V, S> TtlCache<K, V, S>
@@ -18,8 +18,7 @@ where
     #[doc(alias("remove", "delete"))]
     pub fn invalidate<Q>(&self, key: &Q) -> bool
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         let current = current();
         let local = self.local(&current);

@@ -13,7 +13,7 @@ use crate::lease::LeaseTable;
 #[cfg(feature = "backend")]
 use crate::sync::Arc;
 use crate::time::{Deadline, Stamp};
-use std::borrow::Borrow;
+use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash as StdHash};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
@@ -70,8 +70,7 @@ where
     #[doc(alias = "get_value_or_guard")]
     pub fn lease<Q>(&self, key: &Q) -> Lease
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         self.lease_in(key, None)
     }
@@ -79,8 +78,7 @@ where
     /// [`lease`](Self::lease) on a key that belongs to a group, for [`invalidate_reached`](Self::invalidate_reached).
     pub(crate) fn lease_in<Q>(&self, key: &Q, group: Option<u64>) -> Lease
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         self.leases
             .lease_in(self.hash(key).bits(), group, || self.clears())

@@ -8,7 +8,7 @@ use crate::engine::reclaim::Guard;
 use crate::engine::table::Near;
 use crate::engine::threads::current::{Current, current, fast};
 use crate::engine::threads::local::Local;
-use std::borrow::Borrow;
+use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash as StdHash};
 use std::ptr::NonNull;
 
@@ -90,8 +90,7 @@ where
     #[doc(alias("get_all", "mget"))]
     pub fn get_many<Q>(&self, keys: &[Q]) -> Vec<Option<V>>
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq,
+        Q: Equivalent<K> + StdHash,
         V: Clone,
     {
         let mut values = Vec::with_capacity(keys.len());
@@ -102,8 +101,7 @@ where
     /// [`get_many`](Self::get_many) that appends to a vector of yours.
     pub fn get_many_into<Q>(&self, keys: &[Q], values: &mut Vec<Option<V>>)
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq,
+        Q: Equivalent<K> + StdHash,
         V: Clone,
     {
         const AHEAD: usize = 16;
@@ -141,8 +139,7 @@ where
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<&V>
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         if self.rare.0.is_none() {
             // SAFETY: so it was when the view was made (`pin`).
@@ -156,12 +153,11 @@ where
     #[inline(always)]
     fn look_up<Q>(&self, bounded: &Bounded<K, V>, hash: Hash, key: &Q) -> Option<&V>
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         let line = || self.cache.time.line();
         // SAFETY: the view's guard is open for as long as the view is borrowed.
-        if let Some(entry) = unsafe { bounded.probe_first(hash, line, |k| k.borrow() == key) } {
+        if let Some(entry) = unsafe { bounded.probe_first(hash, line, |k| key.equivalent(k)) } {
             self.local.counters.hits.add(1);
             return Some(&entry.value);
         }
@@ -172,8 +168,7 @@ where
     #[inline(always)]
     fn look_up_elsewhere<Q>(&self, key: &Q) -> Option<&V>
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         // SAFETY: the view's guard is open for as long as the view is borrowed.
         unsafe { self.cache.view(self.local, self.rare.get(), key) }
@@ -195,14 +190,13 @@ where
     #[inline(never)]
     unsafe fn view_near<'v, Q>(&'v self, local: &Local<K, V>, hash: Hash, key: &Q) -> Option<&'v V>
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         // SAFETY: the same contract.
         unsafe {
             let (_, bounded) = self.index.bounded();
             let line = || self.time.line();
-            let value = match bounded.probe_home(hash, line, |k| k.borrow() == key) {
+            let value = match bounded.probe_home(hash, line, |k| key.equivalent(k)) {
                 Near::Found(entry) => Some(&*entry.value),
                 Near::Missing => None,
                 Near::Unsure => return self.view(local, None, key),
@@ -226,8 +220,7 @@ where
         key: &Q,
     ) -> Option<&'v V>
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         let tick = self.time.tick();
         let value = {

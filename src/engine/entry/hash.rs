@@ -1,5 +1,6 @@
 //! What the cache knows a key by.
 
+use super::DefaultHasher;
 use std::any::TypeId;
 use std::hash::{BuildHasher, Hash as StdHash};
 
@@ -45,14 +46,15 @@ impl Hash {
     }
 }
 
-/// Hashes are spread by a multiplication unless they come from ahash, which spreads them itself.
+/// Hashes are spread by a multiplication unless they come from ahash, ours or the caller's own, which spreads them itself.
 #[inline(always)]
 pub(in crate::engine) fn hash_of<S: BuildHasher + 'static, Q: StdHash + ?Sized>(
     hasher: &S,
     key: &Q,
 ) -> Hash {
     let hash = hasher.hash_one(key);
-    if TypeId::of::<S>() == TypeId::of::<ahash::RandomState>() {
+    let hasher = TypeId::of::<S>();
+    if hasher == TypeId::of::<DefaultHasher>() || hasher == TypeId::of::<ahash::RandomState>() {
         Hash::new(hash)
     } else {
         let wide = u128::from(hash ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;

@@ -16,6 +16,7 @@
 
 mod cold;
 mod hash;
+mod hasher;
 pub(crate) mod layout;
 pub(crate) mod queue_flags;
 pub(crate) mod slab;
@@ -24,6 +25,7 @@ mod usage;
 
 #[cfg(not(tux_loom))]
 pub(in crate::engine) use self::hash::hash_of;
+pub use self::hasher::DefaultHasher;
 pub(crate) use self::{
     cold::Cold,
     hash::Hash,

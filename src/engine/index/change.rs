@@ -7,7 +7,7 @@ use crate::engine::threads::current::Current;
 use crate::engine::threads::local::Local;
 use crate::lease::{Lease, Reached};
 use crate::time::Deadline;
-use std::borrow::Borrow;
+use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash as StdHash};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -74,13 +74,12 @@ where
         tick: u64,
     ) -> bool
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         match self {
             Self::Bounded(_, bounded) => {
                 let _guard = current.participant().enter();
-                bounded.invalidate(local, hash, tick, |k| k.borrow() == key)
+                bounded.invalidate(local, hash, tick, |k| key.equivalent(k))
             }
             Self::Unbounded(map) => map.invalidate(current, local, hash, key, tick),
             Self::Nothing(_, leases) => {

@@ -11,7 +11,6 @@ use crate::engine::threads::local::Local;
 use crate::lease::LeaseTable;
 use crate::sync::{Arc, StdArc};
 use papaya::Equivalent;
-use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
 
 #[expect(
@@ -159,14 +158,13 @@ where
         unbounded: Option<&'v UnboundedGuard<'_, K, V, S>>,
     ) -> Option<&'v V>
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         match self {
             Self::Bounded(hasher, bounded) => {
                 let (hash, now) = (hash_of(hasher, key), bounded.at(tick));
                 // SAFETY: the same contract.
-                unsafe { bounded.probe_all(hash, now, |k| k.borrow() == key) }
+                unsafe { bounded.probe_all(hash, now, |k| key.equivalent(k)) }
                     .map(|entry| &*entry.value)
             }
             Self::Unbounded(map) => unbounded.and_then(|guard| map.get_in(key, tick, guard)),

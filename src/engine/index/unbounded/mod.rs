@@ -17,7 +17,6 @@ use crate::sync::{
 };
 use crate::time::Deadline;
 use papaya::{Compute, Equivalent, Operation};
-use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash as StdHash};
 use std::mem::ManuallyDrop;
 
@@ -198,8 +197,7 @@ where
         tick: u64,
     ) -> bool
     where
-        K: Borrow<Q>,
-        Q: StdHash + Eq + ?Sized,
+        Q: Equivalent<K> + StdHash + ?Sized,
     {
         self.leases.void(hash.bits());
         fence(Ordering::SeqCst);
