@@ -9,11 +9,12 @@
 //! - [`metrics`]: every counter, for a dashboard.
 //!
 //! ```
-//! use std::time::Duration;
+//! use std::{sync::Arc, thread, time::Duration};
 //! use tux_cache::TtlCache;
 //!
-//! let ranks = TtlCache::new(Duration::from_secs(300), 10_000);
-//! ranks.set((1_u64, 2_u64), 7);
+//! let ranks = Arc::new(TtlCache::new(Duration::from_secs(300), 10_000));
+//! let writer = Arc::clone(&ranks);
+//! thread::spawn(move || writer.set((1_u64, 2_u64), 7)).join().unwrap();
 //! assert_eq!(ranks.get(&(1, 2)), Some(7));
 //! assert_eq!(ranks.get_or_fetch((1, 3), || 5), 5);
 //! ```
@@ -44,7 +45,7 @@
 //! # What can block
 //!
 //! On bounded caches nothing waits for another thread but `get_or_fetch` and its kin, which wait for the one that loads the
-//! same key. Unbounded caches inherit papaya's progress: reads never wait, writes may help the map to grow.
+//! same key. Of `update`s of one key that collide one comes through, and the others try again. Unbounded caches inherit papaya's progress: reads never wait, writes may help the map to grow.
 #![warn(missing_docs)]
 // Says at each item which feature it needs; rustdoc can on nightly only, which docs.rs has.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -80,14 +81,14 @@ pub mod time;
 #[cfg(feature = "backend")]
 pub mod typed;
 
-pub use engine::{DefaultHasher, Iter, Stats, TtlCache, TtlCacheBuilder, View};
+pub use engine::{DefaultHasher, Iter, Remaining, Stats, TtlCache, TtlCacheBuilder, Update, View};
 pub use error::{Error, ErrorKind};
 pub use lease::Lease;
-pub use papaya::Equivalent;
 #[cfg(feature = "backend")]
 pub use managers::{
     CaseCache, GuildConfigCacheManager, JailStatusCache, PermissionCache, PrefixCache,
 };
+pub use papaya::Equivalent;
 #[cfg(feature = "valkey")]
 pub use service::{CacheService, CacheSetup, get_cache_backend};
 #[cfg(feature = "backend")]

@@ -6,10 +6,14 @@ use std::time::Duration;
 use tux_cache::TtlCache;
 use tux_cache::time::ManualTicker;
 
+#[path = "engine/changes.rs"]
+mod changes;
 #[path = "engine/leases.rs"]
 mod leases;
 #[path = "engine/unbounded.rs"]
 mod unbounded;
+#[path = "engine/updates.rs"]
+mod updates;
 #[path = "engine/upkeep.rs"]
 mod upkeep;
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tux_cache::time::ManualTicker;
-use tux_cache::{Lease, TtlCache};
+use tux_cache::{Lease, Remaining, TtlCache, Update};
 
 const KEYS: u8 = 24;
 
@@ -23,6 +23,13 @@ enum Op {
     SetWithTtl(u8, u64),
     SetForever(u8),
     GetOrFetch(u8),
+    Peek(u8),
+    Remaining(u8),
+    Remove(u8),
+    SetIfAbsent(u8),
+    /// A kind of update, and a TTL for the kind that has one.
+    Update(u8, Kind, u64),
+    Retain(u8, u8),
     Invalidate(u8),
     InvalidateMatching(u8, u8),
     Clear,
@@ -32,6 +39,25 @@ enum Op {
     /// Which of the leases that are out, and a TTL in microseconds, or the cache's own.
     SetLeased(prop::sample::Index, Option<u64>),
     DropLease(prop::sample::Index),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Keep,
+    Set,
+    SetWithTtl,
+    SetKeepTtl,
+    Remove,
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        Just(Kind::Keep),
+        Just(Kind::Set),
+        Just(Kind::SetWithTtl),
+        Just(Kind::SetKeepTtl),
+        Just(Kind::Remove),
+    ]
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -52,6 +78,12 @@ fn op() -> impl Strategy<Value = Op> {
         5 => (key(), micros()).prop_map(|(key, ttl)| Op::SetWithTtl(key, ttl)),
         1 => key().prop_map(Op::SetForever),
         3 => key().prop_map(Op::GetOrFetch),
+        2 => key().prop_map(Op::Peek),
+        2 => key().prop_map(Op::Remaining),
+        2 => key().prop_map(Op::Remove),
+        4 => key().prop_map(Op::SetIfAbsent),
+        6 => (key(), kind(), micros()).prop_map(|(key, kind, ttl)| Op::Update(key, kind, ttl)),
+        1 => (2..6u8, 0..6u8).prop_map(|(n, rest)| Op::Retain(n, rest)),
         3 => key().prop_map(Op::Invalidate),
         1 => (2..6u8, 0..6u8).prop_map(|(n, rest)| Op::InvalidateMatching(n, rest)),
         1 => Just(Op::Clear),
@@ -149,6 +181,40 @@ impl Run {
                     return self.model.set(key, number, TTL);
                 }
             }
+            Op::Peek(key) => assert_eq!(self.cache.peek(&key), self.model.get(key)),
+            Op::Remaining(key) => {
+                let rest = self.model.remaining(key).map(|millis| match millis {
+                    None => Remaining::Forever,
+                    Some(millis) => Remaining::For(Duration::from_millis(millis)),
+                });
+                assert_eq!(self.cache.remaining(&key), rest);
+            }
+            Op::Remove(key) => {
+                assert_eq!(self.cache.remove(&key), self.model.get(key));
+                self.model.change(Change::Key(key));
+            }
+            Op::SetIfAbsent(key) => {
+                let absent = self.model.get(key).is_none();
+                let stored = self.cache.set_if_absent(key, number);
+                assert_eq!(stored, if absent { Ok(()) } else { Err(number) });
+                if absent {
+                    return self.model.set(key, number, TTL);
+                }
+            }
+            Op::Update(key, kind, micros) => return self.update(number, key, kind, micros),
+            Op::Retain(n, rest) => {
+                let goes = |value: u64| value % u64::from(n) == u64::from(rest);
+                let going: Vec<u8> = self
+                    .model
+                    .live()
+                    .filter(|(_, value)| goes(*value))
+                    .map(|(key, _)| key)
+                    .collect();
+                assert_eq!(self.cache.retain(|_, value| !goes(*value)), going.len());
+                self.model.void_all();
+                self.model
+                    .change(Change::Matching(&|key| going.contains(&key)));
+            }
             Op::Invalidate(key) => {
                 assert_eq!(self.cache.invalidate(&key), self.model.get(key).is_some());
                 self.model.change(Change::Key(key));
@@ -190,6 +256,40 @@ impl Run {
             Op::SetLeased(ref which, micros) => return self.set_leased(number, which, micros),
         }
         None
+    }
+
+    fn update(&mut self, number: u64, key: u8, kind: Kind, micros: u64) -> Option<u8> {
+        let before = self.model.get(key);
+        let standing = self.cache.update(key, |old| {
+            assert_eq!(old.copied(), before);
+            match kind {
+                Kind::Keep => Update::Keep,
+                Kind::Set => Update::Set(number),
+                Kind::SetWithTtl => Update::SetWithTtl(number, duration(micros)),
+                Kind::SetKeepTtl => Update::SetKeepTtl(number),
+                Kind::Remove => Update::Remove,
+            }
+        });
+        let stored = match kind {
+            Kind::Keep => None,
+            Kind::Set => self.model.set(key, number, TTL),
+            Kind::SetKeepTtl if before.is_some() => self.model.replace(key, number),
+            Kind::SetKeepTtl => self.model.set(key, number, TTL),
+            Kind::SetWithTtl if micros > 0 => self.model.set(key, number, micros),
+            // Removing what is not there changes nothing.
+            Kind::SetWithTtl | Kind::Remove => {
+                if before.is_some() {
+                    self.model.change(Change::Key(key));
+                }
+                None
+            }
+        };
+        let expected = match kind {
+            Kind::Keep => before,
+            _ => stored.map(|_| number),
+        };
+        assert_eq!(standing, expected);
+        stored
     }
 
     fn set_leased(

@@ -319,7 +319,7 @@ fn i5_a_set_stopped_across_a_clear_costs_at_most_one_entry() {
         for &key in &fresh {
             bench.cache.set(key, bench.value(key, 2));
         }
-        let count = || fresh.iter().filter(|k| bench.cache.contains(k)).count();
+        let count = || fresh.iter().filter(|k| bench.cache.contains(*k)).count();
         assert_eq!(count(), CAPACITY);
         gate.open();
         stopped.join().unwrap();

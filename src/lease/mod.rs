@@ -42,6 +42,7 @@ mod change;
 mod group;
 mod made_once;
 mod table;
+mod watch;
 
 use cell::{CLAIMED, LeaseCell, STEP};
 #[cfg(feature = "backend")]
@@ -52,6 +53,7 @@ pub(crate) use group::named;
 use made_once::MadeOnce;
 use table::CellPlace;
 pub(crate) use table::LeaseTable;
+pub(crate) use watch::Watch;
 
 /// The right to publish the value of one key, as long as nothing has changed that key since it was taken.
 ///
@@ -84,7 +86,13 @@ impl Lease {
         dekker_fence();
         // No generation of a lease that was born void matches.
         self.cell().generation.load(Ordering::SeqCst) & !CLAIMED == self.generation
-            && self.table.everything.load(Ordering::SeqCst) == self.everything
+            && self.is_current(clears)
+    }
+
+    /// Whether nothing has voided everything, or its group.
+    #[inline]
+    fn is_current(&self, clears: u64) -> bool {
+        self.table.everything.load(Ordering::SeqCst) == self.everything
             && self.table.groups.generation(self.group) == self.of_group
             && clears == self.clears
     }

@@ -148,7 +148,7 @@ impl LeaseTable {
     }
 
     /// Notes a lease on a cell that is this key's already, else on a free one, else on one that it then shares.
-    fn join(&self, hash: u64) -> CellPlace {
+    pub(super) fn join(&self, hash: u64) -> CellPlace {
         let tag = Tag::of(hash);
         loop {
             let mut own = None;
@@ -216,6 +216,22 @@ impl LeaseTable {
         group: Option<u64>,
         clears: impl FnOnce() -> u64,
     ) -> Lease {
+        let mut lease = self.stand(hash, place, group, clears);
+        // Somebody is publishing this key: what is loaded now may be older than that, so the lease is born void.
+        self.each(hash, |_, _, cell| {
+            lease.generation |= cell.generation.load(Ordering::SeqCst) & CLAIMED;
+        });
+        lease
+    }
+
+    /// The same whoever is publishing.
+    pub(super) fn stand(
+        self: &Arc<Self>,
+        hash: u64,
+        place: CellPlace,
+        group: Option<u64>,
+        clears: impl FnOnce() -> u64,
+    ) -> Lease {
         let mut lease = Lease {
             hash,
             place,
@@ -234,12 +250,6 @@ impl LeaseTable {
         lease.everything = self.everything.load(Ordering::SeqCst);
         lease.of_group = self.groups.generation(lease.group);
         lease.clears = clears();
-        // Somebody is publishing this key: what is loaded now may be older than that, so the lease is born void.
-        let mut claimed = 0;
-        self.each(hash, |_, _, cell| {
-            claimed |= cell.generation.load(Ordering::SeqCst) & CLAIMED;
-        });
-        lease.generation |= claimed;
         if cfg!(tux_fault = "lease-counted-late") {
             self.count(&lease);
         }

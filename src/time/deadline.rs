@@ -53,6 +53,12 @@ impl Ticks {
         Self(ticks << SHIFT)
     }
 
+    /// The time to live; `None` if it is for ever.
+    pub(crate) fn duration(self) -> Option<Duration> {
+        let ticks = self.0 >> SHIFT;
+        (ticks < Deadline::NEVER.ticks()).then(|| Duration::from_millis(ticks.saturating_sub(1)))
+    }
+
     /// There will be entries that live for so long. To be called before there are: it says how long what is known of late ticks
     /// must be kept.
     pub(crate) fn announced(self) -> Self {
@@ -118,6 +124,12 @@ impl Deadline {
         return self.postponed_by(&LATE);
         #[cfg(tux_loom)]
         self
+    }
+
+    /// How long it is away at tick `now` at least, so without the tick under way; `None` if it never comes.
+    pub(crate) fn remaining(self, now: u64) -> Option<Duration> {
+        let at = self.postponed().ticks();
+        (self != Self::NEVER).then(|| Duration::from_millis(at.saturating_sub(now + 1)))
     }
 
     /// [`postponed`](Self::postponed), by what stands there.

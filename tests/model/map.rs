@@ -54,6 +54,24 @@ impl Model {
         Some(key)
     }
 
+    /// Another value, with the deadline of the one before. Returns the key.
+    pub(crate) fn replace(&mut self, key: u8, value: u64) -> Option<u8> {
+        let gone_at = self.entries[&key].gone_at;
+        self.change(Change::Key(key));
+        self.entries.insert(key, Entry { value, gone_at });
+        Some(key)
+    }
+
+    /// Whole milliseconds that a live entry has left beyond the one under way; none: for ever.
+    pub(crate) fn remaining(&self, key: u8) -> Option<Option<u64>> {
+        let entry = self.entries.get(&key).filter(|e| self.is_live(e))?;
+        Some(entry.gone_at.map(|gone| gone - self.micros / 1_000 - 1))
+    }
+
+    pub(crate) fn void_all(&mut self) {
+        self.leases.iter_mut().for_each(|(_, valid)| *valid = false);
+    }
+
     pub(crate) fn advance(&mut self, micros: u64) {
         self.micros += micros;
     }

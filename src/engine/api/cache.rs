@@ -20,9 +20,10 @@ use std::time::Duration;
 
 /// A concurrent map whose entries expire and whose size is bounded.
 ///
-/// Share it between threads by reference or in an `Arc`; the handle itself is not `Clone`. All operations take
-/// `&self`. On a bounded cache every operation but [`get_or_fetch`](Self::get_or_fetch) and its kin is lock-free: no
-/// thread waits for another, also not for one that was stopped half-way. Unbounded caches inherit
+/// Share it between threads by reference, in a `static` or in an `Arc`; all operations take `&self`. The handle itself is not `Clone`: a
+/// clone that shares would look like a copy, and would cost the reference count also where none is needed. On a bounded cache every
+/// operation but [`get_or_fetch`](Self::get_or_fetch) and its kin is lock-free: no thread waits for another, also not for one that was
+/// stopped half-way. Unbounded caches inherit
 /// [papaya](https://docs.rs/papaya)'s progress: reads never wait, writes may help the map to grow.
 ///
 /// `None` is a value like any other: `TtlCache<K, Option<V>>` caches absence.
@@ -37,11 +38,12 @@ use std::time::Duration;
 /// [`get_or_fetch`](Self::get_or_fetch), which returns it.
 ///
 /// ```
-/// use std::time::Duration;
+/// use std::{sync::Arc, thread, time::Duration};
 /// use tux_cache::TtlCache;
 ///
-/// let cache = TtlCache::new(Duration::from_secs(300), 1_000);
-/// cache.set("key", 1);
+/// let cache = Arc::new(TtlCache::new(Duration::from_secs(300), 1_000));
+/// let shared = Arc::clone(&cache);
+/// thread::spawn(move || shared.set("key", 1)).join().unwrap();
 /// assert_eq!(cache.get("key"), Some(1));
 /// assert!(cache.invalidate("key"));
 /// assert_eq!(cache.get_or_fetch("key", || 2), 2);
@@ -202,30 +204,6 @@ where
             // SAFETY: of this cache and key.
             Err(inside) => unsafe { self.get_slow(inside, key, read) },
         }
-    }
-
-    /// Whether a live entry is there. Neither a use nor a hit or miss. O(1).
-    #[doc(alias = "contains_key")]
-    pub fn contains<Q>(&self, key: &Q) -> bool
-    where
-        Q: Equivalent<K> + StdHash + ?Sized,
-    {
-        self.peek_with(key, |_| ()).is_some()
-    }
-
-    /// Reads a live entry without counting anything.
-    pub(in crate::engine) fn peek_with<Q, R>(
-        &self,
-        key: &Q,
-        read: impl FnOnce(&V) -> R,
-    ) -> Option<R>
-    where
-        Q: Equivalent<K> + StdHash + ?Sized,
-    {
-        let current = current();
-        let tick = self.time.tick();
-        let local = || self.local(&current);
-        self.index.peek(&current, local, key, tick, read)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::cache::TtlCache;
 use crate::engine::threads::current::current;
 use std::hash::{BuildHasher, Hash};
+use std::iter::FusedIterator;
 
 impl<K, V, S> TtlCache<K, V, S>
 where
@@ -68,6 +69,14 @@ where
         }
         self.ready.pop()
     }
+}
+
+impl<K, V, S> FusedIterator for Iter<'_, K, V, S>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
 }
 
 impl<'c, K, V, S> IntoIterator for &'c TtlCache<K, V, S>

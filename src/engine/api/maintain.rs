@@ -15,7 +15,7 @@ where
     S: BuildHasher + Send + Sync + 'static,
 {
     /// Removes a key; true if a live entry went. Voids loads of the key under way. O(1).
-    #[doc(alias("remove", "delete"))]
+    #[doc(alias("delete", "evict"))]
     pub fn invalidate<Q>(&self, key: &Q) -> bool
     where
         Q: Equivalent<K> + StdHash + ?Sized,
@@ -37,9 +37,6 @@ where
         if !lease.is_of(&self.leases) || !self.leases.covers(lease, hash.bits()) {
             return false;
         }
-        let Some(_claim) = lease.claim(self.clears()) else {
-            return false;
-        };
         let tick = self.time.tick();
         let held = self
             .index
@@ -51,7 +48,7 @@ where
     /// Removes every live entry whose key matches and voids all loads under way; returns how many went. O(capacity).
     ///
     /// An entry that is set meanwhile may stay. `matches` may call the cache.
-    #[doc(alias("invalidate_entries_if", "retain"))]
+    #[doc(alias = "invalidate_entries_if")]
     pub fn invalidate_matching(&self, matches: impl FnMut(&K) -> bool) -> usize {
         self.invalidate_reached(Reached::Everything, matches)
     }

@@ -2,10 +2,12 @@
 
 mod builder;
 mod cache;
+mod change;
 mod fetch;
 mod get_slow;
 mod iter;
 mod maintain;
+mod peek;
 mod set;
 mod short;
 mod stats;
@@ -15,4 +17,7 @@ mod view;
 
 #[cfg(feature = "backend")]
 pub(crate) use self::value_ref::ValueRef;
-pub use self::{builder::TtlCacheBuilder, cache::TtlCache, iter::Iter, stats::Stats, view::View};
+pub use self::{
+    builder::TtlCacheBuilder, cache::TtlCache, change::Update, iter::Iter, peek::Remaining,
+    stats::Stats, view::View,
+};

@@ -36,6 +36,19 @@ impl<K, V, S> TtlCache<K, V, S> {
         local.writes.set(writes.wrapping_add(1));
         (self.time.stamp(), self.time.tick())
     }
+
+    /// When an entry that is written now ends, and the tick at which its write finds others expired.
+    #[inline(always)]
+    pub(super) fn deadline_of_write(&self, local: &Local<K, V>, ttl: EntryTtl) -> (Deadline, u64) {
+        match ttl {
+            EntryTtl::For(ticks) => {
+                self.ticking.turn_on();
+                let (stamp, tick) = self.time_of_write(local);
+                (Deadline::after(stamp, ticks), tick)
+            }
+            _ => (Deadline::NEVER, self.time.tick()),
+        }
+    }
 }
 
 impl<K, V, S> TtlCache<K, V, S>
@@ -187,19 +200,7 @@ where
         }) {
             return false;
         }
-        let Some(_claim) = lease.map_or(Some(None), |lease| lease.claim(self.clears()).map(Some))
-        else {
-            local.counters.voided.add(1);
-            return false;
-        };
-        let (deadline, tick) = match ttl {
-            EntryTtl::For(ticks) => {
-                self.ticking.turn_on();
-                let (stamp, tick) = self.time_of_write(local);
-                (Deadline::after(stamp, ticks), tick)
-            }
-            _ => (Deadline::NEVER, self.time.tick()),
-        };
+        let (deadline, tick) = self.deadline_of_write(local, ttl);
         let stored = {
             let write = Write {
                 hash,

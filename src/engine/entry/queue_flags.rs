@@ -21,7 +21,7 @@ pub(crate) const IN_MAIN: u8 = 1;
 pub(crate) const OLD: u8 = 2;
 /// The hand passes it over once more.
 pub(crate) const SKIP_ONCE: u8 = 4;
-/// It was published under a lease, which may yet turn out void.
+/// It was published under a lease: whoever removes its key before it lives kills it.
 pub(crate) const LEASED: u8 = 8;
 /// It is not certain yet that it came to main before it left its slot.
 pub(crate) const ARRIVING: u8 = 16;

@@ -5,7 +5,7 @@ use super::bounded::Bounded;
 use crate::engine::entry::Hash;
 use crate::engine::threads::current::Current;
 use crate::engine::threads::local::Local;
-use crate::lease::{Lease, Reached};
+use crate::lease::{Claim, Lease, Reached};
 use crate::time::Deadline;
 use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash as StdHash};
@@ -45,22 +45,40 @@ where
         match self {
             Self::Bounded(_, bounded) => {
                 let _guard = current.participant().enter();
+                let Some(_claim) = self.claim(local, lease) else {
+                    return false;
+                };
                 bounded.set(local, hash, key, value, deadline, tick, lease)
             }
             Self::Unbounded(map) => {
+                let Some(_claim) = self.claim(local, lease) else {
+                    return false;
+                };
                 map.set(current, local, hash, key, value, deadline, tick, lease)
             }
             Self::Nothing(_, leases) => {
                 // Nothing is kept, but loads under way are overtaken all the same: nobody may join them any more.
-                let valid = lease.is_none_or(|lease| lease.is_valid(0));
-                if valid {
+                let claim = self.claim(local, lease);
+                if claim.is_some() {
                     leases.void(hash.bits());
-                } else {
-                    local.counters.voided.add(1);
                 }
-                valid
+                claim.is_some()
             }
         }
+    }
+
+    /// The right to publish by this lease, if there is one; `None` if it is void. To be claimed inside the guard in which the change takes
+    /// effect (V3).
+    fn claim<'l>(
+        &self,
+        local: &Local<K, V>,
+        lease: Option<&'l Lease>,
+    ) -> Option<Option<Claim<'l>>> {
+        let claimed = lease.map_or(Some(None), |lease| lease.claim(self.clears()).map(Some));
+        if claimed.is_none() {
+            local.counters.voided.add(1);
+        }
+        claimed
     }
 
     /// Removes a key; whether a current entry went.
@@ -102,10 +120,18 @@ where
         match self {
             Self::Bounded(_, bounded) => {
                 let _guard = current.participant().enter();
+                let Some(_claim) = lease.claim(self.clears()) else {
+                    return false;
+                };
                 bounded.remove_leased(local, hash, tick, lease, |k| k == key)
             }
-            Self::Unbounded(map) => map.remove_leased(current, local, key, tick, lease),
-            Self::Nothing(..) => lease.is_valid(0),
+            Self::Unbounded(map) => {
+                let Some(_claim) = lease.claim(self.clears()) else {
+                    return false;
+                };
+                map.remove_leased(current, local, key, tick, lease)
+            }
+            Self::Nothing(..) => lease.claim(0).is_some(),
         }
     }
 

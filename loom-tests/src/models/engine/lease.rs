@@ -76,6 +76,19 @@ fn a_lease_over_a_live_entry_against_an_invalidation() {
     );
 }
 
+/// Seeded fault: `take-spares-leased` (a removal that looks at values leaves alone all that is PENDING).
+#[test]
+fn a_lease_against_a_removal() {
+    against(
+        "lease/take",
+        false,
+        |b, k| {
+            b.take(k);
+        },
+        None,
+    );
+}
+
 #[test]
 fn a_lease_against_an_invalidation_by_predicate() {
     against(
@@ -102,7 +115,7 @@ fn a_lease_over_a_live_entry_against_an_invalidation_by_predicate() {
 
 /// A set that returned is not overtaken by an older load, nor lost to one that comes to nothing (I2, I3, I8).
 ///
-/// Seeded fault: `lease-outranks-set` (a set that a leased insert killed counts as overwritten by it).
+/// Seeded fault: `insert-killed-is-done` (a set that a leased insert killed counts as overwritten by it).
 #[test]
 fn a_lease_against_a_set() {
     against("lease/set", false, |b, k| b.set(k, 2), Some(2));

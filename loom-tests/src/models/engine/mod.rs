@@ -6,6 +6,7 @@ mod support;
 mod bag;
 mod bucket;
 mod capacity;
+mod change_if;
 mod clear;
 mod counters;
 mod era;

@@ -9,6 +9,10 @@ use crate::sync::thread;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Op {
     Set(u8, u8),
+    SetIfAbsent(u8, u8),
+    /// Sets this value whatever there was; what it saw.
+    Update(u8, u8),
+    Take(u8),
     Get(u8),
     Invalidate(u8),
     InvalidateMatching(u8),
@@ -40,6 +44,9 @@ fn call(actor: &Actor, op: Op) -> Option<Answer> {
             actor.set(&key(name), id);
             None
         }
+        Op::SetIfAbsent(name, id) => number(usize::from(actor.set_if_absent(&key(name), id))),
+        Op::Update(name, id) => Some(actor.update(&key(name), id)),
+        Op::Take(name) => Some(actor.take(&key(name))),
         Op::Get(name) => Some(actor.get(&key(name))),
         Op::Invalidate(name) => number(usize::from(actor.invalidate(&key(name)))),
         Op::InvalidateMatching(name) => number(actor.invalidate_matching(&key(name))),

@@ -11,7 +11,7 @@ use crate::engine::table::word::Word;
 use crate::engine::table::{Home, Slot};
 use crate::engine::threads::local::Local;
 use crate::lease::Lease;
-use crate::sync::{Ordering, dekker_fence, spin_hint};
+use crate::sync::{dekker_fence, spin_hint};
 use crate::time::Deadline;
 use std::mem::ManuallyDrop;
 
@@ -21,8 +21,29 @@ pub(super) enum End<K, V> {
     Done,
     /// The lease was void; nothing was stored.
     Void,
-    /// Killed by a rival that did not come through either: start again.
+    /// Killed by a rival: start again.
     Again(K, V),
+}
+
+/// On what an insert depends.
+#[derive(Clone, Copy)]
+pub(super) enum Condition<'l> {
+    /// Nothing: a `set`.
+    Always,
+    /// That the key is absent when the entry goes live: what counts is that this one did.
+    Absent,
+    /// That the lease is valid.
+    Lease(&'l Lease),
+}
+
+impl<'l> Condition<'l> {
+    #[inline(always)]
+    fn lease(self) -> Option<&'l Lease> {
+        match self {
+            Self::Lease(lease) => Some(lease),
+            Self::Always | Self::Absent => None,
+        }
+    }
 }
 
 /// A published entry that is not live yet. Dropped early (a panic in `K::eq`), it takes the entry back out.
@@ -106,9 +127,10 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         value: V,
         deadline: Deadline,
         tick: u64,
-        lease: Option<&Lease>,
+        condition: Condition<'_>,
     ) -> End<K, V> {
         let hash = home.hash();
+        let lease = condition.lease();
         self.policy.prefetch(hash);
         self.expiry.prefetch(home.at());
         let mut now = self.at(tick);
@@ -205,7 +227,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         }
         // It never had a permit, or lost it, but it counts as inserted; so it counts as evicted.
         local.counters.evictions.add(1);
-        self.killed(published(), hash)
+        self.killed(published(), condition)
     }
 
     /// Takes an entry out again that was born at `then`, before the last clear. That clear's sweep may have come by before
@@ -287,34 +309,26 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         live
     }
 
-    /// What to do about an own entry that somebody killed.
+    /// What to do about an own entry that somebody killed: a rival, or an invalidation.
     #[cold]
-    fn killed(&self, published: Published<'_, K, V>, hash: Hash) -> End<K, V> {
-        if published.entry().phase.load() == Phase::Overtaken {
-            let mut overwritten = false;
-            // SAFETY: inside the guard that every caller of this type is in.
-            unsafe {
-                self.table.scan(hash, |slot, _, other| {
-                    overwritten |= slot != published.slot
-                        && match other.phase.load() {
-                            Phase::Live => true,
-                            // A leased one may yet turn out void.
-                            Phase::Pending => {
-                                other.queue.load(Ordering::Relaxed) & LEASED == 0
-                                    || cfg!(tux_fault = "lease-outranks-set")
-                            }
-                            _ => false,
-                        }
-                        && other.key == published.entry().key;
-                    !overwritten
-                });
+    fn killed(&self, published: Published<'_, K, V>, condition: Condition<'_>) -> End<K, V> {
+        let overtaken = published.entry().phase.load() == Phase::Overtaken;
+        match condition {
+            Condition::Always if cfg!(tux_fault = "insert-killed-is-done") => {
+                published.bury(End::Done)
             }
-            if !overwritten {
-                // Two inserts killed each other.
+            Condition::Absent if cfg!(tux_fault = "absent-killed-is-done") => {
+                published.bury(End::Done)
+            }
+            // Set, and invalidated at once.
+            Condition::Always if !overtaken => published.bury(End::Done),
+            Condition::Lease(_) if !overtaken => published.bury(End::Void),
+            // Not counted as overwritten by the rival: that may not come through either, or may have come on the condition that
+            // there was nothing.
+            _ => {
                 spin_hint();
-                return published.take_back();
+                published.take_back()
             }
         }
-        published.bury(End::Done)
     }
 }

@@ -9,8 +9,8 @@
 //! - **I2** At most one live entry per key. An insert publishes its entry as PENDING, then looks at the key's whole
 //!   search path and kills every other PENDING entry of the key; a LIVE one becomes its victim. Of two inserts one must
 //!   see the other (a Dekker pair on their slots), and who is seen PENDING cannot go live any more.
-//! - **I3** A `set` is never refused. One that was killed by another insert of the same key counts as overwritten by it;
-//!   if that one has not come through either, the set starts again.
+//! - **I3** A `set` is never refused. One that was killed by another insert of the same key starts again, and then mostly finds that
+//!   one to overwrite.
 //! - **I4** A LIVE entry stands in exactly one slot, and the clock's hand sweeps the slots; who changes its slot word
 //!   retires it. An entry that never went live is retired by its owner alone.
 //!   A LIVE entry is in a queue of the clock (Q1 in `policy/queue.rs`).
@@ -41,6 +41,7 @@ use crate::sync::{AtomicU64, CachePadded, Ordering, StdArc as Arc};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 mod admit;
+mod change_if;
 mod get;
 mod insert;
 // What stopped threads leave is never freed: the leak sanitizer would call it a leak.

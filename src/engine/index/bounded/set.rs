@@ -1,7 +1,7 @@
 //! `set`: overwrite in place, or insert.
 
 use super::Bounded;
-use super::insert::End;
+use super::insert::{Condition, End};
 use crate::engine::entry::{Hash, Newcomer, Phase, PolicyMeta};
 use crate::engine::policy::Instant;
 use crate::engine::table::word::Word;
@@ -63,7 +63,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             None if self.table.displaces(home) && self.table.may_be_behind(home) => {
                 End::Again(key, value)
             }
-            None => self.insert(local, home, key, value, deadline, tick, None),
+            None => self.insert(local, home, key, value, deadline, tick, Condition::Always),
         };
         if let End::Again(key, value) = end {
             self.set_cold(local, hash, key, value, deadline, tick);
@@ -89,7 +89,9 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                 Some(found) => {
                     self.overwrite_cold(local, found, hash, key, value, deadline, self.at(tick))
                 }
-                None => self.insert_cold(local, hash, key, value, deadline, tick, None),
+                None => {
+                    self.insert_cold(local, hash, key, value, deadline, tick, Condition::Always)
+                }
             };
             match end {
                 End::Done | End::Void => return,
@@ -129,7 +131,10 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                     }
                     self.overwrite_cold(local, found, hash, key, value, deadline, then)
                 }
-                None => self.insert_cold(local, hash, key, value, deadline, tick, Some(lease)),
+                None => {
+                    let condition = Condition::Lease(lease);
+                    self.insert_cold(local, hash, key, value, deadline, tick, condition)
+                }
             };
             match end {
                 End::Done => break true,
@@ -152,7 +157,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         reason = "the parts of one insert, passed on once"
     )]
     #[inline(never)]
-    fn insert_cold(
+    pub(super) fn insert_cold(
         &self,
         local: &Local<K, V>,
         hash: Hash,
@@ -160,10 +165,10 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         value: V,
         deadline: Deadline,
         tick: u64,
-        lease: Option<&Lease>,
+        condition: Condition<'_>,
     ) -> End<K, V> {
         let home = self.table.home_of(hash);
-        self.insert(local, home, key, value, deadline, tick, lease)
+        self.insert(local, home, key, value, deadline, tick, condition)
     }
 
     /// [`overwrite`](Self::overwrite) where speed matters less than the size of the code.
@@ -172,7 +177,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         reason = "the parts of one write, passed on once"
     )]
     #[inline(never)]
-    fn overwrite_cold(
+    pub(super) fn overwrite_cold(
         &self,
         local: &Local<K, V>,
         found: Found<'_, K, V>,

@@ -20,6 +20,7 @@ use papaya::{Compute, Equivalent, Operation};
 use std::hash::{BuildHasher, Hash as StdHash};
 use std::mem::ManuallyDrop;
 
+mod change_if;
 mod guard;
 mod set;
 

@@ -60,15 +60,26 @@ where
                 end.is_some()
             }
         };
-        // After the write: a sweep in between must not forget it.
+        self.written(&guard, local, deadline, tick);
+        stored
+    }
+
+    /// What follows a write, and not before it: a sweep in between must not forget it.
+    pub(super) fn written(
+        &self,
+        guard: &UnboundedGuard<'_, K, V, S>,
+        local: &Local<K, V>,
+        deadline: Deadline,
+        tick: u64,
+    ) {
+        let entries = guard.entries();
         let inverted = Deadline::NEVER.ticks() - deadline.ticks();
         if entries.earliest.load(Ordering::Relaxed) < inverted {
             entries.earliest.fetch_max(inverted, Ordering::Relaxed);
         }
         if entries.is_sweep_due(tick) {
-            self.sweep_in(&guard, local, tick);
+            self.sweep_in(guard, local, tick);
         }
-        stored
     }
 
     /// Where there is no versioned value, one goes in as PENDING. One that is there is replaced in place, so that a look-up never

@@ -61,8 +61,13 @@ pub(super) type Actor = usize;
 
 impl World {
     pub(super) fn new(capacity: usize) -> Rc<Self> {
+        Self::freeing_after(1_000, capacity)
+    }
+
+    /// One in which so many unlinked entries are freed at a time.
+    pub(super) fn freeing_after(batch: usize, capacity: usize) -> Rc<Self> {
         let cache = Bounded::new(capacity, Arc::new(LeaseTable::new(1).unwrap())).unwrap();
-        let supply = Supply::new(cache.slab(), 0, Batches::all(1_000), Budget::new(100_000));
+        let supply = Supply::new(cache.slab(), 0, Batches::all(batch), Budget::new(100_000));
         Rc::new(Self {
             locals: std::array::from_fn(|participant| Local::new(&supply, participant)),
             domain: Box::new(Domain::new(|| false)),

@@ -12,6 +12,8 @@ use crate::sync::{StdArc, Witness};
 use crate::time::{Deadline, Line};
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 
+mod change_if;
+
 /// A key with a hash of the model's choice.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
