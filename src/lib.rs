@@ -45,7 +45,7 @@
 //! # What can block
 //!
 //! On bounded caches nothing waits for another thread but `get_or_fetch` and its kin, which wait for the one that loads the
-//! same key. Of `update`s of one key that collide one comes through, and the others try again. Unbounded caches inherit papaya's progress: reads never wait, writes may help the map to grow.
+//! same key; the asynchronous ones block no thread meanwhile. Of `update`s of one key that collide one comes through, and the others try again. Unbounded caches inherit papaya's progress: reads never wait, writes may help the map to grow.
 #![warn(missing_docs)]
 // Says at each item which feature it needs; rustdoc can on nightly only, which docs.rs has.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -91,5 +91,6 @@ pub use managers::{
 pub use papaya::Equivalent;
 #[cfg(feature = "valkey")]
 pub use service::{CacheService, CacheSetup, get_cache_backend};
+pub use single_flight::{IntoLoaded, Loaded};
 #[cfg(feature = "backend")]
 pub use typed::{Family, TypedCache};

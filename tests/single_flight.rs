@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 use tux_cache::TtlCache;
 use tux_cache::time::ManualTicker;
 
+#[path = "single_flight/asynchronous.rs"]
+mod asynchronous;
+
 const CALLERS: u64 = 16;
 const TTL: Duration = Duration::from_secs(60);
 

@@ -8,13 +8,14 @@ use std::task::Poll;
 
 use super::flight::{Flight, FlightError, Joining};
 use super::join::{JoinFuture, Joined, LeaderGuard, Leadership, Membership};
+use super::loaded::Loaded;
 use super::registry::Registry;
 use super::source::{FlightKey, LeaseSource, SyncStore};
 use crate::sync::{PerProcess, StdArc};
 
 /// After this many flights that gave a waiter nothing it can use (another error type, an expiry), it loads
 /// by itself instead of joining once more: no serial convoy (T22).
-const USELESS_FLIGHTS: usize = 2;
+pub(super) const USELESS_FLIGHTS: usize = 2;
 
 /// One flight per key. Cloning gives another handle to the same group.
 pub(crate) struct Group<K, V, L> {
@@ -158,10 +159,26 @@ impl<K: FlightKey, V: Clone, L> Group<K, V, L> {
         S: SyncStore<K, V, Lease = L> + ?Sized,
         E: Send + Sync + 'static,
     {
+        self.fetch(store, key, || load().map(Loaded::new))
+    }
+
+    /// The same for a loader that says how long its value is to be kept.
+    pub(crate) fn fetch<S, E>(
+        &self,
+        store: &S,
+        key: K,
+        load: impl FnOnce() -> Result<Loaded<V>, E>,
+    ) -> Result<V, StdArc<E>>
+    where
+        S: SyncStore<K, V, Lease = L> + ?Sized,
+        E: Send + Sync + 'static,
+    {
         for _ in 0..USELESS_FLIGHTS {
             let joined = match self.enter(store, &key) {
                 FlightArrival::Lead(leadership) => return lead(store, leadership, load),
-                FlightArrival::Nested => return load().map_err(StdArc::new),
+                FlightArrival::Nested => {
+                    return load().map(Loaded::into_value).map_err(StdArc::new);
+                }
                 FlightArrival::Wait(join) => join.wait(),
             };
             match joined {
@@ -183,10 +200,10 @@ impl<K: FlightKey, V: Clone, L> Group<K, V, L> {
             drop((key, load, lease));
             return Ok(value);
         }
-        let value = load().map_err(StdArc::new)?;
-        store.publish(&lease, &key, value.clone());
+        let loaded = load().map_err(StdArc::new)?;
+        store.publish(&lease, &key, loaded.clone());
         drop((key, lease));
-        Ok(value)
+        Ok(loaded.into_value())
     }
 
     /// The asynchronous form for one key; see [`share_many`](Self::share_many).
@@ -338,7 +355,7 @@ async fn wait_all<K: FlightKey, V: Clone, L>(
 fn lead<K, V, L, E, S>(
     store: &S,
     leadership: Leadership<K, V, L>,
-    load: impl FnOnce() -> Result<V, E>,
+    load: impl FnOnce() -> Result<Loaded<V>, E>,
 ) -> Result<V, StdArc<E>>
 where
     K: FlightKey,
@@ -358,11 +375,7 @@ where
         let _scope = guard.scope();
         load().map_err(StdArc::new)
     };
-    if let Ok(value) = &result {
-        guard.publish(store, value.clone());
-    }
-    guard.complete_shared(|| result.clone());
-    result
+    guard.land(store, result)
 }
 
 impl<K, V, L> Clone for Group<K, V, L> {

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::flight::{Closing, Flight, FlightError, Outcome, WaitStep, WaiterTicket};
+use super::loaded::{IntoLoaded, Loaded};
 use super::nesting::{Driven, Edges, LoadScope};
 use super::registry::Registry;
 use super::source::{FlightKey, LeaseSource, SyncStore};
@@ -147,15 +148,16 @@ impl<K: FlightKey, V, L> LeaderGuard<K, V, L> {
     }
 
     /// Publishes to a synchronous store, unless the flight was overtaken or has expired.
-    pub(crate) fn publish<S>(&self, store: &S, value: V) -> bool
+    pub(crate) fn publish<S>(&self, store: &S, loaded: impl IntoLoaded<V>) -> bool
     where
         S: SyncStore<K, V, Lease = L> + ?Sized,
     {
+        let loaded = loaded.into_loaded();
         if cfg!(tux_fault = "load-publish-without-lease") {
-            return store.publish(&store.lease(self.key()), self.key(), value);
+            return store.publish(&store.lease(self.key()), self.key(), loaded);
         }
         let current = self.is_current() || cfg!(tux_fault = "load-expired-publishes");
-        current && store.publish(&self.lease, self.key(), value)
+        current && store.publish(&self.lease, self.key(), loaded)
     }
 
     /// While the scope lives, this thread counts as running the flight's loader (T25).
@@ -211,6 +213,25 @@ impl<K: FlightKey, V, L> LeaderGuard<K, V, L> {
             Ok(value) => Outcome::Value(value),
             Err(error) => Outcome::Failed(error),
         })
+    }
+
+    /// Publishes what the loader made to a synchronous store and ends the flight with it, or with the loader's error; hands both out.
+    pub(crate) fn land<S, E>(
+        self,
+        store: &S,
+        result: Result<Loaded<V>, StdArc<E>>,
+    ) -> Result<V, StdArc<E>>
+    where
+        S: SyncStore<K, V, Lease = L> + ?Sized,
+        V: Clone,
+        E: Any + Send + Sync,
+    {
+        if let Ok(loaded) = &result {
+            self.publish(store, loaded.clone());
+        }
+        let result = result.map(Loaded::into_value);
+        self.complete_shared(|| result.clone());
+        result
     }
 
     /// Ends the flight because its time is up (T23); its loader may run on, but publishes nothing (L11).

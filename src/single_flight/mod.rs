@@ -24,7 +24,8 @@
 //!
 //! # Use
 //! - A synchronous cache holds a [`Group`], is a [`SyncStore`], looks its key up itself, and on a miss calls
-//!   [`Group::get_or_fetch`] or [`Group::try_get_or_fetch`].
+//!   [`Group::fetch`]; callers that are futures call [`Group::fetch_async`], which polls the loader in the leading caller itself. They
+//!   meet in the same flights.
 //! - An asynchronous one is a [`LeaseSource`] and calls [`Group::share`], whose `start` spawns a task that
 //!   owns the [`LeaderGuard`]: it looks into its store again, runs the loader inside
 //!   [`LeaderGuard::drive`] and a time limit, asks [`LeaderGuard::may_publish`] before and after its write,
@@ -63,7 +64,7 @@
 //! |---|---|
 //! | `enter`, `begin`, `complete`, `expire`, polling, dropping | the flight's own mutex, held for a few instructions; papaya's map (lock-free but for growing) |
 //! | `get_or_fetch`, `try_get_or_fetch`, `JoinFuture::wait` | the leader of the same key, by parking the thread |
-//! | `share`, `JoinFuture` | the leader of the same key, without blocking |
+//! | `share`, `fetch_async`, `JoinFuture` | the leader of the same key, without blocking; the leader of a `fetch_async` goes on when it is polled |
 //! | joining inside a loader | besides, the edge lists of the loads linked to it, each for a few instructions |
 //! | invalidating, setting, clearing | nothing here: `single_flight` is not told, it asks the lease |
 //!
@@ -72,9 +73,11 @@
 //! `cfg!(tux_fault = "…")` marks a seeded fault: constant false but in `loom-tests`, which shows that its
 //! models catch each of them (`loom-tests/faults.tsv`).
 
+mod asynchronous;
 mod flight;
 mod group;
 mod join;
+mod loaded;
 mod nesting;
 #[cfg(not(tux_loom))]
 mod registry;
@@ -87,6 +90,8 @@ mod waiters;
 pub(crate) use flight::FlightError;
 pub(crate) use group::{FetchOutcome, FlightArrival, Group};
 pub(crate) use join::{JoinFuture, Joined, LeaderGuard, Leadership};
+pub(crate) use loaded::LoadedTtl;
+pub use loaded::{IntoLoaded, Loaded};
 pub(crate) use source::{FlightKey, LeaseSource, SyncStore};
 
 #[cfg(all(test, not(tux_loom)))]

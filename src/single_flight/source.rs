@@ -1,5 +1,6 @@
 //! What `single_flight` knows of a cache: leases, and a place to look up and publish values.
 
+use super::loaded::Loaded;
 use std::hash::Hash;
 
 /// What a key must be able to do.
@@ -27,6 +28,6 @@ pub(crate) trait SyncStore<K, V>: LeaseSource<K> {
     /// should count neither as a hit nor as a miss.
     fn peek(&self, key: &K) -> Option<V>;
 
-    /// Stores the value if the lease still holds; check and store are one step to the outside (I8).
-    fn publish(&self, lease: &Self::Lease, key: &K, value: V) -> bool;
+    /// Stores the value, for as long as it says, if the lease still holds; check and store are one step to the outside (I8).
+    fn publish(&self, lease: &Self::Lease, key: &K, loaded: Loaded<V>) -> bool;
 }

@@ -2,7 +2,7 @@
 
 use crate::alone;
 use tux_cache::TtlCache;
-use tux_cache_test_support::live_bytes;
+use tux_cache_test_support::{count_allocations, live_bytes};
 
 /// What leases take: little until more keys are loaded at once than the first level has slots, and then no more than 1.2 MiB,
 /// once.
@@ -121,4 +121,40 @@ fn measure() {
         "{} still held back that an ended thread had unlinked",
         cache.stats().unreclaimed
     );
+}
+
+/// A hit by a borrowed key makes no owned one, and a hit of a future makes nothing at all.
+#[test]
+fn a_hit_of_a_load_allocates_nothing() {
+    let cache: TtlCache<String, u64> = TtlCache::new(std::time::Duration::from_secs(60), 100);
+    let key = "a key that is not kept in the string itself";
+    let load = || -> u64 { unreachable!("it is there") };
+    let future = async || load();
+    cache.set(key.to_owned(), 7);
+    let ready = |future| {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        std::pin::pin!(future).poll(&mut context).is_ready()
+    };
+    let ((), cost) = count_allocations(|| {
+        assert_eq!(cache.get_or_fetch_by_ref(key, load), 7);
+        let failing = || Ok::<_, std::convert::Infallible>(load());
+        assert_eq!(cache.try_get_or_fetch_by_ref(key, failing), Ok(7));
+        assert_eq!(
+            (cache.peek(key), cache.remaining(key).is_some()),
+            (Some(7), true)
+        );
+    });
+    assert_eq!(cost.allocations, 0);
+    let (is_ready, cost) =
+        count_allocations(|| ready(cache.get_or_fetch_by_ref_async(key, future)));
+    assert_eq!((is_ready, cost.allocations), (true, 0));
+    let owned = key.to_owned();
+    let hit = async || cache.get_or_fetch_async(owned, future).await;
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let (found, cost) = count_allocations(|| std::pin::pin!(hit()).poll(&mut context).is_ready());
+    assert_eq!((found, cost.allocations), (true, 0));
+    // The count does count.
+    let missing = "another key that is not kept in the string itself";
+    let (value, cost) = count_allocations(|| cache.get_or_fetch_by_ref(missing, || 8_u64));
+    assert!(value == 8 && cost.allocations > 0);
 }

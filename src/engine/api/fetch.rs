@@ -1,9 +1,12 @@
 //! Loading what is missing: single-flight over the cache's own leases.
 
 use super::cache::TtlCache;
+use super::ttl::EntryTtl;
 use crate::lease::Lease;
-use crate::single_flight::{LeaseSource, SyncStore};
+use crate::single_flight::{IntoLoaded, LeaseSource, Loaded, LoadedTtl, SyncStore};
 use crate::sync::StdArc as Arc;
+use papaya::Equivalent;
+use std::convert::Infallible;
 use std::hash::{BuildHasher, Hash};
 
 impl<K, V, S> TtlCache<K, V, S>
@@ -92,6 +95,118 @@ where
             None => self.loads.try_get_or_fetch_shared(self, key, fetch),
         }
     }
+
+    /// [`get_or_fetch`](Self::get_or_fetch) whose loader says how long its value is to be kept; see [`Loaded`].
+    ///
+    /// # Panics
+    ///
+    /// As [`get_or_fetch`](Self::get_or_fetch).
+    #[doc(alias("expire_after", "or_insert_with_ttl"))]
+    pub fn get_or_fetch_with_ttl(&self, key: K, fetch: impl FnOnce() -> Loaded<V>) -> V {
+        match self.get(&key) {
+            Some(value) => {
+                drop((key, fetch));
+                value
+            }
+            None => never(self.loads.fetch(self, key, || Ok::<_, Infallible>(fetch()))),
+        }
+    }
+
+    /// [`try_get_or_fetch_shared`](Self::try_get_or_fetch_shared) whose loader says how long its value is to be kept; see [`Loaded`].
+    ///
+    /// # Errors
+    ///
+    /// As [`try_get_or_fetch_shared`](Self::try_get_or_fetch_shared).
+    ///
+    /// # Panics
+    ///
+    /// As [`get_or_fetch`](Self::get_or_fetch).
+    pub fn try_get_or_fetch_with_ttl<E>(
+        &self,
+        key: K,
+        fetch: impl FnOnce() -> Result<Loaded<V>, E>,
+    ) -> Result<V, Arc<E>>
+    where
+        E: Send + Sync + 'static,
+    {
+        match self.get(&key) {
+            Some(value) => {
+                drop((key, fetch));
+                Ok(value)
+            }
+            None => self.loads.fetch(self, key, fetch),
+        }
+    }
+
+    /// [`get_or_fetch`](Self::get_or_fetch) by a borrowed key, which is made an owned one only if its value is missing: a hit allocates
+    /// nothing. The loader returns a value, or a [`Loaded`] one.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tux_cache::TtlCache;
+    /// let lengths: TtlCache<String, usize> = TtlCache::new(Duration::from_secs(60), 100);
+    /// assert_eq!(lengths.get_or_fetch_by_ref("tux", || 3), 3);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`get_or_fetch`](Self::get_or_fetch).
+    #[doc(alias("get_with_by_ref", "entry_ref", "or_insert_with"))]
+    pub fn get_or_fetch_by_ref<Q, R>(&self, key: &Q, fetch: impl FnOnce() -> R) -> V
+    where
+        Q: ToOwned<Owned = K> + Equivalent<K> + Hash + ?Sized,
+        R: IntoLoaded<V>,
+    {
+        match self.get(key) {
+            Some(value) => {
+                drop(fetch);
+                value
+            }
+            None => never(self.loads.fetch(self, key.to_owned(), || {
+                Ok::<_, Infallible>(fetch().into_loaded())
+            })),
+        }
+    }
+
+    /// [`get_or_fetch_by_ref`](Self::get_or_fetch_by_ref) with a loader that may fail.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_get_or_fetch_shared`](Self::try_get_or_fetch_shared).
+    ///
+    /// # Panics
+    ///
+    /// As [`get_or_fetch`](Self::get_or_fetch).
+    #[doc(alias("try_get_with_by_ref"))]
+    pub fn try_get_or_fetch_by_ref<Q, R, E>(
+        &self,
+        key: &Q,
+        fetch: impl FnOnce() -> Result<R, E>,
+    ) -> Result<V, Arc<E>>
+    where
+        Q: ToOwned<Owned = K> + Equivalent<K> + Hash + ?Sized,
+        R: IntoLoaded<V>,
+        E: Send + Sync + 'static,
+    {
+        match self.get(key) {
+            Some(value) => {
+                drop(fetch);
+                Ok(value)
+            }
+            None => {
+                let fetch = || fetch().map(R::into_loaded);
+                self.loads.fetch(self, key.to_owned(), fetch)
+            }
+        }
+    }
+}
+
+/// The value of a loader that cannot fail.
+pub(super) fn never<V>(result: Result<V, Arc<Infallible>>) -> V {
+    match result {
+        Ok(value) => value,
+        Err(never) => match *never {},
+    }
 }
 
 impl<K, V, S> LeaseSource<K> for TtlCache<K, V, S>
@@ -121,7 +236,12 @@ where
         self.peek_with(key, V::clone)
     }
 
-    fn publish(&self, lease: &Lease, key: &K, value: V) -> bool {
-        self.store(key.clone(), value, self.ttl, Some(lease))
+    fn publish(&self, lease: &Lease, key: &K, loaded: Loaded<V>) -> bool {
+        let ttl = match loaded.ttl {
+            LoadedTtl::OfCache => self.ttl,
+            LoadedTtl::For(ttl) => Some(ttl).into(),
+            LoadedTtl::Forever => EntryTtl::Forever,
+        };
+        self.store(key.clone(), loaded.value, ttl, Some(lease))
     }
 }

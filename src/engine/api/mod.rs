@@ -4,6 +4,7 @@ mod builder;
 mod cache;
 mod change;
 mod fetch;
+mod fetch_async;
 mod get_slow;
 mod iter;
 mod maintain;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-use crate::single_flight::{Group, LeaseSource, SyncStore};
+use crate::single_flight::{Group, LeaseSource, Loaded, SyncStore};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, StdArc, thread};
 
 /// A cache of `V` by `u64`: one generation voids every lease, which is coarse and exact enough here.
@@ -89,11 +89,11 @@ impl<V: Clone> SyncStore<u64, V> for TestStore<V> {
         self.get(*key)
     }
 
-    fn publish(&self, lease: &TestLease, key: &u64, value: V) -> bool {
+    fn publish(&self, lease: &TestLease, key: &u64, loaded: Loaded<V>) -> bool {
         let mut map = self.map.lock().unwrap();
         let valid = self.is_valid(lease) && self.keeps;
         if valid {
-            map.insert(*key, value);
+            map.insert(*key, loaded.into_value());
         }
         valid
     }

@@ -5,7 +5,9 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize as Counter, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 
-use crate::single_flight::{FlightArrival, Group, JoinFuture, LeaderGuard, LeaseSource, SyncStore};
+use crate::single_flight::{
+    FlightArrival, Group, JoinFuture, LeaderGuard, LeaseSource, Loaded, SyncStore,
+};
 use crate::sync::{AtomicU64, Mutex, Ordering, StdArc};
 
 pub(super) const KEY: u8 = 1;
@@ -125,11 +127,11 @@ impl SyncStore<u8, u32> for Cache {
         self.get(*key)
     }
 
-    fn publish(&self, lease: &Lease, key: &u8, value: u32) -> bool {
+    fn publish(&self, lease: &Lease, key: &u8, loaded: Loaded<u32>) -> bool {
         let mut values = self.values.lock().unwrap();
         let valid = self.is_valid(lease);
         if valid {
-            values[usize::from(*key)] = Some(value);
+            values[usize::from(*key)] = Some(loaded.into_value());
         }
         valid
     }
