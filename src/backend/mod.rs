@@ -42,8 +42,8 @@ pub use custom::{CacheBackend, CustomBackend};
 pub use key::KeyParts;
 pub(crate) use key::TailRef;
 pub use key::{
-    CustomFamily, CustomKey, Key, KeyFamily, KeyForm, KeyRef, KeySet, MAX_KEY_BYTES,
-    OtherKey, Roles, WIRE_PREFIX,
+    CustomFamily, CustomKey, Key, KeyFamily, KeyForm, KeyRef, KeySet, MAX_KEY_BYTES, OtherKey,
+    Roles, WIRE_PREFIX,
 };
 pub use lease::{Snapshot, StoreLease};
 pub use memory::{InMemoryBackend, InMemoryBackendBuilder};

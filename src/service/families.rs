@@ -51,7 +51,7 @@ impl Families {
                 return Ok(cache.clone());
             }
         }
-        let cache = TypedCache::<F>::try_new(backend.clone(), self.options.of::<F>())?;
+        let cache = TypedCache::<F>::try_with_options(backend.clone(), self.options.of::<F>())?;
         made.insert(id, Arc::new(cache.clone()));
         Ok(cache)
     }

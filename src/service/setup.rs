@@ -110,7 +110,7 @@ impl CacheSetup {
     /// [`family`](Self::family), for families that are not known to be sound.
     ///
     /// # Errors
-    /// As [`TypedCache::try_new`].
+    /// As [`TypedCache::try_with_options`].
     pub fn try_family<F: Family>(&self) -> Result<TypedCache<F>> {
         self.families.family(&self.backend)
     }

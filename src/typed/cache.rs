@@ -31,9 +31,9 @@ impl<F: Family> TypedCache<F> {
     /// On `backend`, with other settings.
     ///
     /// # Panics
-    /// With the text of the error that [`try_new`](Self::try_new) returns.
+    /// With the text of the error that [`try_with_options`](Self::try_with_options) returns.
     pub fn with_options(backend: impl Into<Backend>, options: ManagerOptions) -> Self {
-        match Self::try_new(backend, options) {
+        match Self::try_with_options(backend, options) {
             Ok(cache) => cache,
             Err(error) => panic!("{error}"),
         }
@@ -45,7 +45,7 @@ impl<F: Family> TypedCache<F> {
     /// # Errors
     /// Kind `Config` when the family's [`PREFIX`](Family::PREFIX) cannot be one, or is in the way of another family's
     /// (both are named), and for options that contradict each other or do not go with the family (their values are named).
-    pub fn try_new(backend: impl Into<Backend>, options: ManagerOptions) -> Result<Self> {
+    pub fn try_with_options(backend: impl Into<Backend>, options: ManagerOptions) -> Result<Self> {
         let (family, backend) = (declare::<F>()?, backend.into());
         backend.forget_texts_of(family);
         let shared = SharedState::new(backend, &options, ManagerFacts::of::<F>())?;
@@ -80,11 +80,25 @@ impl<F: Family> TypedCache<F> {
     /// [`set_backend`](Self::set_backend) with other settings than the cache had, for every holder.
     ///
     /// # Panics
-    /// When [`keep_stale`](ManagerOptions::keep_stale) asks for absurdly many entries.
+    /// Where [`try_set_backend_with`](Self::try_set_backend_with) returns an error, with its text.
     pub fn set_backend_with(&self, backend: impl Into<Backend>, options: ManagerOptions) {
+        if let Err(error) = self.try_set_backend_with(backend, options) {
+            panic!("{error}");
+        }
+    }
+
+    /// [`set_backend`](Self::set_backend) with other settings than the cache had, for every holder.
+    ///
+    /// # Errors
+    /// Kind `Config` for options that contradict each other or do not go with what the family keeps; nothing is replaced then.
+    pub fn try_set_backend_with(
+        &self,
+        backend: impl Into<Backend>,
+        options: ManagerOptions,
+    ) -> Result<()> {
         let backend = backend.into();
         backend.forget_texts_of(self.declared.0);
-        self.shared.set_backend(backend, Some(&options));
+        self.shared.set_backend(backend, Some(&options))
     }
 
     /// What this cache and its clones counted.

@@ -131,10 +131,10 @@ fn a_hit_of_a_load_allocates_nothing() {
     let load = || -> u64 { unreachable!("it is there") };
     let future = async || load();
     cache.set(key.to_owned(), 7);
-    let ready = |future| {
+    fn ready(future: impl Future) -> bool {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         std::pin::pin!(future).poll(&mut context).is_ready()
-    };
+    }
     let ((), cost) = count_allocations(|| {
         assert_eq!(cache.get_or_fetch_by_ref(key, load), 7);
         let failing = || Ok::<_, std::convert::Infallible>(load());

@@ -215,7 +215,7 @@ async fn a_family_of_ones_own_takes_every_call() {
     );
     let wrong = ManagerOptions::new().refresh_ahead(3.0);
     let memory = tux_cache::backend::InMemoryBackend::new(seconds(60), Some(10));
-    let error = TypedCache::<Warnings>::try_new(memory, wrong).unwrap_err();
+    let error = TypedCache::<Warnings>::try_with_options(memory, wrong).unwrap_err();
     assert!(
         error.to_string().contains("warnings of the policy tests"),
         "{error}"

@@ -33,7 +33,7 @@ families! {
 }
 
 fn refused<F: Family>() -> String {
-    let made = TypedCache::<F>::try_new(memory(), ManagerOptions::new());
+    let made = TypedCache::<F>::try_with_options(memory(), ManagerOptions::new());
     let error = made.expect_err("a prefix in the way");
     assert_eq!(error.kind(), ErrorKind::Config);
     error.to_string()
@@ -68,7 +68,7 @@ fn a_cache_that_cannot_be_made_says_why() {
 #[test]
 fn absurd_options_are_an_error() {
     let options = ManagerOptions::new().keep_stale(std::time::Duration::from_secs(1), usize::MAX);
-    let error = TypedCache::<Notes>::try_new(memory(), options).unwrap_err();
+    let error = TypedCache::<Notes>::try_with_options(memory(), options).unwrap_err();
     assert!(error.to_string().contains("keep_stale"), "{error}");
 }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::managers::{ChannelId, RoleId};
 use crate::backend::value::vtable::one_vtable;
 use crate::backend::{CacheValue, Json, JsonObject, Value};
+use crate::managers::{ChannelId, RoleId};
 
 /// The four fields that are understood, in the order of the wire.
 const NAMES: [&str; 4] = [
