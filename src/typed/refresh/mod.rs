@@ -32,3 +32,5 @@ mod background;
 mod call;
 mod face;
 mod learn;
+#[cfg(test)]
+mod tests;
