@@ -15,7 +15,7 @@ use stateright::semantics::{ConsistencyTester, LinearizabilityTester};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::time::{Duration, Instant};
-use tux_cache::TtlCache;
+use tux_cache::{TtlCache, Update};
 use tux_cache_test_support::probe::{Group, Key, Site, hook};
 
 type Cache = TtlCache<Key, u64, Group>;
@@ -100,9 +100,22 @@ fn work(
         };
         let number = numbers.fetch_add(1, Ordering::Relaxed);
         match below(100) {
-            0..35 => record(Op::Get, &mut || Ret::Value(cache.get(&key))),
+            0..25 => record(Op::Get, &mut || Ret::Value(cache.get(&key))),
+            25..30 => record(Op::Remove, &mut || Ret::Value(cache.remove(&key))),
+            30..35 => record(Op::Update(number), &mut || {
+                let mut seen = None;
+                cache.update(key, |old| {
+                    seen = old.copied();
+                    std::thread::yield_now();
+                    Update::Set(number)
+                });
+                Ret::Value(seen)
+            }),
             35..40 => record(Op::Get, &mut || Ret::Value(cache.pin().get(&key).copied())),
-            40..70 => record(Op::Set(number), &mut || {
+            40..47 => record(Op::SetIfAbsent(number), &mut || {
+                Ret::Stored(cache.set_if_absent(key, number).is_ok())
+            }),
+            47..70 => record(Op::Set(number), &mut || {
                 cache.set(key, number);
                 Ret::Done
             }),
@@ -251,7 +264,9 @@ fn explore(setting: &Setting, pieces: usize, seen: &mut Seen) {
                     match record.ret {
                         Ret::Value(Some(_)) => seen.hits += 1,
                         Ret::Value(None) => seen.forgotten += 1,
-                        Ret::Stored(true) => seen.leased += 1,
+                        Ret::Stored(true) if matches!(record.op, Op::SetLeased(..)) => {
+                            seen.leased += 1
+                        }
                         Ret::Stored(false) => seen.refused += 1,
                         _ => {}
                     }
@@ -369,4 +384,28 @@ fn the_tester_refuses_what_it_should() {
         "void lease"
     );
     assert!(!history(&[lease, leased(false), got(Some(9))]), "refused");
+    let removed = |n| (Op::Remove, Ret::Value(n));
+    let updated = |seen| (Op::Update(8), Ret::Value(seen));
+    let if_absent = |stored| (Op::SetIfAbsent(7), Ret::Stored(stored));
+    assert!(history(&[
+        set(1),
+        updated(Some(1)),
+        removed(Some(8)),
+        if_absent(true),
+        got(Some(7))
+    ]));
+    assert!(history(&[set(1), updated(None), got(Some(8))]), "forgotten");
+    assert!(
+        !history(&[set(1), set(2), updated(Some(1))]),
+        "not what it saw"
+    );
+    assert!(
+        !history(&[set(1), removed(Some(1)), removed(Some(1))]),
+        "twice"
+    );
+    assert!(!history(&[if_absent(false)]), "refused by nobody");
+    assert!(
+        !history(&[set(1), if_absent(false), got(Some(7))]),
+        "refused"
+    );
 }

@@ -181,3 +181,23 @@ fn i9_it_grows_and_goes_inside_thread_local_destructors() {
         assert!(thread.join().is_ok());
     }
 }
+
+/// V1: an update whose value a clear is about to remove goes with it: what it has made of that would otherwise outlive the clear.
+#[test]
+fn an_update_during_a_clear_goes_with_what_it_saw() {
+    let calls: [fn(&Map); 2] = [
+        |map| map.clear(),
+        |map| _ = map.invalidate_matching(|_| true),
+    ];
+    for call in calls {
+        let (map, _) = map();
+        map.set(Key(1), 10);
+        at_the_next_copy(&map, |map| {
+            let next = |old: Option<&u64>| tux_cache::Update::Set(old.map_or(100, |old| old + 1));
+            assert_eq!(map.update(Key(1), next), Some(11));
+            assert_eq!(map.update(Key(1), next), Some(12));
+        });
+        call(&map);
+        assert_eq!(map.get(&Key(1)), None);
+    }
+}

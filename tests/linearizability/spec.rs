@@ -9,6 +9,12 @@ pub(crate) type Moment = usize;
 pub(crate) enum Op {
     Get,
     Set(u64),
+    /// Whether it came through.
+    SetIfAbsent(u64),
+    /// To this value, whatever there was; what it saw.
+    Update(u64),
+    /// The value that went.
+    Remove,
     /// Of this key alone, by predicate, or of everything.
     Invalidate,
     /// By this thread, which has one lease at a time.
@@ -64,7 +70,8 @@ impl SequentialSpec for Forgetful {
     /// One of the possible answers; `is_valid_step` knows them all.
     fn invoke(&mut self, timed: &Timed) -> Ret {
         let ret = match timed.op {
-            Op::Get => Ret::Value(self.value),
+            Op::Get | Op::Remove | Op::Update(_) => Ret::Value(self.value),
+            Op::SetIfAbsent(_) => Ret::Stored(self.value.is_none()),
             Op::Set(_) | Op::Lease(_) => Ret::Done,
             Op::Invalidate => Ret::Went(self.value.is_some()),
             Op::SetLeased(..) => Ret::Stored(false),
@@ -80,6 +87,14 @@ impl SequentialSpec for Forgetful {
             (Op::Get, Ret::Value(None)) => self.value = None,
             (Op::Get, Ret::Value(found)) => return *found == self.value,
             (Op::Set(number), Ret::Done) => self.change(Some(number), began),
+            // Of what it saw, or of nothing, if that was forgotten.
+            (Op::Remove | Op::Update(_), Ret::Value(Some(seen))) if self.value != Some(*seen) => {
+                return false;
+            }
+            (Op::Remove, Ret::Value(_)) => self.change(None, began),
+            (Op::Update(number), Ret::Value(_)) => self.change(Some(number), began),
+            (Op::SetIfAbsent(_), Ret::Stored(false)) => return self.value.is_some(),
+            (Op::SetIfAbsent(number), Ret::Stored(true)) => self.change(Some(number), began),
             (Op::Invalidate, Ret::Went(true)) if self.value.is_none() => return false,
             // False also if it had been forgotten.
             (Op::Invalidate, Ret::Went(_) | Ret::Done) => self.change(None, began),

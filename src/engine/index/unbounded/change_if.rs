@@ -83,11 +83,14 @@ where
         seen: Version,
     ) -> Result<(), K> {
         let guard = self.guard(current, local);
-        if !self.has_version(&guard, &key, seen, tick) {
+        let Some(old) = self.find_version(&guard, &key, seen, tick) else {
             return Err(key);
-        }
+        };
+        let mut versioned = self.versioned(&guard, value, deadline);
+        let age = versioned.stamp.saturating_sub(old.born());
+        versioned.age = age.try_into().unwrap_or(u32::MAX);
+        let mut versioned = Some(versioned);
         self.leases.void(hash.bits());
-        let mut versioned = Some(self.versioned(&guard, value, deadline));
         let replaced = guard.map().compute(
             key.clone(),
             |present| match present {
@@ -121,7 +124,7 @@ where
         seen: Version,
     ) -> bool {
         let guard = self.guard(current, local);
-        if !self.has_version(&guard, key, seen, tick) {
+        if self.find_version(&guard, key, seen, tick).is_none() {
             return false;
         }
         self.leases.void(hash.bits());
@@ -187,15 +190,15 @@ where
         count
     }
 
-    fn has_version(
+    fn find_version<'g>(
         &self,
-        guard: &UnboundedGuard<'_, K, V, S>,
+        guard: &'g UnboundedGuard<'_, K, V, S>,
         key: &K,
         seen: Version,
         tick: u64,
-    ) -> bool {
-        let found = guard.map().get(key, guard);
-        found.is_some_and(|found| found.stamp == seen.0 && found.is_current(tick))
+    ) -> Option<&'g Versioned<V>> {
+        let found = guard.map().get(key, guard)?;
+        (found.stamp == seen.0 && found.is_current(tick)).then_some(found)
     }
 
     /// A value that is about to be written, LIVE.
@@ -207,6 +210,7 @@ where
     ) -> Versioned<V> {
         Versioned {
             phase: PhaseWord::new(Phase::Live),
+            age: 0,
             deadline,
             stamp: guard.entries().written.fetch_add(1, Ordering::Relaxed),
             value,

@@ -69,6 +69,9 @@ impl<S: BuildHasher> BuildHasher for SharedHasher<S> {
 
 struct Versioned<V> {
     phase: PhaseWord,
+    /// How many writes before this one began that by which the first of its line came in: the value that this one was made of, and so
+    /// on. Kept as it is when it is at its maximum.
+    age: u32,
     deadline: Deadline,
     /// 0 until 2^64 writes: tells two values of one key apart.
     stamp: u64,
@@ -76,6 +79,11 @@ struct Versioned<V> {
 }
 
 impl<V> Versioned<V> {
+    /// The stamp of the first of its line: who removes that one removes this one as well, which was made of it.
+    fn born(&self) -> u64 {
+        self.stamp.saturating_sub(self.age.into())
+    }
+
     fn is_current(&self, tick: u64) -> bool {
         self.phase.load() == Phase::Live && !self.deadline.has_passed(tick)
     }
@@ -230,7 +238,7 @@ where
         for (key, versioned) in guard.map().iter(&guard) {
             if matches(key) {
                 versioned.phase.decide(Phase::Cancelled);
-                if self.remove_if(key, &guard, |versioned| versioned.stamp < begun)
+                if self.remove_if(key, &guard, |versioned| versioned.born() < begun)
                     && versioned.is_current(tick)
                 {
                     count += 1;
@@ -250,7 +258,7 @@ where
         let mut count = 0;
         for (key, versioned) in guard.map().iter(&guard) {
             versioned.phase.decide(Phase::Cancelled);
-            count += u64::from(self.remove_if(key, &guard, |versioned| versioned.stamp < begun));
+            count += u64::from(self.remove_if(key, &guard, |versioned| versioned.born() < begun));
         }
         local.counters.cleared.add(count);
     }

@@ -28,6 +28,7 @@ where
         let stamp = entries.written.fetch_add(1, Ordering::Relaxed);
         let versioned = |phase| Versioned {
             phase: PhaseWord::new(phase),
+            age: 0,
             deadline,
             stamp,
             value,
