@@ -8,14 +8,15 @@
 //! | `_03_outages` | what each call does while the server is away |
 //! | `_04_python` | a Python bot on the same Valkey |
 //! | `_05_troubleshooting` | something is stale, slow or missing |
-//! | `stale` | values that end while the database is slow or away |
 //! | [`_06_your_trace`] | how often your own requests would hit |
 //! | `_07_your_family` | a typed cache of values of your own |
 //! | `_08_testing` | tests without a server: a clock of yours, an outage on demand |
-//! | `events` | which event of Discord's gateway removes what; a prefix per guild in poise |
-//! | `metrics` | the numbers on a dashboard: every name, three exporters, spans, alerts |
+//! | `_09_stale` | values that end while the database is slow or away |
+//! | `_10_events` | which event of Discord's gateway removes what; a prefix per guild in poise |
+//! | `_11_metrics` | the numbers on a dashboard: every name, three exporters, spans, alerts |
+//! | [`_12_from_moka`], [`_13_from_quick_cache_and_cached`] | whoever has used another cache |
 //!
-//! Pages two to five, `events` and `metrics` need the feature `valkey`, seven and eight `backend`. Each block of Rust in the guide is a test
+//! Pages two to five, ten and eleven need the feature `valkey`, seven to nine `backend`. Each block of Rust in the guide is a test
 //! that runs.
 
 #[doc = include_str!("../../docs/guide/01_engine.md")]
@@ -41,11 +42,6 @@ pub mod _04_python {}
 #[doc = include_str!("../../docs/guide/05_troubleshooting.md")]
 pub mod _05_troubleshooting {}
 
-#[cfg(feature = "backend")]
-#[cfg_attr(docsrs, doc(cfg(feature = "backend")))]
-#[doc = include_str!("../../docs/guide/stale.md")]
-pub mod stale {}
-
 #[doc = include_str!("../../docs/guide/06_your_trace.md")]
 pub mod _06_your_trace {}
 
@@ -59,17 +55,22 @@ pub mod _07_your_family {}
 #[doc = include_str!("../../docs/guide/08_testing.md")]
 pub mod _08_testing {}
 
-#[cfg(feature = "valkey")]
-#[cfg_attr(docsrs, doc(cfg(feature = "valkey")))]
-#[doc = include_str!("../../docs/guide/events.md")]
-pub mod events {}
+#[cfg(feature = "backend")]
+#[cfg_attr(docsrs, doc(cfg(feature = "backend")))]
+#[doc = include_str!("../../docs/guide/09_stale.md")]
+pub mod _09_stale {}
 
 #[cfg(feature = "valkey")]
 #[cfg_attr(docsrs, doc(cfg(feature = "valkey")))]
-#[doc = include_str!("../../docs/guide/metrics.md")]
-pub mod metrics {}
+#[doc = include_str!("../../docs/guide/10_events.md")]
+pub mod _10_events {}
 
-/// What `events` says of guards: the second is the first without the view, so that it fails for the view alone.
+#[cfg(feature = "valkey")]
+#[cfg_attr(docsrs, doc(cfg(feature = "valkey")))]
+#[doc = include_str!("../../docs/guide/11_metrics.md")]
+pub mod _11_metrics {}
+
+/// What `_10_events` says of guards: the second is the first without the view, so that it fails for the view alone.
 ///
 /// ```compile_fail
 /// let cache = tux_cache::TtlCache::<u64, u64>::unbounded(std::time::Duration::from_secs(1));
@@ -92,6 +93,12 @@ pub mod metrics {}
 /// ```
 #[cfg(doctest)]
 mod _no_view_crosses_an_await {}
+
+#[doc = include_str!("../../docs/guide/12_from_moka.md")]
+pub mod _12_from_moka {}
+
+#[doc = include_str!("../../docs/guide/13_from_quick_cache_and_cached.md")]
+pub mod _13_from_quick_cache_and_cached {}
 
 /// The code of the front page is a test, too.
 #[cfg(doctest)]

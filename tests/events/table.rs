@@ -10,7 +10,7 @@ type Names = BTreeSet<String>;
 
 /// Looks through `expected` crates among the dependencies of a manifest: each variant of their `Event` must be on the page.
 pub(crate) fn check(root: &Path, manifest: &Path, features: &[&str], expected: usize) {
-    let page = read(&root.join("docs/guide/events.md"));
+    let page = read(&root.join("docs/guide/10_events.md"));
     let mut seen = Vec::new();
     for package in packages(manifest, features) {
         let name = package["name"].as_str().expect("a name");
@@ -45,7 +45,7 @@ fn compare(page: &str, column: usize, of: &str, events: &Names, version: &str) -
     let missing: Vec<_> = events.difference(&named).collect();
     assert!(
         missing.is_empty(),
-        "docs/guide/events.md does not say what these of {of} {version} remove: {missing:?}"
+        "docs/guide/10_events.md does not say what these of {of} {version} remove: {missing:?}"
     );
     assert!(removing.is_disjoint(&idle), "{of}: named twice");
     assert!(

@@ -26,7 +26,7 @@ type Labels = BTreeMap<String, BTreeSet<String>>;
 
 /// The rows of the table of names: name, kind, unit, and the own labels with their values.
 fn rows() -> BTreeMap<String, (String, String, Labels)> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide/metrics.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide/11_metrics.md");
     let page = std::fs::read_to_string(path).unwrap();
     let lines = page.lines().filter(|line| line.starts_with("| `cache."));
     let rows = lines.filter(|line| line.split('|').count() == 7);

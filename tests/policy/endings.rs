@@ -1,4 +1,4 @@
-//! The table of docs/guide/stale.md: what a cancellation, a panic, an invalidation and a clear do to a caller that waits, to a load
+//! The table of docs/guide/09_stale.md: what a cancellation, a panic, an invalidation and a clear do to a caller that waits, to a load
 //! in the background, to a load past its soft limit, and to a key that is throttled. One test each.
 
 use std::time::Duration;

@@ -61,6 +61,31 @@ fn get_or_fetch(it: Done) -> Done {
 }
 
 #[library_benchmark]
+#[bench::hit_async(calls::full())]
+fn get_or_fetch_async(it: Done) -> Done {
+    calls::fetch_hit_async(it)
+}
+
+#[library_benchmark]
+#[bench::present(calls::full())]
+#[bench::absent(calls::with_room())]
+fn update(it: Done) -> Done {
+    calls::update(it)
+}
+
+#[library_benchmark]
+#[bench::present(calls::full())]
+fn remove(it: Done) -> Done {
+    calls::remove(it)
+}
+
+#[library_benchmark]
+#[bench::absent(calls::with_room())]
+fn set_if_absent(it: Done) -> Done {
+    calls::set_if_absent(it)
+}
+
+#[library_benchmark]
 #[bench::typed_hit(calls::backend())]
 fn backend(it: Backend) -> Backend {
     calls::typed_hit(it)
@@ -89,6 +114,10 @@ library_benchmark_group!(
         overwrite,
         invalidate,
         get_or_fetch,
+        get_or_fetch_async,
+        update,
+        remove,
+        set_if_absent,
         backend,
         manager,
         typed_family

@@ -14,7 +14,7 @@ use std::{
 };
 
 use tux_cache::{
-    Family, Lease, TtlCache, TypedCache,
+    Family, Lease, TtlCache, TypedCache, Update,
     backend::{Backend, CacheValue, InMemoryBackend, Json, KeyRef, Peek},
     managers::{GuildId, JailStatusCache, UserId},
     time::ManualTicker,
@@ -162,6 +162,51 @@ pub fn fetch_hit(it: Box<Prepared>) -> Box<Prepared> {
         sum += it.cache.get_or_fetch(*key, || unreachable!("it is there"));
     }
     black_box(sum);
+    it
+}
+
+/// `get_or_fetch_async`, a hit: made, polled once, and dropped.
+#[inline(never)]
+pub fn fetch_hit_async(it: Box<Prepared>) -> Box<Prepared> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut sum = 0;
+    for key in &it.keys {
+        let load = async || -> u64 { unreachable!("it is there") };
+        let found = std::pin::pin!(it.cache.get_or_fetch_async(*key, load)).poll(&mut context);
+        let std::task::Poll::Ready(value) = found else {
+            unreachable!("a hit never waits")
+        };
+        sum += value;
+    }
+    black_box(sum);
+    it
+}
+
+/// `update` of every key of the preparation, by one thread: of what is there, or of nothing.
+#[inline(never)]
+pub fn update(it: Box<Prepared>) -> Box<Prepared> {
+    for key in &it.keys {
+        let next = |old: Option<&u64>| Update::Set(old.map_or(1, |old| old.wrapping_add(1)));
+        black_box(it.cache.update(*key, next));
+    }
+    it
+}
+
+/// `remove` of keys that are there.
+#[inline(never)]
+pub fn remove(it: Box<Prepared>) -> Box<Prepared> {
+    assert!(it.keys.iter().all(|key| it.cache.remove(key).is_some()));
+    it
+}
+
+/// `set_if_absent` of keys that are not there.
+#[inline(never)]
+pub fn set_if_absent(it: Box<Prepared>) -> Box<Prepared> {
+    assert!(
+        it.keys
+            .iter()
+            .all(|key| it.cache.set_if_absent(*key, *key).is_ok())
+    );
     it
 }
 
@@ -316,6 +361,14 @@ mod tests {
 
         let (after, _) = stats(fetch_hit(get_many(hit_pinned(hit(full())))));
         assert_eq!((after.hits, after.misses), (8 * OPERATIONS, 0));
+        let (after, _) = stats(fetch_hit_async(full()));
+        assert_eq!((after.hits, after.misses), (5 * OPERATIONS, 0));
+        let (after, _) = stats(update(full()));
+        assert_eq!((after.overwrites, after.hits), (OPERATIONS, 4 * OPERATIONS));
+        for done in [update(with_room()), set_if_absent(with_room())] {
+            assert_eq!(stats(done).1, CAPACITY - 1_000);
+        }
+        assert_eq!(stats(remove(full())).1, CAPACITY - OPERATIONS);
         let (after, _) = stats(miss(full_without()));
         assert_eq!((after.hits, after.misses), (0, 5 * OPERATIONS));
         drop(typed_hit(backend()));
