@@ -40,10 +40,9 @@ pub(crate) use beside::{BesideCache, TimeLeft};
 pub use custom::{CacheBackend, CustomBackend};
 #[doc(hidden)]
 pub use key::KeyParts;
-pub(crate) use key::TailRef;
 pub use key::{
-    CustomFamily, CustomKey, Key, KeyFamily, KeyForm, KeyRef, KeySet, MAX_KEY_BYTES, OtherKey,
-    Roles, WIRE_PREFIX,
+    CustomFamily, Key, KeyFamily, KeyForm, KeyRef, KeySet, MAX_KEY_BYTES, OtherKey, Roles,
+    WIRE_PREFIX,
 };
 pub use lease::{Snapshot, StoreLease};
 pub use memory::{InMemoryBackend, InMemoryBackendBuilder};

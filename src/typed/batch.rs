@@ -10,7 +10,7 @@ use super::fetch::Loader;
 use super::key::{FamilyKey, OwnedFamilyKey};
 use super::stats::Event;
 use super::{TypedCache, check};
-use crate::backend::{CustomKey, Key, KeyRef, Value};
+use crate::backend::{Key, KeyRef, Value};
 use crate::error::{Error, Result};
 
 /// Entries in one round trip.
@@ -90,8 +90,8 @@ impl<F: Family> TypedCache<F> {
                 let mut found: HashMap<Key, F::Value> = found
                     .into_iter()
                     .map(|(key, value)| {
-                        let key = CustomKey::new(declared, key.parts());
-                        (KeyRef::Custom(key).to_key(), value)
+                        let (family, parts) = (declared, key.parts());
+                        (KeyRef::Custom { family, parts }.to_key(), value)
                     })
                     .collect();
                 Ok(keys.iter().map(|key| found.remove(key)).collect())
@@ -138,7 +138,7 @@ impl<F: Family> TypedCache<F> {
 /// The key of a declared family as its loaders get it.
 fn owned<K: OwnedFamilyKey>(key: &Key) -> K {
     match key.as_key_ref() {
-        KeyRef::Custom(key) => K::of_parts(key.parts()),
+        KeyRef::Custom { parts, .. } => K::of_parts(parts),
         _ => unreachable!("only declared families have loaders of many keys"),
     }
 }

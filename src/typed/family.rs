@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::key::FamilyKey;
 use super::settings::Settings;
-use crate::backend::{CacheValue, CustomFamily, CustomKey, KeyFamily, KeyRef, Ttl};
+use crate::backend::{CacheValue, CustomFamily, KeyFamily, KeyRef, Ttl};
 
 /// One kind of values: its keys, its type, how long it lives, and what its values have to be. A cache of it is a
 /// [`TypedCache`](super::TypedCache).
@@ -109,7 +109,10 @@ pub trait Family: Send + Sync + 'static {
     #[doc(hidden)]
     #[inline(always)]
     fn key_ref(key: Self::Key<'_>, declared: Declared) -> KeyRef<'_> {
-        KeyRef::Custom(CustomKey::new(declared.0, key.parts()))
+        KeyRef::Custom {
+            family: declared.0,
+            parts: key.parts(),
+        }
     }
 
     /// The TTL that the caller asks for; `None` says nothing.

@@ -1,7 +1,7 @@
 //! What values of a family are named by: ids, numbers, texts, and pairs of these.
 
 use super::ids::{ChannelId, GuildId, RoleId, UserId};
-use crate::backend::{KeyForm, KeyParts, Roles, TailRef};
+use crate::backend::{KeyForm, KeyParts};
 
 /// A key of a [`Family`](super::Family).
 ///
@@ -10,7 +10,6 @@ use crate::backend::{KeyForm, KeyParts, Roles, TailRef};
 /// | `GuildId`, `UserId`, `RoleId`, `ChannelId`, `u64` | `{prefix}:{id}` | the id |
 /// | two of these | `{prefix}:{first}:{second}` | the first |
 /// | one of these and `&str` | `{prefix}:{id}:{text}` | the id |
-/// | two of these and [`Roles`] | `{prefix}:{first}:{second}:{roles}`, as in `(5, 9)` | the first |
 /// | `&str` | `{prefix}:{text}` | none |
 /// | `&str` and one of these | `{prefix}:{text}:{id}` | none |
 ///
@@ -110,7 +109,7 @@ macro_rules! ids {
 
             #[inline(always)]
             fn parts(self) -> KeyParts<'k> {
-                KeyParts::new(self.number(), 0, TailRef::None)
+                KeyParts::new(self.number(), 0, None)
             }
         }
 
@@ -121,7 +120,7 @@ macro_rules! ids {
 
             #[inline(always)]
             fn parts(self) -> KeyParts<'k> {
-                KeyParts::new(self.0.number(), 0, TailRef::Text(self.1))
+                KeyParts::new(self.0.number(), 0, Some(self.1))
             }
         }
 
@@ -142,7 +141,7 @@ macro_rules! ids {
 
             #[inline(always)]
             fn parts(self) -> KeyParts<'k> {
-                KeyParts::new(0, self.1.number(), TailRef::Text(self.0))
+                KeyParts::new(0, self.1.number(), Some(self.0))
             }
         }
 
@@ -177,7 +176,7 @@ impl<'k, A: Id, B: Id> FamilyKey<'k> for (A, B) {
 
     #[inline(always)]
     fn parts(self) -> KeyParts<'k> {
-        KeyParts::new(self.0.number(), self.1.number(), TailRef::None)
+        KeyParts::new(self.0.number(), self.1.number(), None)
     }
 }
 
@@ -191,32 +190,6 @@ impl<A: Id, B: Id> OwnedFamilyKey for (A, B) {
     }
 }
 
-impl<A, B, C> sealed::Sealed for (A, B, C) {}
-
-impl<'k, A: Id, B: Id> FamilyKey<'k> for (A, B, Roles<'k>) {
-    type Owned = (A, B, Vec<u64>);
-    type Group = A;
-    const FORM: KeyForm = KeyForm::NumbersRoles;
-
-    #[inline(always)]
-    fn parts(self) -> KeyParts<'k> {
-        let roles = TailRef::Roles(self.2.as_slice());
-        KeyParts::new(self.0.number(), self.1.number(), roles)
-    }
-}
-
-impl<A: Id, B: Id> OwnedFamilyKey for (A, B, Vec<u64>) {
-    fn of_parts(parts: KeyParts<'_>) -> Self {
-        let (first, second) = (A::of(parts.first), B::of(parts.second));
-        (first, second, parts.roles().to_vec())
-    }
-
-    fn parts(&self) -> KeyParts<'_> {
-        let roles = TailRef::Roles(&self.2);
-        KeyParts::new(self.0.number(), self.1.number(), roles)
-    }
-}
-
 impl<'k> FamilyKey<'k> for &'k str {
     type Owned = String;
     type Group = NoGroup;
@@ -224,7 +197,7 @@ impl<'k> FamilyKey<'k> for &'k str {
 
     #[inline(always)]
     fn parts(self) -> KeyParts<'k> {
-        KeyParts::new(0, 0, TailRef::Text(self))
+        KeyParts::new(0, 0, Some(self))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Barrier;
-use tux_cache::backend::{Backend, Json, MAX_KEY_BYTES, Roles};
+use tux_cache::backend::{Backend, Json, MAX_KEY_BYTES};
 use tux_cache::managers::{ChannelId, GuildId, UserId};
 use tux_cache::{ErrorKind, Family, TypedCache};
 
@@ -31,7 +31,6 @@ families! {
     Words("word"): &'k str;
     Pages("page"): (&'k str, u64);
     Grid("grid"): (u64, u64);
-    Ranks("rank"): (GuildId, UserId, Roles<'k>);
 }
 
 const ONE: GuildId = GuildId(1);
@@ -95,13 +94,6 @@ pub(crate) async fn every_form_of_key_keeps_its_values_apart(backend: &Backend) 
     ];
     kept_apart::<Pages>(backend, &pages).await;
     kept_apart::<Grid>(backend, &[((1, 12), "grid:1:12"), ((11, 2), "grid:11:2")]).await;
-    let roles = Roles::new(&[5, 9]).unwrap();
-    let ranks = [
-        ((ONE, user(2), roles), "rank:1:2:(5, 9)"),
-        ((ONE, user(2), Roles::new(&[5]).unwrap()), "rank:1:2:(5,)"),
-        ((ONE, user(2), Roles::new(&[]).unwrap()), "rank:1:2:()"),
-    ];
-    kept_apart::<Ranks>(backend, &ranks).await;
 }
 
 pub(crate) async fn text_and_family_meet_on_one_entry(backend: &Backend) {

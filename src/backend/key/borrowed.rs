@@ -9,7 +9,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::custom::CustomKey;
+use super::custom::{CustomFamily, KeyParts};
 use super::parts::{Head, KeyFamily, KeyKind, OtherKey, Roles, TailRef, WIRE_PREFIX, write_tuple};
 
 /// A borrowed key: made on the stack for a look-up, without allocation.
@@ -40,7 +40,15 @@ pub enum KeyRef<'a> {
     /// `case:by_number:{guild}:{number}`
     CaseByNumber { guild: u64, number: u64 },
     /// A key of a family that the application has declared: `{prefix}:…`
-    Custom(CustomKey<'a>),
+    ///
+    /// [`Key::parse`](super::Key::parse) makes one, and [`TypedCache::key_ref`](crate::TypedCache::key_ref).
+    #[non_exhaustive]
+    Custom {
+        /// The family.
+        family: CustomFamily,
+        #[doc(hidden)]
+        parts: KeyParts<'a>,
+    },
     /// Any other text.
     Other(OtherKey<'a>),
 }
@@ -59,7 +67,7 @@ impl<'a> KeyRef<'a> {
             Self::CommandPermission { .. } => KeyFamily::CommandPermission,
             Self::CommandPermissionFallback { .. } => KeyFamily::CommandPermissionFallback,
             Self::CaseByNumber { .. } => KeyFamily::CaseByNumber,
-            Self::Custom(_) | Self::Other(_) => return None,
+            Self::Custom { .. } | Self::Other(_) => return None,
         })
     }
 
@@ -77,7 +85,7 @@ impl<'a> KeyRef<'a> {
             | Self::CommandPermission { guild, .. }
             | Self::CommandPermissionFallback { guild, .. }
             | Self::CaseByNumber { guild, .. } => Some(*guild),
-            Self::Custom(key) => key.group(),
+            Self::Custom { family, parts } => family.group(parts),
             Self::Other(_) => None,
         }
     }
@@ -114,13 +122,28 @@ impl<'a> KeyRef<'a> {
             | Self::CommandPermission { .. }
             | Self::CommandPermissionFallback { .. }
             | Self::Other(_) => None,
-            Self::Custom(key) if key.parts.tail != TailRef::None => None,
+            Self::Custom { parts, .. } if parts.text.is_some() => None,
             _ => Some(self.head()),
         }
     }
 
+    /// The key in two parts.
     #[inline(always)]
-    pub(in crate::backend) fn head(&self) -> Head {
+    pub(in crate::backend) fn parts(&self) -> (Head, TailRef<'a>) {
+        // Apart from the others, of which the kind is a constant each: it is then looked up and not branched to.
+        if let Self::Custom { family, parts } = *self {
+            let KeyParts {
+                first,
+                second,
+                text,
+            } = parts;
+            let head = Head {
+                guild: first,
+                user: second,
+                kind: family.kind(),
+            };
+            return (head, text.map_or(TailRef::None, TailRef::Text));
+        }
         let (kind, guild, user) = match *self {
             Self::GuildConfig { guild } => (KeyKind::GuildConfig, guild, 0),
             Self::JailStatus { guild, user } => (KeyKind::JailStatus, guild, user),
@@ -135,23 +158,27 @@ impl<'a> KeyRef<'a> {
                 (KeyKind::CommandPermissionFallback, guild, 0)
             }
             Self::CaseByNumber { guild, number } => (KeyKind::CaseByNumber, guild, number),
-            Self::Custom(key) => (key.family.kind(), key.parts.first, key.parts.second),
-            Self::Other(_) => (KeyKind::Other, 0, 0),
+            Self::Custom { .. } | Self::Other(_) => (KeyKind::Other, 0, 0),
         };
-        Head { guild, user, kind }
+        let tail = match *self {
+            Self::UserPermissionRank { roles, .. } => TailRef::Roles(roles.as_slice()),
+            Self::CommandPermission { command, .. }
+            | Self::CommandPermissionFallback { command, .. } => TailRef::Text(command),
+            Self::Other(other) => TailRef::Text(other.as_str()),
+            _ => TailRef::None,
+        };
+        (Head { guild, user, kind }, tail)
+    }
+
+    #[inline(always)]
+    pub(in crate::backend) fn head(&self) -> Head {
+        self.parts().0
     }
 
     /// What the head leaves out.
     #[inline(always)]
     pub(in crate::backend) fn tail(&self) -> TailRef<'a> {
-        match *self {
-            Self::UserPermissionRank { roles, .. } => TailRef::Roles(roles.as_slice()),
-            Self::CommandPermission { command, .. }
-            | Self::CommandPermissionFallback { command, .. } => TailRef::Text(command),
-            Self::Custom(key) => key.parts.tail,
-            Self::Other(other) => TailRef::Text(other.as_str()),
-            _ => TailRef::None,
-        }
+        self.parts().1
     }
 }
 
@@ -183,7 +210,7 @@ impl fmt::Display for KeyRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(family) = self.family() else {
             return match self {
-                Self::Custom(key) => key.fmt(f),
+                Self::Custom { family, parts } => family.write(parts, f),
                 Self::Other(other) => f.write_str(other.as_str()),
                 _ => Ok(()),
             };
@@ -205,7 +232,7 @@ impl fmt::Display for KeyRef<'_> {
             }
             Self::CommandPermission { guild, command }
             | Self::CommandPermissionFallback { guild, command } => write!(f, "{guild}:{command}"),
-            Self::Custom(_) | Self::Other(_) => Ok(()),
+            Self::Custom { .. } | Self::Other(_) => Ok(()),
         }
     }
 }

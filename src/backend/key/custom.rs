@@ -19,7 +19,7 @@
 //! of them: a read saw what stood there before, a removal removed it, and what a write wrote was forgotten at the
 //! declaration. Only who keeps a [`Key`](super::Key) across the declaration keeps the old meaning, and should not.
 
-use super::parts::{KeyFamily, KeyKind, Roles, TailRef, parse_id, parse_tuple, write_tuple};
+use super::parts::{KeyFamily, KeyKind, parse_id};
 use crate::error::{Error, Result};
 use crate::sync::{AppendOnly, Appended};
 
@@ -43,20 +43,9 @@ pub enum KeyForm {
     NumberText,
     /// `{prefix}:{text}:{number}`
     TextNumber,
-    /// `{prefix}:{number}:{number}:{roles}`, the roles as in `(5, 9)`
-    NumbersRoles,
 }
 
 impl KeyForm {
-    const ALL: [Self; 6] = [
-        Self::Number,
-        Self::Numbers,
-        Self::Text,
-        Self::NumberText,
-        Self::TextNumber,
-        Self::NumbersRoles,
-    ];
-
     /// Whether keys begin with a number, by which they are grouped.
     #[must_use]
     pub const fn has_groups(self) -> bool {
@@ -70,17 +59,14 @@ impl KeyForm {
             Self::Text => "{text}",
             Self::NumberText => "{number}:{text}",
             Self::TextNumber => "{text}:{number}",
-            Self::NumbersRoles => "{number}:{number}:{roles}",
         }
     }
 }
 
-/// A declared family of keys: a prefix and a form. Two bytes of it say which prefix, so that it costs a key nothing.
+/// A declared family of keys: a prefix and a form. Two bytes of it say which prefix, two which form: the kind of its keys as
+/// it is, so that a look-up need not put it together.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CustomFamily {
-    number: u16,
-    form: KeyForm,
-}
+pub struct CustomFamily(u32);
 
 /// What was declared.
 struct Declaration {
@@ -95,10 +81,11 @@ static DECLARED: AppendOnly<Declaration, MAX_FAMILIES> = AppendOnly::new();
 
 impl CustomFamily {
     /// No family: it has no keys.
-    pub(crate) const NONE: Self = Self {
-        number: u16::MAX,
-        form: KeyForm::Text,
-    };
+    pub(crate) const NONE: Self = Self::new(u16::MAX, KeyForm::Text);
+
+    const fn new(number: u16, form: KeyForm) -> Self {
+        Self(number as u32 | (form as u32 + 1) << 16)
+    }
 
     /// Declares a family, or finds it: `name` is for people, `prefix` is what its keys begin with (without `tux:`). The
     /// same prefix with the same form is the same family, whoever declares it. O(declared families).
@@ -140,13 +127,19 @@ impl CustomFamily {
             }
         };
         let number = u16::try_from(number).map_err(|_| Error::config("too many families"))?;
-        Ok(Self { number, form })
+        Ok(Self::new(number, form))
     }
 
     /// What the keys are made of.
     #[must_use]
     pub const fn form(self) -> KeyForm {
-        self.form
+        match self.0 >> 16 {
+            1 => KeyForm::Number,
+            2 => KeyForm::Numbers,
+            4 => KeyForm::NumberText,
+            5 => KeyForm::TextNumber,
+            _ => KeyForm::Text,
+        }
     }
 
     /// The text that the keys begin with, without `tux:`, with the `:` behind it.
@@ -158,168 +151,109 @@ impl CustomFamily {
 
     /// Its number, below [`MAX_FAMILIES`].
     pub(crate) fn number(self) -> usize {
-        self.number.into()
+        (self.0 & 0xffff) as usize
     }
 
     #[inline(always)]
     pub(super) const fn kind(self) -> KeyKind {
-        KeyKind::custom(self.number as u64 | (self.form as u64) << 16)
+        KeyKind::custom(self.0)
     }
 
     /// The family whose kind this is.
     #[inline(always)]
     pub(super) fn of_kind(kind: KeyKind) -> Self {
-        let bits = kind.custom_bits();
-        let form = KeyForm::ALL[(bits >> 16) as usize % KeyForm::ALL.len()];
-        Self {
-            number: (bits & 0xffff) as u16,
-            form,
-        }
+        Self(kind.custom_bits())
     }
 
     /// The key of a text that begins with the prefix, after which stands `rest`.
-    fn parse<R>(self, rest: &str, found: impl FnOnce(CustomKey<'_>) -> R) -> Option<R> {
-        let roles;
-        let parts = match self.form {
-            KeyForm::Number => KeyParts::new(parse_id(rest)?, 0, TailRef::None),
+    fn parse(self, rest: &str) -> Option<KeyParts<'_>> {
+        Some(match self.form() {
+            KeyForm::Number => KeyParts::new(parse_id(rest)?, 0, None),
             KeyForm::Numbers => {
                 let (first, second) = rest.split_once(':')?;
-                KeyParts::new(parse_id(first)?, parse_id(second)?, TailRef::None)
+                KeyParts::new(parse_id(first)?, parse_id(second)?, None)
             }
-            KeyForm::Text => KeyParts::new(0, 0, TailRef::Text(rest)),
+            KeyForm::Text => KeyParts::new(0, 0, Some(rest)),
             KeyForm::NumberText => {
                 let (first, text) = rest.split_once(':')?;
-                KeyParts::new(parse_id(first)?, 0, TailRef::Text(text))
+                KeyParts::new(parse_id(first)?, 0, Some(text))
             }
             // From the end: the text may have any number of colons.
             KeyForm::TextNumber => {
                 let (text, second) = rest.rsplit_once(':')?;
-                KeyParts::new(0, parse_id(second)?, TailRef::Text(text))
+                KeyParts::new(0, parse_id(second)?, Some(text))
             }
-            KeyForm::NumbersRoles => {
-                let (first, rest) = rest.split_once(':')?;
-                let (second, rest) = rest.split_once(':')?;
-                roles = parse_tuple(rest)?;
-                let roles = Roles::new(&roles)?.as_slice();
-                KeyParts::new(parse_id(first)?, parse_id(second)?, TailRef::Roles(roles))
-            }
-        };
-        Some(found(CustomKey::new(self, parts)))
+        })
     }
 }
 
 impl std::fmt::Debug for CustomFamily {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "CustomFamily({}{})", self.prefix(), self.form.text())
+        write!(f, "CustomFamily({}{})", self.prefix(), self.form().text())
     }
 }
 
 /// What a key consists of behind its prefix. Numbers that its form does not have are 0.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyParts<'a> {
     pub(crate) first: u64,
     pub(crate) second: u64,
-    pub(crate) tail: TailRef<'a>,
+    pub(crate) text: Option<&'a str>,
 }
 
 impl<'a> KeyParts<'a> {
     #[inline(always)]
-    pub(crate) const fn new(first: u64, second: u64, tail: TailRef<'a>) -> Self {
+    pub(crate) const fn new(first: u64, second: u64, text: Option<&'a str>) -> Self {
         Self {
             first,
             second,
-            tail,
+            text,
         }
     }
 
-    /// The text, if there is one.
-    pub(crate) const fn text(&self) -> &'a str {
-        match self.tail {
-            TailRef::Text(text) => text,
-            _ => "",
-        }
-    }
-
-    /// The roles, if there are any.
-    pub(crate) const fn roles(&self) -> &'a [u64] {
-        match self.tail {
-            TailRef::Roles(roles) => roles,
-            _ => &[],
-        }
+    /// The text; an empty one if there is none.
+    pub(crate) fn text(&self) -> &'a str {
+        self.text.unwrap_or_default()
     }
 }
 
-impl std::fmt::Debug for KeyParts<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts = (self.first, self.second, self.text(), self.roles());
-        write!(f, "KeyParts{parts:?}")
-    }
-}
-
-/// A key of a declared family. [`Key::parse`](super::Key::parse) makes one, and
-/// [`TypedCache::key_ref`](crate::TypedCache::key_ref).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CustomKey<'a> {
-    pub(super) family: CustomFamily,
-    pub(super) parts: KeyParts<'a>,
-}
-
-impl<'a> CustomKey<'a> {
-    /// Parts of the family's form.
-    #[inline(always)]
-    pub(crate) const fn new(family: CustomFamily, parts: KeyParts<'a>) -> Self {
-        Self { family, parts }
-    }
-
-    /// The family.
-    #[must_use]
-    pub const fn family(&self) -> CustomFamily {
-        self.family
-    }
-
-    /// The number that the key begins with, by which it is grouped; `None` if it begins with a text.
-    #[must_use]
-    pub const fn group(&self) -> Option<u64> {
-        if self.family.form.has_groups() {
-            Some(self.parts.first)
+impl CustomFamily {
+    /// The number that a key begins with, by which it is grouped; `None` if it begins with a text.
+    pub(super) const fn group(self, parts: &KeyParts<'_>) -> Option<u64> {
+        if self.form().has_groups() {
+            Some(parts.first)
         } else {
             None
         }
     }
 
-    pub(crate) const fn parts(&self) -> KeyParts<'a> {
-        self.parts
-    }
-}
-
-impl std::fmt::Display for CustomKey<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (prefix, parts) = (self.family.prefix(), self.parts);
-        let (first, second, text) = (parts.first, parts.second, parts.text());
-        match self.family.form {
+    /// Writes the text of a key.
+    pub(super) fn write(
+        self,
+        parts: &KeyParts<'_>,
+        f: &mut std::fmt::Formatter<'_>,
+    ) -> std::fmt::Result {
+        let (prefix, first, second, text) =
+            (self.prefix(), parts.first, parts.second, parts.text());
+        match self.form() {
             KeyForm::Number => write!(f, "{prefix}{first}"),
             KeyForm::Numbers => write!(f, "{prefix}{first}:{second}"),
             KeyForm::Text => write!(f, "{prefix}{text}"),
             KeyForm::NumberText => write!(f, "{prefix}{first}:{text}"),
             KeyForm::TextNumber => write!(f, "{prefix}{text}:{second}"),
-            KeyForm::NumbersRoles => {
-                write!(f, "{prefix}{first}:{second}:")?;
-                write_tuple(f, parts.roles())
-            }
         }
     }
 }
 
-/// The key of a declared family that a text (without `tux:`) is, handed to `found`. O(declared families).
-pub(super) fn parse<R>(text: &str, found: impl FnOnce(CustomKey<'_>) -> R) -> Option<R> {
+/// The key of a declared family that a text (without `tux:`) is. O(declared families).
+pub(super) fn parse(text: &str) -> Option<(CustomFamily, KeyParts<'_>)> {
     // By N1 no second one fits.
     let (family, rest) = DECLARED.iter().find_map(|(number, there)| {
         let rest = text.strip_prefix(&*there.prefix)?;
         let number = u16::try_from(number).ok()?;
-        let form = there.form;
-        Some((CustomFamily { number, form }, rest))
+        Some((CustomFamily::new(number, there.form), rest))
     })?;
-    family.parse(rest, found)
+    Some((family, family.parse(rest)?))
 }
 
 /// Whether one of the two prefixes begins with the other, up to a `:`.

@@ -9,10 +9,10 @@ pub(super) mod text;
 
 pub use borrowed::KeyRef;
 pub(super) use custom::MAX_FAMILIES;
-pub use custom::{CustomFamily, CustomKey, KeyForm, KeyParts};
+pub use custom::{CustomFamily, KeyForm, KeyParts};
 pub use owned::Key;
 pub(super) use owned::{AsKeyRef, Named, Ranked};
-pub(crate) use parts::TailRef;
+pub(super) use parts::TailRef;
 pub use parts::{KeyFamily, OtherKey, Roles, WIRE_PREFIX};
 pub use set::KeySet;
 pub(crate) use set::Reach;

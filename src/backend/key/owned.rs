@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use papaya::Equivalent;
 
 use super::borrowed::KeyRef;
-use super::custom::{CustomFamily, CustomKey, KeyParts};
+use super::custom::{CustomFamily, KeyParts};
 use super::parts::{Head, KeyFamily, KeyKind, OtherKey, Roles, Tail, TailRef};
 
 /// An owned key, as an in-memory entry keeps it. 48 bytes; cloning allocates nothing.
@@ -60,8 +60,10 @@ impl Key {
             },
             KeyKind::Other => KeyRef::Other(OtherKey::of(text)),
             custom => {
-                let parts = KeyParts::new(guild, user, self.tail.as_ref());
-                KeyRef::Custom(CustomKey::new(CustomFamily::of_kind(custom), parts))
+                let text = matches!(self.tail, Tail::Text(_)).then_some(text);
+                let family = CustomFamily::of_kind(custom);
+                let parts = KeyParts::new(guild, user, text);
+                KeyRef::Custom { family, parts }
             }
         }
     }

@@ -150,19 +150,17 @@ impl KeyKind {
     pub(super) const CommandPermissionFallback: Self = Self(8);
     pub(super) const CaseByNumber: Self = Self(9);
     pub(super) const Other: Self = Self(10);
-    /// Declared families have this and more.
-    const FIRST_CUSTOM: u64 = 16;
 
-    /// That of a declared family.
+    /// That of a declared family, whose bits say its form from the 17th on: greater than all of the above.
     #[inline(always)]
-    pub(super) const fn custom(bits: u64) -> Self {
-        Self(bits + Self::FIRST_CUSTOM)
+    pub(super) const fn custom(bits: u32) -> Self {
+        Self(bits as u64)
     }
 
     /// What [`custom`](Self::custom) was given; of other kinds nothing that makes sense.
     #[inline(always)]
-    pub(super) const fn custom_bits(self) -> u64 {
-        self.0.wrapping_sub(Self::FIRST_CUSTOM)
+    pub(super) const fn custom_bits(self) -> u32 {
+        self.0 as u32
     }
 }
 

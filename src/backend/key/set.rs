@@ -3,8 +3,8 @@
 use std::fmt::{self, Write};
 
 use super::borrowed::KeyRef;
-use super::custom::{CustomFamily, CustomKey, KeyForm, KeyParts};
-use super::parts::{KeyFamily, TailRef};
+use super::custom::{CustomFamily, KeyForm, KeyParts};
+use super::parts::KeyFamily;
 
 /// Keys that are invalidated at once, by predicate in memory and by prefix in Valkey.
 ///
@@ -96,8 +96,8 @@ impl<'a> KeySet<'a> {
             } => format!("{}{guild}:{parent} ", family.prefix()),
             Self::Custom(family) => family.prefix().to_owned(),
             Self::CustomGroup(family, first) if family.form() == KeyForm::Number => {
-                let parts = KeyParts::new(first, 0, TailRef::None);
-                return Reach::Key(KeyRef::Custom(CustomKey::new(family, parts)));
+                let parts = KeyParts::new(first, 0, None);
+                return Reach::Key(KeyRef::Custom { family, parts });
             }
             Self::CustomGroup(family, first) => format!("{}{first}:", family.prefix()),
             Self::Prefix(prefix) => prefix.to_owned(),
@@ -112,7 +112,7 @@ pub(crate) fn starts_with(key: KeyRef<'_>, prefix: &str) -> bool {
     }
     // Most keys of other families are told apart by the family's text alone.
     let head = match key {
-        KeyRef::Custom(key) => Some(key.family().prefix()),
+        KeyRef::Custom { family, .. } => Some(family.prefix()),
         _ => key.family().map(KeyFamily::prefix),
     };
     if let Some(head) = head {

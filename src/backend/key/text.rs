@@ -71,7 +71,10 @@ impl Key {
         if let Some(key) = parse_typed(text) {
             return key;
         }
-        custom::parse(text, |key| KeyRef::Custom(key).to_key()).unwrap_or_else(|| Self::other(text))
+        match custom::parse(text) {
+            Some((family, parts)) => KeyRef::Custom { family, parts }.to_key(),
+            None => Self::other(text),
+        }
     }
 }
 

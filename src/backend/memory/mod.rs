@@ -144,8 +144,8 @@ impl InMemoryBackend {
     /// Runs `f` on the entry, if there is one. By parts of the key: a whole [`KeyRef`] would be copied on the way.
     #[inline(always)]
     pub(super) fn entry<R>(&self, key: KeyRef<'_>, f: impl FnOnce(&Value) -> R) -> Option<R> {
-        let (cache, head) = (&self.shared.cache, key.head());
-        match key.tail() {
+        let (cache, (head, tail)) = (&self.shared.cache, key.parts());
+        match tail {
             TailRef::None => cache.get_with(&head, f),
             TailRef::Text(text) => cache.get_with(&Named { head, text }, f),
             TailRef::Roles(roles) => cache.get_with(&Ranked { head, roles }, f),
@@ -156,8 +156,8 @@ impl InMemoryBackend {
     /// inlined into its caller, so that the value is copied once, from the entry to where it is wanted.
     #[inline(always)]
     pub(super) fn try_get_ref<T: CacheValue>(&self, key: KeyRef<'_>) -> Option<TypedRef<'_, T>> {
-        let (cache, head) = (&self.shared.cache, key.head());
-        let lent = match key.tail() {
+        let (cache, (head, tail)) = (&self.shared.cache, key.parts());
+        let lent = match tail {
             TailRef::None => cache.get_at_home(&head),
             TailRef::Text(text) => cache.get_at_home(&Named { head, text }),
             TailRef::Roles(roles) => cache.get_at_home(&Ranked { head, roles }),
@@ -173,9 +173,9 @@ impl InMemoryBackend {
         key: KeyRef<'_>,
         f: impl FnOnce(&T) -> R,
     ) -> Option<R> {
-        let (cache, head) = (&self.shared.cache, key.head());
+        let (cache, (head, tail)) = (&self.shared.cache, key.parts());
         let f = |value: &Value| value.with(f);
-        let found = match key.tail() {
+        let found = match tail {
             TailRef::None => cache.get_anew(&head, f),
             TailRef::Text(text) => cache.get_anew(&Named { head, text }, f),
             TailRef::Roles(roles) => cache.get_anew(&Ranked { head, roles }, f),

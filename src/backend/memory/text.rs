@@ -28,7 +28,10 @@ impl InMemoryBackend {
         self.shared.cache.for_each(|key, _| {
             if let KeyRef::Other(text) = key.as_key_ref()
                 && text.as_str().starts_with(family.prefix())
-                && matches!(Key::parse(text.as_str()).as_key_ref(), KeyRef::Custom(_))
+                && matches!(
+                    Key::parse(text.as_str()).as_key_ref(),
+                    KeyRef::Custom { .. }
+                )
             {
                 old.push(key.clone());
             }

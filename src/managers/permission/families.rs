@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::keys::rule;
+use super::keys::{rule, user_rank};
 use super::limits::{self, Checked};
 use super::row::Row;
 use super::rows::{CommandRule, PermissionAssignment, PermissionRank, PermissionRows, UserRank};
@@ -97,11 +97,12 @@ impl Family for PermissionAssignments {
     }
 }
 
-/// Ranks of users by guild, user and the user's roles.
+/// Ranks of users by guild, user and the user's roles ([`keys::user_rank`](super::keys::user_rank)). By guild and user
+/// alone: of one who has no roles.
 pub(crate) struct UserRanks;
 
 impl Family for UserRanks {
-    type Key<'k> = (GuildId, UserId, Roles<'k>);
+    type Key<'k> = (GuildId, UserId);
     type Value = UserRank;
 
     const NAME: &'static str = "ranks of users";
@@ -112,9 +113,8 @@ impl Family for UserRanks {
     const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::UserPermissionRank));
 
     #[inline(always)]
-    fn key_ref((guild, user, roles): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
-        let (GuildId(guild), UserId(user)) = (guild, user);
-        KeyRef::UserPermissionRank { guild, user, roles }
+    fn key_ref((guild, user): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
+        user_rank(guild, user, Roles::of(&[]))
     }
 
     fn ttl_asked(settings: &Settings) -> Option<Ttl> {

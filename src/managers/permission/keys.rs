@@ -1,6 +1,7 @@
 //! The keys of commands, and the line of names from a command up to its root.
 
-use crate::backend::{Key, KeyRef};
+use crate::backend::{Key, KeyRef, Roles};
+use crate::managers::{GuildId, UserId};
 
 pub(super) fn rule(guild: u64, command: &str) -> KeyRef<'_> {
     KeyRef::CommandPermission { guild, command }
@@ -8,6 +9,12 @@ pub(super) fn rule(guild: u64, command: &str) -> KeyRef<'_> {
 
 pub(super) fn fallback(guild: u64, command: &str) -> KeyRef<'_> {
     KeyRef::CommandPermissionFallback { guild, command }
+}
+
+#[inline(always)]
+pub(super) fn user_rank<'k>(guild: GuildId, user: UserId, roles: Roles<'k>) -> KeyRef<'k> {
+    let (GuildId(guild), UserId(user)) = (guild, user);
+    KeyRef::UserPermissionRank { guild, user, roles }
 }
 
 pub(super) fn command_of(key: &Key) -> &str {

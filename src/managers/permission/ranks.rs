@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::future::Future;
 
+use super::keys::user_rank;
 use super::rows::{MAX_RANK, PermissionAssignment, PermissionRank, PermissionRows, UserRank};
 use super::{PermissionCache, roles, uncancelled, warm};
 use crate::backend::{KeyFamily, KeyRef, KeySet};
@@ -172,9 +173,7 @@ impl PermissionCache {
         let (guild, user) = (guild.into(), user.into());
         let (answered, mut found) = self.user_rank_now(guild, user, roles);
         if !answered {
-            let key = roles::with_sorted(roles, |roles| {
-                self.user_ranks.key((guild, user, roles)).to_key()
-            });
+            let key = roles::with_sorted(roles, |roles| user_rank(guild, user, roles).to_key());
             found = (*self.user_ranks.get_boxed(key.as_key_ref()).await)?;
         }
         Ok(found.map(|UserRank(rank)| rank))
@@ -190,16 +189,14 @@ impl PermissionCache {
     ) -> (bool, Option<UserRank>) {
         let mut room = roles::few();
         if let Some(few) = room.sort(roles)
-            && let Some(lent) = self
-                .user_ranks
-                .try_get_ref(self.user_ranks.key((guild, user, few)))
+            && let Some(lent) = self.user_ranks.try_get_ref(user_rank(guild, user, few))
         {
             return (true, Some(self.user_ranks.hit(&lent)));
         }
         // Out of line: whoever has more roles, and what is not at hand.
         roles::with_sorted(roles, |roles| {
             let mut found = None;
-            let key = self.user_ranks.key((guild, user, roles));
+            let key = user_rank(guild, user, roles);
             (self.user_ranks.peek(key, &mut found), found)
         })
     }
@@ -216,9 +213,7 @@ impl PermissionCache {
         roles: &[R],
     ) -> Result<Option<MaybeStale<u8>>> {
         let (guild, user) = (guild.into(), user.into());
-        let key = roles::with_sorted(roles, |roles| {
-            self.user_ranks.key((guild, user, roles)).to_key()
-        });
+        let key = roles::with_sorted(roles, |roles| user_rank(guild, user, roles).to_key());
         let found = self.user_ranks.get_or_stale_at(key.as_key_ref()).await?;
         Ok(found.map(|found| found.map(|UserRank(rank)| rank)))
     }
@@ -250,9 +245,7 @@ impl PermissionCache {
         if let Some(UserRank(rank)) = found {
             return Ok(rank);
         }
-        let key = roles::with_sorted(roles, |roles| {
-            self.user_ranks.key((guild, user, roles)).to_key()
-        });
+        let key = roles::with_sorted(roles, |roles| user_rank(guild, user, roles).to_key());
         let load = move || async move {
             let rank = load().await.map_err(Error::loader)?;
             check(rank, ErrorKind::Loader)
@@ -276,9 +269,7 @@ impl PermissionCache {
     ) -> Result<()> {
         let (guild, user) = (guild.into(), user.into());
         let rank = check(rank, ErrorKind::Config)?;
-        let key = roles::with_sorted(roles, |roles| {
-            self.user_ranks.key((guild, user, roles)).to_key()
-        });
+        let key = roles::with_sorted(roles, |roles| user_rank(guild, user, roles).to_key());
         self.user_ranks.put(key.as_key_ref(), rank).await
     }
 

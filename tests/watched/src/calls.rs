@@ -88,7 +88,7 @@ const fn key(number: u64) -> u64 {
 /// A cache on which one kind of call is made again and again, by any thread.
 pub(crate) struct Stage {
     call: Call,
-    cache: TtlCache<u64, u64>,
+    cache: TtlCache<u64, u64, ahash::RandomState>,
     capacity: u64,
     /// Keys that were never set.
     fresh: AtomicU64,
