@@ -40,6 +40,8 @@ pub enum ErrorKind {
     Closed,
     /// The server refused the request for a reason of its own.
     Server,
+    /// A file cannot be read or written; the [`source`](StdError::source) is the [`std::io::Error`].
+    File,
 }
 
 /// Whether trying the same request again can help, and when.
@@ -72,7 +74,8 @@ impl ErrorKind {
             | Self::InvalidKey
             | Self::TooLarge
             | Self::Closed
-            | Self::Server => RetryClass::Never,
+            | Self::Server
+            | Self::File => RetryClass::Never,
         }
     }
 
@@ -92,6 +95,7 @@ impl ErrorKind {
             Self::TooLarge => "too large",
             Self::Closed => "closed",
             Self::Server => "refused by the server",
+            Self::File => "file error",
         }
     }
 }

@@ -24,6 +24,7 @@
 //! With no feature the crate is the engine alone: synchronous, without a runtime. `backend` brings backends and
 //! managers (tokio, serde), `valkey` the Valkey store and the service (redis, rustls); none is on by default.
 //! `tls-ring` and `tls-aws-lc` bring the cryptography for `rediss://` and `valkeys://`, where the program installs none of its own.
+//! `snapshot` writes what a cache holds to a file, and begins with it again (serde).
 //! `twilight-model` and `serenity` let their ids be used as keys, and their events remove what they make wrong.
 //! `metrics`, `opentelemetry` and `prometheus-client` hand the [numbers](metrics) to the crates of these names.
 //!
@@ -75,6 +76,8 @@ pub mod service;
     reason = "the async half is used by the features"
 )]
 mod single_flight;
+#[cfg(feature = "snapshot")]
+mod snapshot;
 #[allow(unused_imports, reason = "the shim offers the same to both builds")]
 mod sync;
 pub mod time;
@@ -92,5 +95,7 @@ pub use papaya::Equivalent;
 #[cfg(feature = "valkey")]
 pub use service::{CacheService, CacheSetup, get_cache_backend};
 pub use single_flight::{IntoLoaded, Loaded};
+#[cfg(feature = "snapshot")]
+pub use snapshot::{Restored, SnapshotSize};
 #[cfg(feature = "backend")]
 pub use typed::{Family, TypedCache};

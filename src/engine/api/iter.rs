@@ -1,7 +1,11 @@
 //! Walks over all entries.
 
 use super::cache::TtlCache;
+#[cfg(feature = "snapshot")]
+use super::peek::Remaining;
 use crate::engine::threads::current::current;
+#[cfg(feature = "snapshot")]
+use crate::time::Deadline;
 use std::hash::{BuildHasher, Hash};
 use std::iter::FusedIterator;
 
@@ -22,6 +26,24 @@ where
             .visit(&current, || self.local(&current), step, tick, &mut visit)
         {
             step += 1;
+        }
+    }
+
+    /// [`for_each`](Self::for_each) with how long each entry will live; `None` after each step, outside guards.
+    #[cfg(feature = "snapshot")]
+    pub(crate) fn for_each_remaining(&self, mut visit: impl FnMut(Option<(&K, &V, Remaining)>)) {
+        let current = current();
+        let local = || self.local(&current);
+        for step in 0.. {
+            // A long walk: what expires on the way is left out.
+            let tick = self.time.tick();
+            let entry = |key: &K, value: &V, deadline: Deadline| {
+                visit(Some((key, value, Remaining::of(deadline, tick))));
+            };
+            if !self.index.visit_timed(&current, local, step, tick, entry) {
+                break;
+            }
+            visit(None);
         }
     }
 

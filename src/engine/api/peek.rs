@@ -3,6 +3,7 @@
 use super::cache::TtlCache;
 use super::ttl::EntryTtl;
 use crate::engine::threads::current::current;
+use crate::time::Deadline;
 use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash as StdHash};
 use std::time::Duration;
@@ -14,6 +15,12 @@ pub enum Remaining {
     For(Duration),
     /// It does not expire. (It can still be evicted.)
     Forever,
+}
+
+impl Remaining {
+    pub(super) fn of(deadline: Deadline, tick: u64) -> Self {
+        deadline.remaining(tick).map_or(Self::Forever, Self::For)
+    }
 }
 
 impl<K, V, S> TtlCache<K, V, S> {
@@ -86,10 +93,7 @@ where
         let deadline = self
             .index
             .deadline(&current, self.local(&current), key, tick)?;
-        Some(match deadline.remaining(tick) {
-            Some(time) => Remaining::For(time),
-            None => Remaining::Forever,
-        })
+        Some(Remaining::of(deadline, tick))
     }
 
     /// Reads a live entry without counting anything.

@@ -10,6 +10,7 @@ use crate::engine::threads::current::Current;
 use crate::engine::threads::local::Local;
 use crate::lease::LeaseTable;
 use crate::sync::{Arc, StdArc};
+use crate::time::Deadline;
 use papaya::Equivalent;
 use std::hash::{BuildHasher, Hash as StdHash};
 
@@ -239,12 +240,28 @@ where
         tick: u64,
         mut visit: impl FnMut(&K, &V),
     ) -> bool {
+        self.visit_timed(current, local, step, tick, |key, value, _| {
+            visit(key, value);
+        })
+    }
+
+    /// The same with their deadlines.
+    pub(in crate::engine) fn visit_timed<'l>(
+        &self,
+        current: &Current,
+        local: impl FnOnce() -> &'l Local<K, V>,
+        step: usize,
+        tick: u64,
+        mut visit: impl FnMut(&K, &V, Deadline),
+    ) -> bool {
         match self {
             Self::Bounded(_, bounded) if step < bounded.buckets() => {
                 let _guard = current.participant().enter();
                 // SAFETY: the guard is open while the bucket is visited.
                 unsafe {
-                    bounded.each_in_bucket(step, bounded.at(tick), |e| visit(&e.key, &e.value));
+                    bounded.each_in_bucket(step, bounded.at(tick), |e| {
+                        visit(&e.key, &e.value, e.deadline);
+                    });
                 }
             }
             Self::Unbounded(map) if step == 0 => map.for_each(current, local(), tick, visit),

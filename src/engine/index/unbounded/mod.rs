@@ -268,19 +268,19 @@ where
         current: &Current,
         local: &Local<K, V>,
         tick: u64,
-        mut visit: impl FnMut(&K, &V),
+        mut visit: impl FnMut(&K, &V, Deadline),
     ) {
         let guard = self.guard(current, local);
         for (key, versioned) in guard.map().iter(&guard) {
             if versioned.is_current(tick) {
-                visit(key, &versioned.value);
+                visit(key, &versioned.value, versioned.deadline);
             }
         }
     }
 
     pub(crate) fn len(&self, current: &Current, local: &Local<K, V>, tick: u64) -> usize {
         let mut len = 0;
-        self.for_each(current, local, tick, |_, _| len += 1);
+        self.for_each(current, local, tick, |_, _, _| len += 1);
         len
     }
 
