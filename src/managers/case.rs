@@ -10,7 +10,7 @@ use crate::backend::value::vtable::one_vtable;
 use crate::backend::{CacheValue, Json, KeyFamily, KeyRef};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
-use crate::typed::family::{BuiltIn, Declared, Family};
+use crate::typed::family::{BuiltInFamily, Declared, Family};
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::options::built_in;
 use crate::typed::stale::MaybeStale;
@@ -56,7 +56,7 @@ impl Family for Cases {
     const TTL: Option<Duration> = built_in::CASES.ttl;
     const OWN_SIZE: usize = built_in::CASES.own_size;
     const PREFIX: &'static str = "case:by_number";
-    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::CaseByNumber));
+    const BUILT_IN: BuiltInFamily = BuiltInFamily(Some(KeyFamily::CaseByNumber));
 
     #[inline(always)]
     fn key_ref((GuildId(guild), number): Self::Key<'_>, _: Declared) -> KeyRef<'_> {

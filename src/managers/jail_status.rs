@@ -10,7 +10,7 @@ use crate::backend::value::vtable::one_vtable;
 use crate::backend::{CacheValue, Json, KeyFamily, KeyRef, KeySet};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
-use crate::typed::family::{BuiltIn, Declared, Family};
+use crate::typed::family::{BuiltInFamily, Declared, Family};
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::options::built_in;
 use crate::typed::stale::MaybeStale;
@@ -61,7 +61,7 @@ impl Family for JailStatus {
     const TTL: Option<Duration> = built_in::JAIL_STATUS.ttl;
     const OWN_SIZE: usize = built_in::JAIL_STATUS.own_size;
     const PREFIX: &'static str = "jail_status";
-    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::JailStatus));
+    const BUILT_IN: BuiltInFamily = BuiltInFamily(Some(KeyFamily::JailStatus));
 
     #[inline(always)]
     fn key_ref((guild, user): Self::Key<'_>, _: Declared) -> KeyRef<'_> {

@@ -16,7 +16,7 @@ use crate::backend::value::vtable::one_vtable;
 use crate::backend::{CacheValue, Json, KeyFamily, KeyRef};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
-use crate::typed::family::{BuiltIn, Declared, Family};
+use crate::typed::family::{BuiltInFamily, Declared, Family};
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::options::built_in;
 use crate::typed::stale::MaybeStale;
@@ -156,7 +156,7 @@ impl Family for Prefixes {
     const TTL: Option<Duration> = built_in::PREFIX.ttl;
     const OWN_SIZE: usize = built_in::PREFIX.own_size;
     const PREFIX: &'static str = "prefix";
-    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::Prefix));
+    const BUILT_IN: BuiltInFamily = BuiltInFamily(Some(KeyFamily::Prefix));
 
     #[inline(always)]
     fn key_ref(GuildId(guild): Self::Key<'_>, _: Declared) -> KeyRef<'_> {

@@ -23,7 +23,7 @@ pub(super) const BLOCK: usize = 64 * 1024;
 pub(super) const MOST: usize = 16 * BLOCK;
 
 /// How long an entry will live, in the file: milliseconds, or for ever.
-pub(super) type Left = Option<u64>;
+pub(super) type MillisLeft = Option<u64>;
 
 /// A head without its checksum.
 pub(super) fn head() -> [u8; HEAD - 4] {

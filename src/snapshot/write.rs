@@ -1,6 +1,6 @@
 //! Writing a snapshot (F1).
 
-use super::format::{BLOCK, BlockHead, Left, MOST, head};
+use super::format::{BLOCK, BlockHead, MOST, MillisLeft, head};
 use super::{SnapshotSize, file_error};
 use crate::TtlCache;
 use crate::engine::Remaining;
@@ -37,8 +37,8 @@ where
         now,
     )
     .map_err(|failed| match failed {
-        Failed::Io(error) => file_error(path, "cannot be written", error),
-        Failed::Codec(text) => Error::codec(format!("{}: {text}", path.display())),
+        WriteFailure::Io(error) => file_error(path, "cannot be written", error),
+        WriteFailure::Codec(text) => Error::codec(format!("{}: {text}", path.display())),
     })?;
     let synced = file.as_file().sync_all();
     synced.map_err(|error| file_error(path, "cannot be synced", error))?;
@@ -51,12 +51,12 @@ where
     Ok(size)
 }
 
-enum Failed {
+enum WriteFailure {
     Io(io::Error),
     Codec(String),
 }
 
-impl From<io::Error> for Failed {
+impl From<io::Error> for WriteFailure {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
@@ -66,7 +66,7 @@ fn write_all<K, V, S>(
     cache: &TtlCache<K, V, S>,
     out: impl Write,
     now: &impl Fn() -> Duration,
-) -> Result<SnapshotSize, Failed>
+) -> Result<SnapshotSize, WriteFailure>
 where
     K: Serialize + Hash + Eq + Clone + Send + Sync + 'static,
     V: Serialize + Send + Sync + 'static,
@@ -109,7 +109,7 @@ struct Blocks<'n, W, N> {
     /// Of the block that is being filled.
     head: BlockHead,
     size: SnapshotSize,
-    failed: Option<Failed>,
+    failed: Option<WriteFailure>,
     now: &'n N,
 }
 
@@ -119,19 +119,20 @@ impl<W: Write, N: Fn() -> Duration> Blocks<'_, W, N> {
         key: &K,
         value: &V,
         remaining: Remaining,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), WriteFailure> {
         if self.head.entries == 0 {
             self.head.number = millis((self.now)());
         }
-        let left: Left = match remaining {
+        let left: MillisLeft = match remaining {
             Remaining::For(time) => Some(millis(time)),
             Remaining::Forever => None,
         };
         let number = self.size.entries + 1;
-        postcard::to_io(&(left, key, value), &mut self.payload)
-            .map_err(|error| Failed::Codec(format!("entry {number} cannot be written: {error}")))?;
+        postcard::to_io(&(left, key, value), &mut self.payload).map_err(|error| {
+            WriteFailure::Codec(format!("entry {number} cannot be written: {error}"))
+        })?;
         if u32::try_from(self.payload.len()).is_err() {
-            return Err(Failed::Codec(format!(
+            return Err(WriteFailure::Codec(format!(
                 "entry {number} takes {} bytes; at most {} are allowed",
                 self.payload.len(),
                 u32::MAX
@@ -145,7 +146,7 @@ impl<W: Write, N: Fn() -> Duration> Blocks<'_, W, N> {
     }
 
     /// [`flush`](Self::flush), if so much has come together.
-    fn flush_beyond(&mut self, bytes: usize) -> Result<(), Failed> {
+    fn flush_beyond(&mut self, bytes: usize) -> Result<(), WriteFailure> {
         match self.payload.len() > bytes {
             true => self.flush(),
             false => Ok(()),
@@ -153,7 +154,7 @@ impl<W: Write, N: Fn() -> Duration> Blocks<'_, W, N> {
     }
 
     /// Ends the block that is being filled, if there is anything in it.
-    fn flush(&mut self) -> Result<(), Failed> {
+    fn flush(&mut self) -> Result<(), WriteFailure> {
         if self.head.entries == 0 {
             return Ok(());
         }
@@ -167,7 +168,7 @@ impl<W: Write, N: Fn() -> Duration> Blocks<'_, W, N> {
         Ok(())
     }
 
-    fn end(mut self) -> Result<SnapshotSize, Failed> {
+    fn end(mut self) -> Result<SnapshotSize, WriteFailure> {
         if let Some(failed) = self.failed {
             return Err(failed);
         }
@@ -183,7 +184,7 @@ impl<W: Write, N: Fn() -> Duration> Blocks<'_, W, N> {
     }
 
     /// One part of the file, and its checksum.
-    fn put(&mut self, parts: &[&[u8]]) -> Result<(), Failed> {
+    fn put(&mut self, parts: &[&[u8]]) -> Result<(), WriteFailure> {
         let mut crc = crc32fast::Hasher::new();
         for part in parts {
             crc.update(part);

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::histogram::Histogram;
 
 /// The group of a family's keys.
-pub(super) type Group<F> = <<F as Family>::Key<'static> as FamilyKey<'static>>::Group;
+pub(super) type GroupOf<F> = <<F as Family>::Key<'static> as FamilyKey<'static>>::Group;
 
 impl<F: Family> TypedCache<F> {
     /// On `backend`, with the default settings.
@@ -226,7 +226,7 @@ impl<F: Family> TypedCache<F> {
     ///
     /// # Errors
     /// As [`Backend::delete_prefix`].
-    pub async fn invalidate_group(&self, group: impl Into<Group<F>>) -> Result<usize> {
+    pub async fn invalidate_group(&self, group: impl Into<GroupOf<F>>) -> Result<usize> {
         let group = self.group(group.into().number());
         self.shared.remove_set(group).await
     }

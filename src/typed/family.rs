@@ -103,7 +103,7 @@ pub trait Family: Send + Sync + 'static {
     }
 
     #[doc(hidden)]
-    const BUILT_IN: BuiltIn = BuiltIn(None);
+    const BUILT_IN: BuiltInFamily = BuiltInFamily(None);
 
     /// The key under which the store has it.
     #[doc(hidden)]
@@ -125,7 +125,7 @@ pub trait Family: Send + Sync + 'static {
 /// Which of this library's families it is. Applications cannot name it.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct BuiltIn(pub(crate) Option<KeyFamily>);
+pub struct BuiltInFamily(pub(crate) Option<KeyFamily>);
 
 /// What a family was declared as; of this library's own it says nothing. Applications cannot name it.
 #[doc(hidden)]

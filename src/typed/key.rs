@@ -16,7 +16,7 @@ use crate::backend::{KeyForm, KeyParts};
 /// Two texts are no key: joined, they could not be told from two others. Make one text of them by a rule of your own.
 ///
 /// Keys are equal if their texts are, and every text is read back as the key that it was made of.
-pub trait FamilyKey<'k>: Copy + Send + Sync + sealed::Sealed {
+pub trait FamilyKey<'k>: Copy + Send + Sync + sealed::SealedKey {
     /// The same for longer: what a loader gets, and what it returns.
     type Owned: OwnedFamilyKey;
     /// What [`invalidate_group`](super::TypedCache::invalidate_group) takes. Keys without a group have [`NoGroup`].
@@ -31,7 +31,7 @@ pub trait FamilyKey<'k>: Copy + Send + Sync + sealed::Sealed {
 
 /// A [`FamilyKey`] that owns its text.
 pub trait OwnedFamilyKey:
-    Clone + Eq + std::hash::Hash + std::fmt::Debug + Send + Sync + sealed::Sealed + 'static
+    Clone + Eq + std::hash::Hash + std::fmt::Debug + Send + Sync + sealed::SealedKey + 'static
 {
     #[doc(hidden)]
     fn of_parts(parts: KeyParts<'_>) -> Self;
@@ -41,7 +41,7 @@ pub trait OwnedFamilyKey:
 }
 
 /// What keys are grouped by: the id that they begin with.
-pub trait KeyGroup: Copy + sealed::Sealed {
+pub trait KeyGroup: Copy + sealed::SealedKey {
     /// Whether the groups are guilds.
     #[doc(hidden)]
     const IS_GUILD: bool = false;
@@ -54,7 +54,7 @@ pub trait KeyGroup: Copy + sealed::Sealed {
 #[derive(Clone, Copy, Debug)]
 pub enum NoGroup {}
 
-impl sealed::Sealed for NoGroup {}
+impl sealed::SealedKey for NoGroup {}
 
 impl KeyGroup for NoGroup {
     fn number(self) -> u64 {
@@ -64,7 +64,7 @@ impl KeyGroup for NoGroup {
 
 mod sealed {
     /// Keys are what this library can write and read back.
-    pub trait Sealed {}
+    pub trait SealedKey {}
 }
 
 /// Ids and plain numbers.
@@ -74,7 +74,7 @@ trait Id: KeyGroup + OwnedFamilyKey {
 
 macro_rules! ids {
     ($($type:ident $(guild $is_guild:literal)?: $of:expr, $number:expr;)*) => {$(
-        impl sealed::Sealed for $type {}
+        impl sealed::SealedKey for $type {}
 
         impl KeyGroup for $type {
             $(const IS_GUILD: bool = $is_guild;)?
@@ -165,9 +165,9 @@ ids! {
     u64: std::convert::identity, std::convert::identity;
 }
 
-impl<A: sealed::Sealed, B: sealed::Sealed> sealed::Sealed for (A, B) {}
-impl sealed::Sealed for &str {}
-impl sealed::Sealed for String {}
+impl<A: sealed::SealedKey, B: sealed::SealedKey> sealed::SealedKey for (A, B) {}
+impl sealed::SealedKey for &str {}
+impl sealed::SealedKey for String {}
 
 impl<'k, A: Id, B: Id> FamilyKey<'k> for (A, B) {
     type Owned = Self;

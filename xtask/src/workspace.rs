@@ -10,7 +10,7 @@ use crate::Result;
 /// All of the library's features, as a flag of a command over the workspace, but for the cryptography: with none of that a program
 /// brings its own, and the two kinds have a step each.
 pub(crate) const FEATURES: &str =
-    "--features=tux-cache/valkey,tux-cache/twilight-model,tux-cache/serenity";
+    "--features=tux-cache/valkey,tux-cache/twilight-model,tux-cache/serenity,tux-cache/snapshot";
 
 /// The packages of the workspace and where cargo builds.
 pub(crate) struct Workspace {

@@ -13,7 +13,7 @@ use super::face::face;
 use crate::backend::{KeyFamily, KeyRef, Value};
 use crate::error::{Error, Result};
 use crate::typed::TypedCache;
-use crate::typed::family::{BuiltIn, Declared, Family};
+use crate::typed::family::{BuiltInFamily, Declared, Family};
 use crate::typed::lookup::{lookup, lookup_or_load};
 use crate::typed::options::built_in;
 use crate::typed::stale::MaybeStale;
@@ -30,7 +30,7 @@ impl Family for GuildConfigs {
     const TTL: Option<Duration> = built_in::GUILD_CONFIG.ttl;
     const OWN_SIZE: usize = built_in::GUILD_CONFIG.own_size;
     const PREFIX: &'static str = "guild_config";
-    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::GuildConfig));
+    const BUILT_IN: BuiltInFamily = BuiltInFamily(Some(KeyFamily::GuildConfig));
 
     #[inline(always)]
     fn key_ref(GuildId(guild): Self::Key<'_>, _: Declared) -> KeyRef<'_> {

@@ -8,7 +8,7 @@ use super::row::Row;
 use super::rows::{CommandRule, PermissionAssignment, PermissionRank, PermissionRows, UserRank};
 use crate::backend::{KeyFamily, KeyRef, Roles, Ttl};
 use crate::managers::{GuildId, UserId};
-use crate::typed::family::{BuiltIn, Declared, Family};
+use crate::typed::family::{BuiltInFamily, Declared, Family};
 use crate::typed::options::built_in;
 use crate::typed::settings::Settings;
 
@@ -33,7 +33,7 @@ impl Family for CommandRules {
     const TTL: Option<Duration> = built_in::PERMISSIONS.ttl;
     const OWN_SIZE: usize = built_in::PERMISSIONS.own_size;
     const PREFIX: &'static str = "perm:command_permission";
-    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::CommandPermission));
+    const BUILT_IN: BuiltInFamily = BuiltInFamily(Some(KeyFamily::CommandPermission));
 
     #[inline(always)]
     fn key_ref((GuildId(guild), command): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
@@ -61,7 +61,7 @@ impl Family for PermissionRanks {
     const TTL: Option<Duration> = built_in::PERMISSIONS.ttl;
     const OWN_SIZE: usize = built_in::PERMISSIONS.own_size;
     const PREFIX: &'static str = "perm:permission_ranks";
-    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::PermissionRanks));
+    const BUILT_IN: BuiltInFamily = BuiltInFamily(Some(KeyFamily::PermissionRanks));
 
     #[inline(always)]
     fn key_ref(GuildId(guild): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
@@ -85,7 +85,7 @@ impl Family for PermissionAssignments {
     const TTL: Option<Duration> = built_in::PERMISSIONS.ttl;
     const OWN_SIZE: usize = built_in::PERMISSIONS.own_size;
     const PREFIX: &'static str = "perm:permission_assignments";
-    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::PermissionAssignments));
+    const BUILT_IN: BuiltInFamily = BuiltInFamily(Some(KeyFamily::PermissionAssignments));
 
     #[inline(always)]
     fn key_ref(GuildId(guild): Self::Key<'_>, _: Declared) -> KeyRef<'_> {
@@ -110,7 +110,7 @@ impl Family for UserRanks {
     const TTL: Option<Duration> = built_in::USER_RANKS.ttl;
     const OWN_SIZE: usize = built_in::USER_RANKS.own_size;
     const PREFIX: &'static str = "perm:user_permission_rank";
-    const BUILT_IN: BuiltIn = BuiltIn(Some(KeyFamily::UserPermissionRank));
+    const BUILT_IN: BuiltInFamily = BuiltInFamily(Some(KeyFamily::UserPermissionRank));
 
     #[inline(always)]
     fn key_ref((guild, user): Self::Key<'_>, _: Declared) -> KeyRef<'_> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::single_flight::{Loaded, LoadedTtl};
+
 /// What a loader answers that has more to say than a value: a value with a TTL of its own, "there is none", or "the old one
 /// is right still". A plain value converts into one.
 ///
@@ -12,6 +14,7 @@ use std::time::Duration;
 /// let row: Fetched<u32> = Fetched::value(7).ttl(Duration::from_secs(30));
 /// let none: Fetched<Option<u32>> = Fetched::absent().ttl(Duration::from_secs(5));
 /// let same: Fetched<u32> = Fetched::not_modified();
+/// assert_eq!(row, tux_cache::Loaded::new(7).ttl(Duration::from_secs(30)).into());
 /// # drop((row, none, same));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +74,18 @@ impl<T> Fetched<Option<T>> {
     /// There is none, which is worth remembering: usually not for as long as a value.
     pub fn absent() -> Self {
         Self::value(None)
+    }
+}
+
+/// As the loaders of the engine say it.
+impl<V> From<Loaded<V>> for Fetched<V> {
+    fn from(loaded: Loaded<V>) -> Self {
+        let value = Self::value(loaded.value);
+        match loaded.ttl {
+            LoadedTtl::OfCache => value,
+            LoadedTtl::For(ttl) => value.ttl(ttl),
+            LoadedTtl::Forever => value.forever(),
+        }
     }
 }
 

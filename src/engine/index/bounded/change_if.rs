@@ -1,7 +1,7 @@
 //! Changes that depend on what stands there (V1 to V4 in [`version`](crate::engine::index::version)), and removals that look at values.
 
 use super::Bounded;
-use super::insert::{Condition, End};
+use super::insert::{End, InsertCondition};
 use crate::engine::entry::{Entry, Hash, Phase};
 use crate::engine::index::version::{Seen, Version};
 use crate::engine::policy::{Instant, LEASED};
@@ -183,9 +183,15 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             self.leases.void(hash.bits());
             let end = match found {
                 Some(dead) => self.overwrite_cold(local, dead, hash, key, value, deadline, now),
-                None => {
-                    self.insert_cold(local, hash, key, value, deadline, tick, Condition::Absent)
-                }
+                None => self.insert_cold(
+                    local,
+                    hash,
+                    key,
+                    value,
+                    deadline,
+                    tick,
+                    InsertCondition::Absent,
+                ),
             };
             match end {
                 End::Done | End::Void => break,

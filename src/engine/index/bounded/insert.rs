@@ -27,7 +27,7 @@ pub(super) enum End<K, V> {
 
 /// On what an insert depends.
 #[derive(Clone, Copy)]
-pub(super) enum Condition<'l> {
+pub(super) enum InsertCondition<'l> {
     /// Nothing: a `set`.
     Always,
     /// That the key is absent when the entry goes live: what counts is that this one did.
@@ -36,7 +36,7 @@ pub(super) enum Condition<'l> {
     Lease(&'l Lease),
 }
 
-impl<'l> Condition<'l> {
+impl<'l> InsertCondition<'l> {
     #[inline(always)]
     fn lease(self) -> Option<&'l Lease> {
         match self {
@@ -127,7 +127,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         value: V,
         deadline: Deadline,
         tick: u64,
-        condition: Condition<'_>,
+        condition: InsertCondition<'_>,
     ) -> End<K, V> {
         let hash = home.hash();
         let lease = condition.lease();
@@ -311,18 +311,18 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
 
     /// What to do about an own entry that somebody killed: a rival, or an invalidation.
     #[cold]
-    fn killed(&self, published: Published<'_, K, V>, condition: Condition<'_>) -> End<K, V> {
+    fn killed(&self, published: Published<'_, K, V>, condition: InsertCondition<'_>) -> End<K, V> {
         let overtaken = published.entry().phase.load() == Phase::Overtaken;
         match condition {
-            Condition::Always if cfg!(tux_fault = "insert-killed-is-done") => {
+            InsertCondition::Always if cfg!(tux_fault = "insert-killed-is-done") => {
                 published.bury(End::Done)
             }
-            Condition::Absent if cfg!(tux_fault = "absent-killed-is-done") => {
+            InsertCondition::Absent if cfg!(tux_fault = "absent-killed-is-done") => {
                 published.bury(End::Done)
             }
             // Set, and invalidated at once.
-            Condition::Always if !overtaken => published.bury(End::Done),
-            Condition::Lease(_) if !overtaken => published.bury(End::Void),
+            InsertCondition::Always if !overtaken => published.bury(End::Done),
+            InsertCondition::Lease(_) if !overtaken => published.bury(End::Void),
             // Not counted as overwritten by the rival: that may not come through either, or may have come on the condition that
             // there was nothing.
             _ => {

@@ -1,7 +1,7 @@
 //! `set`: overwrite in place, or insert.
 
 use super::Bounded;
-use super::insert::{Condition, End};
+use super::insert::{End, InsertCondition};
 use crate::engine::entry::{Hash, Newcomer, Phase, PolicyMeta};
 use crate::engine::policy::Instant;
 use crate::engine::table::word::Word;
@@ -63,7 +63,15 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             None if self.table.displaces(home) && self.table.may_be_behind(home) => {
                 End::Again(key, value)
             }
-            None => self.insert(local, home, key, value, deadline, tick, Condition::Always),
+            None => self.insert(
+                local,
+                home,
+                key,
+                value,
+                deadline,
+                tick,
+                InsertCondition::Always,
+            ),
         };
         if let End::Again(key, value) = end {
             self.set_cold(local, hash, key, value, deadline, tick);
@@ -89,9 +97,15 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                 Some(found) => {
                     self.overwrite_cold(local, found, hash, key, value, deadline, self.at(tick))
                 }
-                None => {
-                    self.insert_cold(local, hash, key, value, deadline, tick, Condition::Always)
-                }
+                None => self.insert_cold(
+                    local,
+                    hash,
+                    key,
+                    value,
+                    deadline,
+                    tick,
+                    InsertCondition::Always,
+                ),
             };
             match end {
                 End::Done | End::Void => return,
@@ -132,7 +146,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                     self.overwrite_cold(local, found, hash, key, value, deadline, then)
                 }
                 None => {
-                    let condition = Condition::Lease(lease);
+                    let condition = InsertCondition::Lease(lease);
                     self.insert_cold(local, hash, key, value, deadline, tick, condition)
                 }
             };
@@ -165,7 +179,7 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
         value: V,
         deadline: Deadline,
         tick: u64,
-        condition: Condition<'_>,
+        condition: InsertCondition<'_>,
     ) -> End<K, V> {
         let home = self.table.home_of(hash);
         self.insert(local, home, key, value, deadline, tick, condition)
