@@ -238,7 +238,7 @@ impl<F: Family> TypedCache<F> {
         guild: u64,
     ) -> Option<impl Future<Output = Result<usize>> + Send> {
         let set = self.group(guild);
-        Group::<F>::IS_GUILD.then(|| self.shared.remove_set(set))
+        GroupOf::<F>::IS_GUILD.then(|| self.shared.remove_set(set))
     }
 
     /// Removes every value of the family, as far as the [`Scope`](crate::managers::Scope) reaches, and voids the loads
