@@ -84,7 +84,9 @@ pub mod time;
 #[cfg(feature = "backend")]
 pub mod typed;
 
-pub use engine::{DefaultHasher, Iter, Remaining, Stats, TtlCache, TtlCacheBuilder, Update, View};
+pub use engine::{
+    DefaultHasher, Iter, Parts, Remaining, Stats, TtlCache, TtlCacheBuilder, Update, View,
+};
 pub use error::{Error, ErrorKind};
 pub use lease::Lease;
 #[cfg(feature = "backend")]

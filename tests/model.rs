@@ -276,11 +276,9 @@ impl Run {
             Kind::SetKeepTtl if before.is_some() => self.model.replace(key, number),
             Kind::SetKeepTtl => self.model.set(key, number, TTL),
             Kind::SetWithTtl if micros > 0 => self.model.set(key, number, micros),
-            // Removing what is not there changes nothing.
+            // Removing what is not there voids the loads of it, too.
             Kind::SetWithTtl | Kind::Remove => {
-                if before.is_some() {
-                    self.model.change(Change::Key(key));
-                }
+                self.model.change(Change::Key(key));
                 None
             }
         };

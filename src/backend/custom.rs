@@ -314,6 +314,10 @@ impl CustomBackend {
         self.shared.leases.lease(text.as_str(), key.guild())
     }
 
+    pub(super) fn void(&self, key: KeyRef<'_>) {
+        drop(self.shared.leases.change(key.to_string().as_str()));
+    }
+
     pub(super) fn lease_is_valid(&self, lease: &StoreLease) -> bool {
         self.shared.leases.is_valid(lease)
     }

@@ -81,5 +81,5 @@ mod api;
 #[cfg(all(not(tux_loom), feature = "backend"))]
 pub(crate) use self::api::ValueRef;
 #[cfg(not(tux_loom))]
-pub use self::api::{Iter, Remaining, Stats, TtlCache, TtlCacheBuilder, Update, View};
+pub use self::api::{Iter, Parts, Remaining, Stats, TtlCache, TtlCacheBuilder, Update, View};
 pub use self::entry::DefaultHasher;

@@ -33,7 +33,7 @@ pub struct CacheSetup {
     backend: Backend,
     managers: Managers,
     cases: CaseCache,
-    families: Arc<Families>,
+    pub(super) families: Arc<Families>,
     /// Why there is no server now.
     problem: Option<Error>,
 }
@@ -170,7 +170,7 @@ pub struct CacheSetupBuilder {
     /// The default one with the clock that was asked for.
     with_ticker: Option<InMemoryBackend>,
     options: EachOptions,
-    families: FamilyOptions,
+    pub(super) families: FamilyOptions,
     leave_shared: bool,
 }
 

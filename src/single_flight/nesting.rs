@@ -151,14 +151,15 @@ impl Drop for Edges {
 /// for each would be polled inside the others, as deep as there are flights.
 pub(crate) struct Driven<F> {
     nodes: Box<[StdArc<WaitNode>]>,
-    load: Pin<Box<F>>,
+    /// `None` only while it is being dropped.
+    load: Option<Pin<Box<F>>>,
 }
 
 impl<F> Driven<F> {
     pub(crate) fn new(nodes: Box<[StdArc<WaitNode>]>, load: F) -> Self {
         Self {
             nodes,
-            load: Box::pin(load),
+            load: Some(Box::pin(load)),
         }
     }
 }
@@ -169,6 +170,15 @@ impl<F: Future> Future for Driven<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let Self { nodes, load } = &mut *self;
         let _scope = LoadScope::enter(nodes);
+        let load = load.as_mut().expect("it is not being dropped");
         load.as_mut().poll(cx)
+    }
+}
+
+impl<F> Drop for Driven<F> {
+    /// What a loader holds is dropped as it ran: a drop that asks for the same key must not wait for the load that it is part of.
+    fn drop(&mut self) {
+        let _scope = LoadScope::enter(&self.nodes);
+        self.load = None;
     }
 }

@@ -6,8 +6,9 @@
 //!   path meanwhile gets the file before.
 //! - **F2** A file is believed as a whole or not at all: it is read twice, and the cache sees the first entry only when every
 //!   block, every entry and the end have been found sound. So an unsound one leaves the cache empty.
-//! - **F3** No entry lives longer than it would have lived: what remained is written with the time of its block, and the time
-//!   that has passed since is taken off. It may end earlier by as long as its block took to fill.
+//! - **F3** No entry lives longer than it would have lived, but for two ticks: what remained is written with a time from before it was
+//!   looked at, and what has passed since then is taken off when the entry is inserted. It may end earlier by as long as its block took to
+//!   fill, or, of a cache without a bound, the walk.
 //! - **F4** Restoring inserts as everybody does: the bound holds at every instant, and the policy decides what stays.
 //!
 //! The layout of the file stands in [`format`].
@@ -48,7 +49,8 @@ pub struct Restored<K, V, S> {
     pub expired: u64,
     /// Why nothing was restored: kind [`File`](ErrorKind::File) if the file cannot be read (not there on a first start: see
     /// [`is_missing`](Self::is_missing)), kind [`Codec`](ErrorKind::Codec) if it is no snapshot, of a newer version, cut off, damaged, or
-    /// of other types.
+    /// of other types, as far as these are encoded differently: a file of `u64` cannot be told from one of `i64`, so change its name with
+    /// the types.
     pub error: Option<Error>,
 }
 
@@ -83,7 +85,9 @@ where
     ///
     /// The cache serves meanwhile: the walk is weakly consistent, as that of [`for_each`](Self::for_each), and counts as no use. Blocks
     /// until the file is synced: in an asynchronous program call it where blocking is allowed. Values are in the file as serde
-    /// writes them, readable by the user that the program runs as.
+    /// writes them, readable by the user that the program runs as. Types must be such that serde can read them back from a format that does
+    /// not describe itself: not `#[serde(untagged)]`, `skip_serializing_if` or `serde_json::Value`. If the process is killed meanwhile, a
+    /// file `.tux-cache-…` stays beside it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -108,7 +112,7 @@ where
     /// # Errors
     ///
     /// Kind [`File`](ErrorKind::File) if the file cannot be written; [`Codec`](ErrorKind::Codec) if a key or a value cannot be
-    /// (serde's message is in the text). The file before stays as it is.
+    /// (which entry is in the text). The file before stays as it is.
     #[doc(alias("save", "dump", "persist"))]
     pub fn snapshot(&self, path: impl AsRef<Path>) -> Result<SnapshotSize, Error>
     where
@@ -138,22 +142,20 @@ where
         V: DeserializeOwned,
     {
         let cache = builder.build()?;
-        Ok(
-            match read::from_file(&cache, path.as_ref(), since_epoch()) {
-                Ok((entries, expired)) => Restored {
-                    cache,
-                    entries,
-                    expired,
-                    error: None,
-                },
-                Err(error) => Restored {
-                    cache,
-                    entries: 0,
-                    expired: 0,
-                    error: Some(error),
-                },
+        Ok(match read::from_file(&cache, path.as_ref(), &since_epoch) {
+            Ok((entries, expired)) => Restored {
+                cache,
+                entries,
+                expired,
+                error: None,
             },
-        )
+            Err(error) => Restored {
+                cache,
+                entries: 0,
+                expired: 0,
+                error: Some(error),
+            },
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(super) fn from_file<K, V, S>(
     cache: &TtlCache<K, V, S>,
     path: &Path,
-    now: Duration,
+    now: &impl Fn() -> Duration,
 ) -> Result<(u64, u64), Error>
 where
     K: DeserializeOwned + Hash + Eq + Clone + Send + Sync + 'static,
@@ -32,8 +32,9 @@ where
     file.rewind()
         .map_err(|error| unsound(ReadFailure::Io(error)))?;
     let (mut entries, mut expired) = (0, 0);
-    let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
     each(&file, |written, left: MillisLeft, key: K, value: V| {
+        // Now: reading takes its time, too.
+        let now = u64::try_from(now().as_millis()).unwrap_or(u64::MAX);
         let passed = now.saturating_sub(written);
         match left {
             None => cache.set_forever(key, value),

@@ -6,6 +6,13 @@ use crate::time::ManualTicker;
 
 const TTL: Duration = Duration::from_secs(60);
 
+/// A clock far from the ticks that other tests of this program know to be late, which all caches of a process reckon with.
+fn clock() -> ManualTicker {
+    let ticker = ManualTicker::new();
+    ticker.advance(Duration::from_secs(100_000_000));
+    ticker
+}
+
 fn cache(ticker: &ManualTicker) -> TtlCache<u64, String> {
     TtlCache::builder()
         .ttl(TTL)
@@ -24,7 +31,7 @@ fn seconds(seconds: u64) -> Duration {
 fn time_goes_on_while_nobody_runs() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
-    let (before, after) = (ManualTicker::new(), ManualTicker::new());
+    let (before, after) = (clock(), clock());
     let written = cache(&before);
     written.set_with_ttl(1, "short".into(), seconds(10));
     written.set_with_ttl(2, "long".into(), seconds(100));
@@ -34,15 +41,15 @@ fn time_goes_on_while_nobody_runs() {
     // Six seconds remain of the first.
     for (passed, kept) in [(0, 3), (5, 3), (6, 2), (95, 2), (96, 1), (1_000_000, 1)] {
         let restored = cache(&after);
-        let now = seconds(1_000 + passed);
-        let counted = read::from_file(&restored, &path, now).unwrap();
+        let now = || seconds(1_000 + passed);
+        let counted = read::from_file(&restored, &path, &now).unwrap();
         assert_eq!(counted, (kept, 3 - kept), "{passed} s later");
         assert_eq!(restored.len() as u64, kept);
         assert_eq!(restored.get(&3).as_deref(), Some("for ever"));
     }
     // What remains after that is as long as it would have been.
     let restored = cache(&after);
-    read::from_file(&restored, &path, seconds(1_005)).unwrap();
+    read::from_file(&restored, &path, &|| seconds(1_005)).unwrap();
     after.advance(Duration::from_millis(990));
     assert_eq!(restored.get(&1).as_deref(), Some("short"));
     after.advance(Duration::from_millis(20));
@@ -55,13 +62,13 @@ fn time_goes_on_while_nobody_runs() {
 fn a_clock_set_back_prolongs_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
-    let ticker = ManualTicker::new();
+    let ticker = clock();
     let written = cache(&ticker);
     written.set(1, "one".into());
     write::to_file(&written, &path, &|| seconds(1_000)).unwrap();
     let restored = cache(&ticker);
     assert_eq!(
-        read::from_file(&restored, &path, seconds(10)).unwrap(),
+        read::from_file(&restored, &path, &|| seconds(10)).unwrap(),
         (1, 0)
     );
     ticker.advance(TTL + Duration::from_millis(10));
@@ -73,7 +80,7 @@ fn a_clock_set_back_prolongs_nothing() {
 fn every_byte_counts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
-    let ticker = ManualTicker::new();
+    let ticker = clock();
     let written = cache(&ticker);
     (0..20).for_each(|n| written.set(n, format!("value {n}")));
     let size = write::to_file(&written, &path, &|| seconds(1_000)).unwrap();
@@ -82,7 +89,7 @@ fn every_byte_counts() {
     let refused = |bytes: &[u8], what: &str| {
         std::fs::write(&path, bytes).unwrap();
         let restored = cache(&ticker);
-        let error = read::from_file(&restored, &path, seconds(1_000)).expect_err(what);
+        let error = read::from_file(&restored, &path, &|| seconds(1_000)).expect_err(what);
         assert_eq!(error.kind(), ErrorKind::Codec, "{what}: {error}");
         assert_eq!(restored.resident(), 0, "{what}: {error}");
         restored.set(1, "usable".into());
@@ -107,7 +114,7 @@ fn every_byte_counts() {
 fn newer_versions_and_other_types_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
-    let ticker = ManualTicker::new();
+    let ticker = clock();
     let written = cache(&ticker);
     written.set(1, "one".into());
     write::to_file(&written, &path, &|| seconds(1_000)).unwrap();
@@ -117,7 +124,7 @@ fn newer_versions_and_other_types_are_named() {
     let crc = crc32fast::hash(&newer[..HEAD - 4]).to_le_bytes();
     newer[HEAD - 4..HEAD].copy_from_slice(&crc);
     std::fs::write(&path, newer).unwrap();
-    let error = read::from_file(&cache(&ticker), &path, seconds(1_000)).unwrap_err();
+    let error = read::from_file(&cache(&ticker), &path, &|| seconds(1_000)).unwrap_err();
     assert!(error.message().contains("newer version, 2"), "{error}");
     assert!(
         error.message().contains(&path.display().to_string()),
@@ -125,13 +132,13 @@ fn newer_versions_and_other_types_are_named() {
     );
     std::fs::write(&path, &sound).unwrap();
     let other: TtlCache<String, Vec<String>> = TtlCache::new(TTL, 10);
-    let error = read::from_file(&other, &path, seconds(1_000)).unwrap_err();
+    let error = read::from_file(&other, &path, &|| seconds(1_000)).unwrap_err();
     assert!(error.message().contains("other types"), "{error}");
     assert!(other.is_empty());
     // A length beyond the file takes no memory.
     let mut long = sound;
     long[HEAD..HEAD + 4].copy_from_slice(&u32::MAX.to_le_bytes());
     std::fs::write(&path, &long[..HEAD + BLOCK_HEAD + 8]).unwrap();
-    let error = read::from_file(&cache(&ticker), &path, seconds(1_000)).unwrap_err();
+    let error = read::from_file(&cache(&ticker), &path, &|| seconds(1_000)).unwrap_err();
     assert!(error.message().contains("cut off in block 1"), "{error}");
 }

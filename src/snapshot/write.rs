@@ -84,8 +84,8 @@ where
             entries: 0,
             bytes: 0,
         },
+        step: millis(now()),
         failed: None,
-        now,
     };
     blocks.put(&[&head()])?;
     cache.for_each_remaining(|entry| {
@@ -93,7 +93,11 @@ where
         if blocks.failed.is_none()
             && let Err(failed) = match entry {
                 Some((key, value, remaining)) => blocks.add(key, value, remaining),
-                None => blocks.flush_beyond(BLOCK),
+                None => {
+                    // Before the next step looks at the ticks.
+                    blocks.step = millis(now());
+                    blocks.flush_beyond(BLOCK)
+                }
             }
         {
             blocks.failed = Some(failed);
@@ -103,17 +107,18 @@ where
 }
 
 /// Collects entries into blocks.
-struct Blocks<'n, W, N> {
+struct Blocks<W> {
     out: W,
     payload: Vec<u8>,
     /// Of the block that is being filled.
     head: BlockHead,
     size: SnapshotSize,
+    /// The time before the step of the walk that is under way, in milliseconds since 1970.
+    step: u64,
     failed: Option<WriteFailure>,
-    now: &'n N,
 }
 
-impl<W: Write, N: Fn() -> Duration> Blocks<'_, W, N> {
+impl<W: Write> Blocks<W> {
     fn add<K: Serialize, V: Serialize>(
         &mut self,
         key: &K,
@@ -121,7 +126,7 @@ impl<W: Write, N: Fn() -> Duration> Blocks<'_, W, N> {
         remaining: Remaining,
     ) -> Result<(), WriteFailure> {
         if self.head.entries == 0 {
-            self.head.number = millis((self.now)());
+            self.head.number = self.step;
         }
         let left: MillisLeft = match remaining {
             Remaining::For(time) => Some(millis(time)),

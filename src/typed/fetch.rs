@@ -21,7 +21,6 @@ use super::lookup::BoxedAnswer;
 pub(crate) use super::policy::plan::Loader;
 use super::policy::plan::{Load, LoadPlan, LoadedAnswer};
 use super::stale::MaybeStale;
-use super::stats::Event;
 use crate::backend::{Key, KeyRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::single_flight::FlightError;
@@ -109,7 +108,10 @@ impl<F: Family> TypedCache<F> {
             }
         }
         let loaded = match load {
-            Some((load, _)) => self.load_apart(vec![key.clone()], load).await?.pop(),
+            Some((load, plan)) => {
+                let loaded = self.load_apart(vec![key.clone()], load, plan.limit);
+                loaded.await?.pop()
+            }
             None => None,
         };
         loaded.flatten().ok_or_else(|| nothing_for(&key))
@@ -196,8 +198,8 @@ impl<F: Family> TypedCache<F> {
             .await;
         let Some(ended) = ended else {
             // Asked for from inside a loader of one of these keys (T25).
-            let (load, _) = load.take().expect("a nested loader was not started");
-            return self.load_apart(keys, load).await;
+            let (load, plan) = load.take().expect("a nested loader was not started");
+            return self.load_apart(keys, load, plan.limit).await;
         };
         let mut values = Vec::with_capacity(keys.len());
         let mut first_error = None;
@@ -227,10 +229,11 @@ impl<F: Family> TypedCache<F> {
         &self,
         keys: Vec<Key>,
         load: Load<F::Value>,
+        limit: Option<Duration>,
     ) -> Result<Vec<Option<F::Value>>> {
-        self.count(Event::Load);
-        let loaded = load.run(keys, None).await;
-        let loaded = loaded.inspect_err(|_| self.count(Event::LoadError))?;
+        let late = too_late(&keys[0], limit);
+        let loaded = self.timed_by(limit, load.run(keys, None)).await;
+        let loaded = loaded.unwrap_or(Err(late))?;
         let value = |answer: Option<LoadedAnswer<_>>| answer.map(|answer| answer.value);
         Ok(loaded.into_iter().map(value).collect())
     }
@@ -255,10 +258,7 @@ async fn failed(
     limit: Option<Duration>,
 ) -> Error {
     match error {
-        FlightError::Expired => Error::timeout(format!(
-            "loading {key} took longer than {:?}",
-            limit.unwrap_or_default()
-        )),
+        FlightError::Expired => too_late(key, limit),
         FlightError::Failed(_) => error
             .downcast::<Error>()
             .map(Arc::unwrap_or_clone)
@@ -280,6 +280,13 @@ async fn failed(
             )
         }
     }
+}
+
+fn too_late(key: &Key, limit: Option<Duration>) -> Error {
+    Error::timeout(match limit {
+        Some(limit) => format!("loading {key} took longer than {limit:?}"),
+        None => format!("loading {key} took longer than another caller of it allows"),
+    })
 }
 
 fn nothing_for(key: &Key) -> Error {

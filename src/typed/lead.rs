@@ -94,6 +94,8 @@ impl<F: Family> TypedCache<F> {
         if open.is_empty() {
             return;
         }
+        // Dropped before the flights, if a loader panics or the task is aborted: whoever leads on then knows of the failure.
+        let claim = claim;
         let keys = open.iter().map(|(guard, ..)| guard.key().clone()).collect();
         let old = match &open[..] {
             [(guard, _, before, _)] if load.sees_old() => before
@@ -181,13 +183,11 @@ impl<F: Family> TypedCache<F> {
                 self.count(Event::Overtaken);
             }
         }
-        let mut kept = 0;
         if !entries.is_empty() {
             let stored = backend.publish(entries).await;
             self.published(stored.as_deref());
             let stored = stored.unwrap_or_default();
             for ((at, ttl, learning), _) in learned.into_iter().zip(stored).filter(|(_, s)| *s) {
-                kept += 1;
                 if let Some(learning) = learning {
                     let (guard, value) = &landing[at];
                     let key = guard.key().as_key_ref();
@@ -196,7 +196,7 @@ impl<F: Family> TypedCache<F> {
             }
         }
         drop(publishing);
-        Landed { landing, kept }
+        Landed { landing }
     }
 
     /// Runs a loader within its time; `None` when it took longer.
@@ -207,7 +207,7 @@ impl<F: Family> TypedCache<F> {
         self.timed_by(self.load_limit(), load).await
     }
 
-    async fn timed_by<R>(
+    pub(super) async fn timed_by<R>(
         &self,
         limit: Option<Duration>,
         load: impl Future<Output = Result<R>>,
@@ -286,15 +286,12 @@ impl<F: Family> TypedCache<F> {
 /// Values that were loaded, and stored as far as they may be; their flights are still to be ended.
 struct Landed<F: Family> {
     landing: Vec<(LoadGuard<F>, F::Value)>,
-    kept: usize,
 }
 
 impl<F: Family> Landed<F> {
-    /// Ends the flights. A claim whose value is not stored counts as failed: the next caller would load at once again.
+    /// Ends the flights. The loader has answered, so the claim has ended well, also where the value could not be stored.
     fn end(self, claim: Option<RefreshClaim>) {
-        if let Some(claim) = claim
-            && self.kept > 0
-        {
+        if let Some(claim) = claim {
             claim.done();
         }
         for (guard, value) in self.landing {

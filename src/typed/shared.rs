@@ -146,6 +146,12 @@ impl SharedState {
         removed
     }
 
+    /// Of a key that the store does not have: what is being loaded of it is not kept, and what was known is forgotten. Nothing is sent.
+    pub(crate) fn void(&self, key: KeyRef<'_>) {
+        self.cell.backend().void(key);
+        self.forget(key);
+    }
+
     pub(crate) fn forget(&self, key: KeyRef<'_>) {
         forget_beside(self.cell.backend(), &Forgotten::Keys(&[key]));
     }

@@ -181,8 +181,13 @@ fn updates_void_the_loads_of_their_key() {
             count(&cache, 1);
             assert!(!cache.set_leased(same, 1, 100) && cache.set_leased(other, 2, 100));
         }
+        for _present in [true, false] {
+            let lease = cache.lease(&1);
+            assert_eq!(cache.update(1, |_| Update::Remove), None);
+            assert!(!cache.set_leased(lease, 1, 100));
+        }
         let lease = cache.lease(&1);
-        cache.update(1, |_| Update::Remove);
+        cache.update(1, |_| Update::SetWithTtl(7, Duration::ZERO));
         assert!(!cache.set_leased(lease, 1, 100));
     }
 }

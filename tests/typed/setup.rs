@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tux_cache::backend::{InMemoryBackend, Json, ValkeySettings};
+use tux_cache::managers::events::GuildChange;
 use tux_cache::managers::{ChannelId, GuildId, ManagerOptions, UserId};
 use tux_cache::time::ManualTicker;
 use tux_cache::{CacheSetup, ErrorKind, Family};
@@ -73,6 +74,23 @@ async fn a_guild_is_removed_from_the_families_that_know_guilds() {
         Some(1)
     );
     assert_eq!(setup.family::<Counters>().get(1).await.unwrap(), Some(1));
+}
+
+/// The bot left a guild: what families keep of it goes as well, and of no other.
+#[tokio::test]
+async fn a_guild_that_was_left_leaves_nothing_in_families() {
+    let setup = CacheSetup::builder().memory_only().leave_shared().await;
+    let warnings = setup.family::<Warnings>();
+    let members = [1, 12].map(|guild| (GuildId(guild), UserId(2)));
+    for member in members {
+        warnings.set(member, 1).await.unwrap();
+    }
+    let updated = GuildChange::GuildUpdated(GuildId(1));
+    assert_eq!(setup.on_event(&updated).await.unwrap().entries, 0);
+    let left = GuildChange::GuildLeft(GuildId(1));
+    assert_eq!(setup.on_event(&left).await.unwrap().entries, 1);
+    let found = warnings.get_many(&members).await.unwrap();
+    assert_eq!(found, [None, Some(1)]);
 }
 
 #[tokio::test]

@@ -31,6 +31,10 @@ impl ValkeyBackend {
         leases.lease(key.to_wire().as_str(), key.guild())
     }
 
+    pub(in crate::backend) fn void(&self, key: KeyRef<'_>) {
+        drop(self.core().leases.change(key.to_wire().as_str()));
+    }
+
     pub(in crate::backend) fn lease_is_valid(&self, lease: &StoreLease) -> bool {
         self.core().leases.is_valid(lease)
     }

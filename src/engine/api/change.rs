@@ -195,7 +195,12 @@ where
         let Some(value) = value.filter(|_| is_kept) else {
             return match seen {
                 Some((version, _)) => self.remove_if(hash, key, version, &watch).map(|()| None),
-                None => Ok(None),
+                None => {
+                    // Nothing to remove, but loads under way may bring what is not wanted any more. (Not `invalidate`: what has come
+                    // meanwhile was not seen.)
+                    self.leases.void(hash.bits());
+                    Ok(None)
+                }
             };
         };
         let standing = value.clone();

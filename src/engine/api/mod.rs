@@ -8,6 +8,7 @@ mod fetch_async;
 mod get_slow;
 mod iter;
 mod maintain;
+mod parts;
 mod peek;
 mod set;
 mod short;
@@ -19,6 +20,6 @@ mod view;
 #[cfg(feature = "backend")]
 pub(crate) use self::value_ref::ValueRef;
 pub use self::{
-    builder::TtlCacheBuilder, cache::TtlCache, change::Update, iter::Iter, peek::Remaining,
-    stats::Stats, view::View,
+    builder::TtlCacheBuilder, cache::TtlCache, change::Update, iter::Iter, parts::Parts,
+    peek::Remaining, stats::Stats, view::View,
 };

@@ -182,7 +182,12 @@ impl Managers {
         let cache = &self.guild_config.cache;
         let key = KeyRef::GuildConfig { guild: guild.0 };
         match cache.ask(cache.backend(), key).await {
-            Ok(found) if !found.as_ref().is_some_and(wrong) => Ok(0),
+            Ok(None) => {
+                // One that is being loaded may have been read before the event.
+                cache.shared.void(key);
+                Ok(0)
+            }
+            Ok(Some(found)) if !wrong(&found) => Ok(0),
             _ => self.guild_config.invalidate(guild).await.map(usize::from),
         }
     }
@@ -203,6 +208,13 @@ impl Managers {
             jails.ask(jails.backend(), status),
             configs.ask(configs.backend(), config),
         );
+        if matches!(status, Ok(None)) {
+            // One that is being loaded may have been read before the event.
+            jails.shared.void(KeyRef::JailStatus {
+                guild: guild.0,
+                user: user.0,
+            });
+        }
         let fits = match (&status, &config) {
             (Ok(None), _) => true,
             (Ok(Some(status)), Ok(Some(config))) => config

@@ -8,7 +8,7 @@ use crate::backend::KeyRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::typed::TypedCache;
 use crate::typed::family::Family;
-use crate::typed::policy::known::LastKnown;
+use crate::typed::policy::known::{LastKnown, Recalled};
 use crate::typed::policy::plan::{ClaimTurn, Load, LoadPlan};
 use crate::typed::policy::rules::FetchRules;
 use crate::typed::policy::state::Claimed;
@@ -77,7 +77,10 @@ impl<F: Family> TypedCache<F> {
         if !rules.answers_stale() || !error.is_unavailable() {
             return Err(error);
         }
-        let recalled = known.and_then(|known| known.recall(key)).ok_or(error)?;
+        let recalled = known
+            .and_then(|known| known.recall(key))
+            .filter(|known| F::is_whole(&known.value))
+            .ok_or(error)?;
         Ok(self.stale(recalled))
     }
 
@@ -96,7 +99,7 @@ impl<F: Family> TypedCache<F> {
         let (claimed, claim) = turn.claim();
         let plan = self.plan_by(rules, claim);
         let recalled = match rules.answers_stale() {
-            true => known.recall_by::<F::Value>(key, rules),
+            true => self.recall_whole(known, key, rules),
             false => None,
         };
         let Some(recalled) = recalled else {
@@ -130,6 +133,17 @@ impl<F: Family> TypedCache<F> {
         }
     }
 
+    /// What was known, if it may stand in for a load: part of a value may not.
+    fn recall_whole(
+        &self,
+        known: &LastKnown,
+        key: KeyRef<'_>,
+        rules: &FetchRules,
+    ) -> Option<Recalled<F::Value>> {
+        let recalled = known.recall_by::<F::Value>(key, rules)?;
+        F::is_whole(&recalled.value).then_some(recalled)
+    }
+
     /// Waits for a load, up to the soft limit; what was known stands in for a load that fails.
     async fn wait_or_stale(
         &self,
@@ -148,7 +162,7 @@ impl<F: Family> TypedCache<F> {
                 if let Claimed::Yes(term) | Claimed::Loading(term) = claimed {
                     turn.state.late(term);
                 }
-                if let Some(recalled) = known.recall_by(key, rules) {
+                if let Some(recalled) = self.recall_whole(known, key, rules) {
                     self.count(Event::SoftTimeout);
                     return Ok(self.stale(recalled));
                 }
@@ -163,7 +177,7 @@ impl<F: Family> TypedCache<F> {
             // Looked up again: it may have been removed meanwhile.
             let recalled = match error.kind() {
                 ErrorKind::Config | ErrorKind::InvalidKey => None,
-                _ => known.recall_by(key, rules),
+                _ => self.recall_whole(known, key, rules),
             };
             recalled.map(|known| self.stale(known)).ok_or(error)
         })

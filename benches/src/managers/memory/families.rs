@@ -6,7 +6,7 @@ use std::time::Duration;
 use tux_cache::managers::{GuildId, UserId};
 use tux_cache::{Family, TypedCache};
 
-use super::{ENGINE, TTL, done, memory, now, order::timing};
+use super::{ENGINE, TTL, done, engine, memory, now, off, order::timing};
 use crate::managers::{keys, timing::Subject};
 
 /// As jail status, but an application's own.
@@ -57,4 +57,30 @@ pub(super) fn like_jail_status(size: usize) -> Result<Vec<Subject>, String> {
         .goal("engine, (u64, u64) to bool", 2.5)
         .beside(ENGINE),
     ])
+}
+/// Loads of the engine on a hit: of futures beside `get`.
+pub(super) fn engine_loads(size: usize) -> Vec<Subject> {
+    let items: Vec<(u64, u64)> = keys::shuffled(size)
+        .into_iter()
+        .map(|number| (keys::guild(number), number))
+        .collect();
+    let cache = engine(size, items.iter().copied());
+    let by_ref = engine(size, items.iter().copied());
+    let also = items.clone();
+    vec![
+        Subject::base(
+            "engine, get_or_fetch_async",
+            timing!(items, &(key, number) => {
+                off(Some(cache.get_or_fetch_async(key, async || u64::MAX).await), number)
+            }),
+        )
+        .goal(ENGINE, 1.15),
+        Subject::base(
+            "engine, get_or_fetch_by_ref_async",
+            timing!(also, (key, number) => {
+                off(Some(by_ref.get_or_fetch_by_ref_async(key, async || u64::MAX).await), *number)
+            }),
+        )
+        .goal(ENGINE, 1.15),
+    ]
 }

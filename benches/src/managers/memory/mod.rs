@@ -91,6 +91,7 @@ pub(super) fn group(size: usize) -> Result<Group, String> {
     subjects.extend(backend(size)?);
     subjects.extend(guilds::guild_config(size)?);
     subjects.extend(guilds::jail_status(size)?);
+    subjects.extend(families::engine_loads(size));
     subjects.extend(families::like_jail_status(size)?);
     subjects.extend(guilds::prefix(size)?);
     subjects.extend(permissions::commands(size)?);

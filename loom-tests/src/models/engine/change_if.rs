@@ -28,6 +28,25 @@ race! {
             [[Some(1)], [Some(0)], [Some(2), Some(1)]] | [[Some(0)], [Some(1)], [Some(1), Some(1)]]
         }
 
+    /// An insert if absent that began before a clear does not take what has come since for dead (V1, V4).
+    ///
+    /// Seeded fault: `absent-old-era`.
+    an_insert_if_absent_against_a_clear_and_another: "change/set if absent/clear, set if absent", 2, KEEP;
+        before [], a [SetIfAbsent(1, 1)], b [Clear, SetIfAbsent(1, 2)]; then [Get(1)];
+        allowed {
+            [[Some(0)], [Some(1)], [Some(2)]] | [[Some(1)], [Some(1)], [Some(2)]] | [[Some(1)], [Some(0)], [Some(1)]]
+        }
+
+    /// Nor does it come through after another one that was cleared and swept meanwhile, to be dead itself: whoever comes next would come
+    /// through as well (V4).
+    ///
+    /// Seeded fault: `absent-dead-at-birth`.
+    an_insert_if_absent_against_another_that_is_cleared: "change/set if absent/set if absent, clear, sweep", 2, KEEP;
+        before [], a [SetIfAbsent(1, 1)], b [SetIfAbsent(1, 2), Clear, Sweep]; then [SetIfAbsent(1, 3)];
+        allowed {
+            [[Some(0)], [Some(1), _], [Some(1)]] | [[Some(1)], [Some(1), _], [Some(0)]] | [[Some(1)], [Some(0), _], [Some(1)]]
+        }
+
     /// A set is neither lost to an update nor passed over by it (V1).
     an_update_against_a_set: "change/update/set", 2, KEEP;
         before [Set(1, 0)], a [Set(1, 2)], b [Update(1, 1)]; then [Get(1)];

@@ -175,6 +175,11 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
             let now = self.at(tick);
             // SAFETY: inside the guard that every caller of this type is in.
             let found = unsafe { self.table.find(hash, |k| *k == key) };
+            if self.clears() != now.era.clears() && !cfg!(tux_fault = "absent-old-era") {
+                // Cleared since: what was found may be newer than that, and would be taken for dead. (A clear after this look leaves
+                // what was found dead to be overwritten: whoever is faster changes the slot.)
+                continue;
+            }
             if let Some((.., entry)) = found
                 && now.sees(entry)
             {

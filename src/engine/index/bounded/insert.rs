@@ -187,6 +187,17 @@ impl<K: Eq + Clone, V> Bounded<K, V> {
                 choice = Choice::NOBODY;
             }
         }
+        // Behind the look at rivals: whoever was live of an older generation may have been swept before it, so that this one would
+        // win without having lived. If none was cleared until here, nobody lived, and nobody can before this one does.
+        if matches!(condition, InsertCondition::Absent)
+            && self.clears() != now.era.clears()
+            && !cfg!(tux_fault = "absent-dead-at-birth")
+        {
+            self.policy.put_back(&self.table, choice, &local.policy);
+            let published = published();
+            published.entry().phase.decide(Phase::Cancelled);
+            return published.take_back();
+        }
         let is_void = lease.is_some_and(|lease| !lease.is_valid(self.clears()));
         if is_void && !cfg!(tux_fault = "lease-no-recheck") {
             self.policy.put_back(&self.table, choice, &local.policy);

@@ -20,6 +20,9 @@ use crate::time::StoreClock;
 /// How many ends of lives are kept track of where nothing says how many stale values are kept.
 const TRACKED: usize = 10_000;
 
+/// Ends that differ by less are those of one write: servers round times to live, and answers take a while.
+const SAME_WRITE: u64 = 2_000;
+
 /// What is known of one key.
 #[derive(Debug)]
 struct KnownValue {
@@ -116,10 +119,18 @@ impl LastKnown {
         // After the lease: what was forgotten before it is not found here.
         let before = self.entry(key);
         let (ends, whole) = match left {
-            TimeLeft::For(left) => (
-                Some(asked.saturating_add(millis(left))),
-                lifetime.map(millis),
-            ),
+            TimeLeft::For(left) => {
+                let ends = asked.saturating_add(millis(left));
+                // Written by this process: then its whole life is known, which need not be the family's.
+                let same = before.as_ref().filter(|known| {
+                    known
+                        .life
+                        .ends
+                        .is_some_and(|end| end.abs_diff(ends) <= SAME_WRITE)
+                });
+                let whole = same.map_or(lifetime.map(millis), |known| known.life.whole);
+                (Some(ends), whole)
+            }
             TimeLeft::Forever => (Some(u64::MAX), None),
             // Who has written it knows; it ends no earlier.
             TimeLeft::Unknown => before
