@@ -6,13 +6,6 @@ use crate::time::ManualTicker;
 
 const TTL: Duration = Duration::from_secs(60);
 
-/// A clock far from the ticks that other tests of this program know to be late, which all caches of a process reckon with.
-fn clock() -> ManualTicker {
-    let ticker = ManualTicker::new();
-    ticker.advance(Duration::from_secs(100_000_000));
-    ticker
-}
-
 fn cache(ticker: &ManualTicker) -> TtlCache<u64, String> {
     TtlCache::builder()
         .ttl(TTL)
@@ -31,7 +24,7 @@ fn seconds(seconds: u64) -> Duration {
 fn time_goes_on_while_nobody_runs() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
-    let (before, after) = (clock(), clock());
+    let (before, after) = (ManualTicker::new(), ManualTicker::new());
     let written = cache(&before);
     written.set_with_ttl(1, "short".into(), seconds(10));
     written.set_with_ttl(2, "long".into(), seconds(100));
@@ -62,7 +55,7 @@ fn time_goes_on_while_nobody_runs() {
 fn a_clock_set_back_prolongs_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
-    let ticker = clock();
+    let ticker = ManualTicker::new();
     let written = cache(&ticker);
     written.set(1, "one".into());
     write::to_file(&written, &path, &|| seconds(1_000)).unwrap();
@@ -80,7 +73,7 @@ fn a_clock_set_back_prolongs_nothing() {
 fn every_byte_counts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
-    let ticker = clock();
+    let ticker = ManualTicker::new();
     let written = cache(&ticker);
     (0..20).for_each(|n| written.set(n, format!("value {n}")));
     let size = write::to_file(&written, &path, &|| seconds(1_000)).unwrap();
@@ -114,7 +107,7 @@ fn every_byte_counts() {
 fn newer_versions_and_other_types_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
-    let ticker = clock();
+    let ticker = ManualTicker::new();
     let written = cache(&ticker);
     written.set(1, "one".into());
     write::to_file(&written, &path, &|| seconds(1_000)).unwrap();

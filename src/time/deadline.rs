@@ -116,12 +116,16 @@ impl Deadline {
         self.ticks() <= now && (self.0 & PACED == 0 || self.postponed().ticks() <= now)
     }
 
-    /// The deadline with what was added to it so far because the ticker was late. More may be added until it has passed.
+    /// The deadline with what was added to it so far because the ticker was late. More may be added until it has passed. One of a clock
+    /// that is not late is as it is: its ticks have nothing to do with those that were late.
     #[cold]
     #[inline(never)]
     pub(crate) fn postponed(self) -> Self {
         #[cfg(not(tux_loom))]
-        return self.postponed_by(&LATE);
+        return match self.0 & PACED {
+            0 => self,
+            _ => self.postponed_by(&LATE),
+        };
         #[cfg(tux_loom)]
         self
     }
@@ -159,6 +163,23 @@ impl Line {
 #[cfg(all(test, not(tux_loom)))]
 mod tests {
     use super::*;
+
+    /// K4: what the process's ticker was late by is nothing to clocks of others, though they count the same numbers.
+    #[cfg(not(tux_loom))]
+    #[test]
+    fn a_clock_that_is_not_late_is_not_postponed() {
+        let tick = 3_000_000_000;
+        LATE.reckon_with(1_000);
+        LATE.note(tick, tick + 500);
+        let ttl = Ticks::of(Duration::from_millis(10));
+        let (exact, paced) = (
+            Deadline::after(Stamp::exact(tick), ttl),
+            Deadline::after(Stamp::paced(tick), ttl),
+        );
+        assert_eq!(exact.remaining(tick), Some(Duration::from_millis(10)));
+        assert!(exact.has_passed(tick + 11) && !paced.has_passed(tick + 11));
+        assert_eq!(paced.remaining(tick), Some(Duration::from_millis(510)));
+    }
 
     #[test]
     fn deadlines_round_up_and_never_come_early() {

@@ -2,12 +2,14 @@
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tux_cache::CacheSetup;
+use tux_cache::backend::InMemoryBackend;
 use tux_cache::managers::events::{GatewayEvent, GuildChange, Removed};
 use tux_cache::managers::{
-    ChannelId, CommandRule, GuildConfigUpdate, GuildId, PermissionAssignment, PermissionRank,
-    RoleId, UserId,
+    ChannelId, CommandRule, GuildConfigUpdate, GuildId, Managers, PermissionAssignment,
+    PermissionRank, RoleId, UserId,
 };
 use tux_cache_test_support::ValkeyServer;
 
@@ -352,4 +354,26 @@ async fn an_error_names_the_change_and_keeps_its_kind() {
         assert!(error.to_string().contains(&change.to_string()), "{error}");
         assert!(error.to_string().contains("nobody is there"), "{error}");
     }
+}
+
+/// An event finds nothing cached, but what is being loaded was read before it: it is not kept.
+#[tokio::test]
+async fn a_load_under_way_is_not_kept() {
+    let managers = Managers::new(InMemoryBackend::new(Duration::from_secs(60), Some(100)));
+    let (guild, user) = (GuildId(1), UserId(2));
+    let (go, wait) = tokio::sync::oneshot::channel::<()>();
+    let (begun, has_begun) = tokio::sync::oneshot::channel::<()>();
+    let load = async move || {
+        begun.send(()).unwrap();
+        wait.await.unwrap();
+        Ok::<_, std::convert::Infallible>(false)
+    };
+    let jails = managers.jail_status.clone();
+    let loading = tokio::spawn(async move { jails.get_or_fetch(guild, user, load).await });
+    has_begun.await.unwrap();
+    let change = GuildChange::MemberUpdated(guild, user);
+    assert_eq!(managers.on_event(&change).await.unwrap().entries, 0);
+    go.send(()).unwrap();
+    assert!(!loading.await.unwrap().unwrap());
+    assert_eq!(managers.jail_status.get(guild, user).await.unwrap(), None);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -220,4 +221,27 @@ async fn a_family_of_ones_own_takes_every_call() {
         error.to_string().contains("warnings of the policy tests"),
         "{error}"
     );
+}
+
+/// What lives shorter than its family is due by its own life: hits of it do not start one load after another.
+#[tokio::test]
+async fn a_short_life_is_not_due_at_once() {
+    let (_server, backend) = valkey().await;
+    let options = ManagerOptions::new()
+        .ttl(seconds(600))
+        .absent_ttl(seconds(100))
+        .refresh_ahead(0.8);
+    let cases = CaseCache::try_with_options(backend, options).unwrap();
+    let loads = Arc::new(AtomicU32::new(0));
+    for _ in 0..20 {
+        let loads = Arc::clone(&loads);
+        let none = async move || {
+            loads.fetch_add(1, Ordering::SeqCst);
+            Ok::<_, std::io::Error>(None)
+        };
+        assert_eq!(cases.get_or_fetch(GUILD, 1, none).await.unwrap(), None);
+        // Whatever a hit has begun gets on meanwhile.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(loads.load(Ordering::SeqCst), 1);
 }
