@@ -1,4 +1,4 @@
-//! Leased writes of several values with a TTL for each.
+//! Leased writes of several values with a TTL for each, and the end of leases without a write.
 
 use super::key::KeyRef;
 use super::lease::StoreLease;
@@ -8,6 +8,19 @@ use super::{Backend, ServingStore};
 use crate::error::Result;
 
 impl Backend {
+    /// Voids the leases that this process has out on a key: what is being loaded is not published. Nothing is sent.
+    pub(crate) fn void(&self, key: KeyRef<'_>) {
+        match self.store() {
+            // There is nothing to send, so the entry may go as well.
+            ServingStore::Memory(memory) => {
+                memory.remove(key);
+            }
+            #[cfg(feature = "valkey")]
+            ServingStore::Valkey(valkey) => valkey.void(key),
+            ServingStore::Custom(custom) => custom.void(key),
+        }
+    }
+
     /// [`put_many_leased`](Self::put_many_leased) with a TTL for each.
     pub(crate) async fn publish(
         &self,

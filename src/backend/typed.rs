@@ -232,19 +232,6 @@ impl Backend {
         }
     }
 
-    /// Voids the leases that this process has out on a key: what is being loaded is not published. Nothing is sent.
-    pub(crate) fn void(&self, key: KeyRef<'_>) {
-        match self.store() {
-            // There is nothing to send, so the entry may go as well.
-            ServingStore::Memory(memory) => {
-                memory.remove(key);
-            }
-            #[cfg(feature = "valkey")]
-            ServingStore::Valkey(valkey) => valkey.void(key),
-            ServingStore::Custom(custom) => custom.void(key),
-        }
-    }
-
     /// Whether nothing has voided the lease yet. It may be void a moment later:
     /// [`put_leased`](Self::put_leased) decides. A lease of another backend is void.
     pub fn lease_is_valid(&self, lease: &StoreLease) -> bool {
